@@ -1,0 +1,46 @@
+"""reactor: a TCP and Unix-socket server library that ends every connection exactly.
+
+    from reactor import serve
+    serve(lambda conn: conn.end(b"Goodbye\\n"), "127.0.0.1", 8080)
+
+A map of the house; imports go downward only:
+
+    __main__     the command line
+    net/         connections and servers: `server`, `connection` on `transport`, and the pure parts they are
+    made of
+    engine/      the event loop: `loop` with `poller`, `timers`, `wakeup`, `signals`, `jobs`
+    arguments    what callers may pass
+    errors       exceptions, by who is at fault
+    testing      a manual clock, a scripted poller, a peer with bad habits: for this library's tests and for
+    yours
+"""
+
+from .engine.loop import Reactor, ReactorStatistics
+from .engine.timers import Timer
+from .errors import ConnectionClosed, NeverConnected, ReactorError, ServerClosed, WriteAfterEnd, WrongThread
+from .net.connection import Connection
+from .net.report import CloseReport, Reason, ServerStatistics, ShutdownReport
+from .net.serve import serve
+from .net.server import Server
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CloseReport",
+    "Connection",
+    "ConnectionClosed",
+    "NeverConnected",
+    "Reactor",
+    "ReactorError",
+    "ReactorStatistics",
+    "Reason",
+    "Server",
+    "ServerClosed",
+    "ServerStatistics",
+    "ShutdownReport",
+    "Timer",
+    "WriteAfterEnd",
+    "WrongThread",
+    "__version__",
+    "serve",
+]

@@ -1,0 +1,72 @@
+"""What callers may pass: one check for each kind of argument, one sentence for each mistake.
+
+Every check returns the value in the form the library uses, or raises ``TypeError`` or ``ValueError`` naming
+the argument, its value and what was expected.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+
+def seconds(name: str, value: Any, *, zero: bool = False) -> float:
+    """A finite duration: more than 0, or also 0 where `zero` says that 0 means something."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number of seconds, not {value!r}")
+    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+        raise ValueError(f"{name} must be {'0 or more' if zero else 'more than 0'} seconds and finite, not {value!r}")
+    return float(value)
+
+
+def maybe_seconds(name: str, value: Any, *, zero: bool = False) -> float | None:
+    """As `seconds`, or None for "never"."""
+    return None if value is None else seconds(name, value, zero=zero)
+
+
+def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
+    """A whole number from `low` to `high`, both included."""
+    span = f"{low} or more" if high is None else f"from {low} to {high}"
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number {span}, not {value!r}")
+    if value < low or (high is not None and value > high):
+        raise ValueError(f"{name} must be {span}, not {value!r}")
+    return int(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False and nothing that merely looks like it."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return value
+
+
+def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
+    """One of a few words."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
+    return str(value)
+
+
+def function(name: str, value: Any) -> Callable[..., Any]:
+    """Something that can be called."""
+    if not callable(value):
+        raise TypeError(f"{name} must be callable, not {value!r}")
+    return value  # type: ignore[no-any-return]  # callable() narrows Any to no signature
+
+
+def maybe_function(name: str, value: Any) -> Callable[..., Any] | None:
+    """As `function`, or None."""
+    return None if value is None else function(name, value)
+
+
+def descriptor(name: str, value: Any) -> int:
+    """A file descriptor: a number, or an object with `fileno()`."""
+    fileno = getattr(value, "fileno", None)
+    number = fileno() if callable(fileno) else value
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise TypeError(f"{name} must be a file descriptor or have a fileno() method, not {value!r}")
+    if number < 0:
+        raise ValueError(f"{name} must be an open file descriptor, not {value!r} (descriptor {number})")
+    return number

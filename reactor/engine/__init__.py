@@ -1,0 +1,1 @@
+"""The event loop. It knows descriptors and time; it knows no connection."""

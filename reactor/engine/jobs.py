@@ -1,0 +1,44 @@
+"""Blocking work, off the loop's thread: a `concurrent.futures` pool whose answers come back as calls of the
+loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+Callback = Callable[[Any, BaseException | None], object]
+
+
+class Jobs:
+    """The pool of one reactor, made when the first job comes."""
+
+    __slots__ = ("_answer", "_pool", "pending")
+
+    def __init__(self, answer: Callable[..., object]) -> None:
+        self._answer = answer  # queues a call on the loop from any thread
+        self._pool: ThreadPoolExecutor | None = None
+        #: Jobs whose callback has not been called yet.
+        self.pending = 0
+
+    def submit(self, fn: Callable[..., Any], args: tuple[Any, ...], callback: Callback | None) -> None:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(thread_name_prefix="reactor-job")
+        self.pending += 1
+        future = self._pool.submit(fn, *args)
+        future.add_done_callback(lambda done: self._answer(self._finish, done, callback))
+
+    def _finish(self, done: Future[Any], callback: Callback | None) -> None:
+        self.pending -= 1
+        error = done.exception()
+        if callback is not None:
+            callback(None if error is not None else done.result(), error)
+        elif error is not None:
+            raise error  # nobody asked for the answer: the loop logs it
+
+    def close(self) -> None:
+        """Start no more jobs; those that run finish in their threads, and nobody hears of them."""
+        self.pending = 0
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)

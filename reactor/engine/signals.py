@@ -1,0 +1,50 @@
+"""Signals as calls of the loop.
+
+The interpreter runs Python-level signal handlers in its main thread, between two bytecodes, where hardly
+anything is safe. So the handler only queues the program's function, and the loop calls it in its next turn.
+`signal.set_wakeup_fd` makes the C-level handler write to the wake-up pair, which closes the window in which a
+signal arrives just before the loop goes to sleep; a host program that set a wake-up descriptor of its own
+keeps it, since its loop is then the one that sleeps.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+
+class Signals:
+    """The signals one reactor listens to, and what was there before it."""
+
+    __slots__ = ("_before", "_queue", "_wakeup_before", "_wakeup_fd")
+
+    def __init__(self, queue: Callable[..., object], wakeup_fd: int) -> None:
+        self._queue = queue  # queues a call on the loop from any thread
+        self._wakeup_fd = wakeup_fd
+        self._wakeup_before: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def listen(self, signum: int, fn: Callable[[int], object]) -> None:
+        """Raises ValueError outside the main thread, and for what cannot be caught."""
+        before = signal.signal(signum, lambda number, frame: self._queue(fn, number))
+        self._before.setdefault(signum, before)
+        if self._wakeup_before is None:
+            found = signal.set_wakeup_fd(self._wakeup_fd, warn_on_full_buffer=False)
+            if found != -1:
+                signal.set_wakeup_fd(found)
+            else:
+                self._wakeup_before = found
+
+    def forget(self, signum: int) -> None:
+        """Back to what was there before; harmless for a signal nobody listens to."""
+        if signum in self._before:
+            # None: the handler before was not set from Python and cannot be put back.
+            signal.signal(signum, self._before.pop(signum) or signal.SIG_DFL)
+        if not self._before and self._wakeup_before is not None:
+            signal.set_wakeup_fd(self._wakeup_before)
+            self._wakeup_before = None
+
+    def close(self) -> None:
+        for signum in list(self._before):
+            self.forget(signum)

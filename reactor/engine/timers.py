@@ -1,0 +1,129 @@
+"""Timers: a heap of deadlines that takes the time as an argument and so needs no clock.
+
+A cancelled timer stays in the heap until it surfaces or until cancelled ones make up more than half of it,
+when the heap is rebuilt without them. A rebuild of n entries is paid for by at least n/2 cancellations, so
+cancelling is O(1) in the long run and a heap of cancelled timers is an empty heap. (asyncio waits for 100 of
+them; redis until 2026 crashed on a list in which all were cancelled: cancelling everything is an ordinary
+case here, and tested.)
+
+Timers with the same deadline fire in the order they were armed.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Any
+
+
+class Timer:
+    """One call at one time, given out by `Reactor.call_later` and `call_at`."""
+
+    __slots__ = ("_args", "_fn", "_heap", "_ref", "when")
+
+    def __init__(self, heap: TimerHeap, when: float, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
+        #: When it is due, in the reactor's time (seconds).
+        self.when = when
+        self._heap = heap
+        self._fn: Callable[..., object] | None = fn
+        self._args = args
+        self._ref = True
+
+    @property
+    def active(self) -> bool:
+        """True until it has fired or was cancelled."""
+        return self._fn is not None
+
+    def cancel(self) -> None:
+        """Never fire. Harmless when it has fired or was cancelled before."""
+        if self._fn is not None:
+            self._fn, self._args = None, ()
+            self._heap.forget(self)
+
+    def ref(self) -> Timer:
+        """Let `run()` wait for this timer, as it does at first."""
+        return self._set_ref(True)
+
+    def unref(self) -> Timer:
+        """Do not keep `run()` going for this timer alone. It still fires if the loop runs."""
+        return self._set_ref(False)
+
+    def _set_ref(self, wanted: bool) -> Timer:
+        if self._fn is not None and wanted != self._ref:
+            self._heap.refs += 1 if wanted else -1
+        self._ref = wanted
+        return self
+
+    def take(self) -> tuple[Callable[..., object], tuple[Any, ...]] | None:
+        """What to call now; None if it was cancelled after it had become due. It has fired from now on."""
+        if self._fn is None:
+            return None
+        call = self._fn, self._args
+        self._fn, self._args = None, ()
+        return call
+
+    @property
+    def refs(self) -> bool:
+        """Does it keep `run()` going?"""
+        return self._ref
+
+    def __repr__(self) -> str:
+        return f"<Timer when={self.when:.3f} {'active' if self.active else 'done'}{'' if self._ref else ' unref'}>"
+
+
+class TimerHeap:
+    """All timers of one reactor, soonest first."""
+
+    __slots__ = ("_cancelled", "_heap", "_order", "refs")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Timer]] = []
+        self._order = 0
+        self._cancelled = 0
+        #: How many armed timers keep `run()` going.
+        self.refs = 0
+
+    def __len__(self) -> int:
+        return len(self._heap) - self._cancelled
+
+    @property
+    def order(self) -> int:
+        """The number the next timer will get: what is armed from now on is not due before the next turn."""
+        return self._order
+
+    def arm(self, when: float, fn: Callable[..., object], args: tuple[Any, ...]) -> Timer:
+        timer = Timer(self, when, fn, args)
+        heapq.heappush(self._heap, (when, self._order, timer))
+        self._order += 1
+        self.refs += 1
+        return timer
+
+    def next_deadline(self) -> float | None:
+        """When the soonest timer is due; None when there is none."""
+        heap = self._heap
+        while heap and not heap[0][2].active:
+            heapq.heappop(heap)
+            self._cancelled -= 1
+        return heap[0][0] if heap else None
+
+    def pop_due(self, now: float, before: int) -> Timer | None:
+        """The soonest timer due at `now`, of those armed before number `before`; None when there is none (any
+        more).
+        """
+        when = self.next_deadline()
+        if when is None or when > now or self._heap[0][1] >= before:
+            return None
+        timer = heapq.heappop(self._heap)[2]
+        if timer.refs:
+            self.refs -= 1
+        return timer
+
+    def forget(self, timer: Timer) -> None:
+        """Called by a timer that was cancelled while in the heap."""
+        if timer.refs:
+            self.refs -= 1
+        self._cancelled += 1
+        if self._cancelled * 2 > len(self._heap):
+            self._heap = [entry for entry in self._heap if entry[2].active]
+            heapq.heapify(self._heap)
+            self._cancelled = 0

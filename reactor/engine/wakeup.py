@@ -1,0 +1,48 @@
+"""Waking a loop that sleeps in its poller: a socket pair, one byte.
+
+Threads and signal handlers cannot touch the loop's queues' reader, which sleeps in the kernel; but the kernel
+wakes it when a byte arrives. The byte says nothing but "look again". A full pipe is as good as one byte, so a
+failed write is success. Signals need this too: between the interpreter's last look for signals and the start
+of `epoll_wait` there is a window in which only a byte written by the C-level handler (`signal.set_wakeup_fd`)
+shortens the sleep.
+"""
+
+from __future__ import annotations
+
+import socket
+
+
+class Wakeup:
+    """A byte to wake the loop with. Registered with the poller like any descriptor."""
+
+    __slots__ = ("_reader", "_writer")
+
+    def __init__(self) -> None:
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+
+    def fileno(self) -> int:
+        return self._reader.fileno()
+
+    def write_fileno(self) -> int:
+        """For `signal.set_wakeup_fd`."""
+        return self._writer.fileno()
+
+    def wake(self) -> None:
+        """Make the loop take another turn. Callable from any thread, and after `close()`."""
+        try:
+            self._writer.send(b"\0")
+        except OSError:  # full: it is awake already; closed: nobody sleeps
+            pass
+
+    def on_ready(self, mask: int) -> None:
+        try:
+            while len(self._reader.recv(4096)) == 4096:
+                pass
+        except (BlockingIOError, InterruptedError):
+            pass
+
+    def close(self) -> None:
+        self._reader.close()
+        self._writer.close()

@@ -1,0 +1,1 @@
+"""Connections and servers. They know sockets; the engine does not know them."""

@@ -1,0 +1,77 @@
+"""Which deadlines run, and which is the next: the table of closing.md as one pure function.
+
+Nothing here is kept up to date by traffic. A connection that has an appointment (`idle.Agenda`) describes
+itself in `Moments`, and `soonest` says when its earliest deadline expires, which may be past, present or
+future.
+
+Movement by acknowledgement has no time of its own: the kernel tells how many bytes are acknowledged, not
+since when. `acked_at` is the best that is known, see `Connection.on_look`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .idle import NEVER
+from .lifecycle import Read, State, Write
+from .report import Reason
+from .settings import Settings
+
+# While output is stuck, acknowledgements are asked for this many times in a write_timeout, so that the time
+# of the last one is known to an eighth of it. Only connections with something pending or unacknowledged pay
+# for it.
+LOOKS_PER_STALL = 8
+
+
+class Moments(NamedTuple):
+    """What a connection knows about its own time, in seconds of the reactor's clock."""
+
+    now: float
+    read_at: float  # the last received byte, or the opening
+    wrote_at: float  # the last time the kernel took something, our FIN included
+    acked_at: float  # the last acknowledged byte, as far as known
+    kept_at: float  # the last touch()
+    since: float  # when this state began
+    pending: bool  # output waits in our buffer
+    unacked: bool  # the kernel holds bytes, or the FIN, that the peer's kernel has not acknowledged
+    gone: bool  # paused, and the peer is known to have left
+    end_by: float  # from end(timeout=) or destroy_soon(timeout=); NEVER
+
+
+def soonest(state: State, settings: Settings, at: Moments) -> tuple[float, Reason | None]:
+    """The earliest deadline and its reason; (NEVER, None) when none runs.
+
+    A moment with None as its reason is no deadline, but the time to ask the kernel for acknowledgements
+    again.
+    """
+    found: list[tuple[float, Reason | None]] = [(at.end_by, Reason.END_TIMEOUT)]
+    if state.write is Write.OPEN:
+        if settings.idle_timeout is not None:
+            found.append((max(at.read_at, at.acked_at, at.kept_at) + settings.idle_timeout, Reason.IDLE))
+        if settings.read_timeout is not None and state.read is Read.OPEN:
+            found.append((max(at.read_at, at.since, at.kept_at) + settings.read_timeout, Reason.READ_TIMEOUT))
+    if at.pending or (at.unacked and state.write is not Write.OPEN):
+        if settings.write_timeout is not None:
+            found.append((max(at.wrote_at, at.acked_at) + settings.write_timeout, Reason.WRITE_TIMEOUT))
+            found.append((at.now + settings.write_timeout / LOOKS_PER_STALL, None))
+        if settings.linger_timeout is not None and state.read is Read.ENDED and state.write is Write.ENDED:
+            found.append((max(at.since, at.acked_at) + settings.linger_timeout, Reason.LINGER_TIMEOUT))
+            found.append((at.now + settings.linger_timeout / LOOKS_PER_STALL, None))
+    elif state.write is Write.ENDED and state.read is not Read.PAUSED and settings.linger_timeout is not None:
+        heard = at.read_at if state.read is Read.OPEN else at.since  # after destroy_soon() the time is total
+        found.append((max(at.since, at.acked_at, heard) + settings.linger_timeout, Reason.LINGER_TIMEOUT))
+    if _program_must_act(state, at) and settings.half_open_timeout is not None:
+        found.append((max(at.since, at.wrote_at) + settings.half_open_timeout, Reason.HALF_OPEN_TIMEOUT))
+    moment, reason = min(found, key=_moment)
+    return (moment, reason) if moment != NEVER else (NEVER, None)
+
+
+def _program_must_act(state: State, at: Moments) -> bool:
+    """Half-closed or gone, and nothing happens unless the program does something."""
+    if state.read is Read.PAUSED:
+        return at.gone or state.write in (Write.ENDED, Write.BROKEN)
+    return state.write is Write.BROKEN or (state.read is Read.ENDED and state.write is Write.OPEN and not at.pending)
+
+
+def _moment(entry: tuple[float, Reason | None]) -> float:
+    return entry[0]

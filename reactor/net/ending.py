@@ -1,0 +1,309 @@
+"""How a connection ends: its state, the causes, the teardown, and telling the program.
+
+The first of four layers, each a class on the one before: `Ending`, `Transport` (what comes in and goes out),
+`Timed` (deadlines), `Connection` (what programs call). They are layers and not parts because a message must
+not cross objects on its way (design.md, the hot path).
+
+Closing is decided anywhere, by a step of the life cycle (`lifecycle.py`), and performed in one place:
+`on_teardown`, the last thing of the turn, closes the descriptor; `_close`, in the next turn, answers
+callbacks, tells `error` and `close`, and lets go of everything.
+
+A connection is never told anything from inside its own call. After each listener nothing that was known
+before is believed: the state is looked at again.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..engine.loop import Reactor
+from ..errors import ConnectionClosed
+from . import sockets
+from .idle import NEVER, Schedule
+from .lifecycle import CLOSED, OPEN, Do, Event, State, Write
+from .listeners import Listeners
+from .outbuf import OutBuffer
+from .report import CloseReport, Reason
+from .settings import Settings
+from .sockets import Address
+
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .server import Server
+
+log = logging.getLogger("reactor")
+
+Callback = Callable[["Connection", "BaseException | None"], object]
+REFUSED = -1.0  # among the positions in the stream at which callbacks are due: that of bytes that never got one
+NOBODY = Listeners()
+
+
+class Owner(Protocol):
+    """What a connection belongs to: its server."""
+
+    schedule: Schedule
+
+    @property
+    def server(self) -> Server | None: ...
+    def connection_torn(self, conn: Connection) -> None: ...  # its descriptor is free again
+    def connection_closed(self, conn: Connection) -> None: ...  # its `close` was delivered
+
+
+class Ending:
+    """Everything a connection holds, and its end. Made by its owner, with a socket that is connected."""
+
+    __slots__ = (
+        "__weakref__", "_abort", "_acked", "_acked_at", "_answers", "_blocked", "_called", "_corks", "_direct",
+        "_discarded", "_drain_due", "_end_by", "_error", "_flowing", "_flush_due", "_gone", "_hung_up", "_kept_at",
+        "_last", "_life", "_listeners", "_local", "_loop", "_mask", "_opened_at", "_orderly", "_out", "_owner",
+        "_read_at", "_reason", "_ref", "_settings", "_since", "_sock", "_unacked", "_unsent", "_wrote_at",
+        "bytes_read", "bytes_written", "look_at", "remote_address", "report",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        loop: Reactor,
+        owner: Owner,
+        sock: socket.socket,
+        remote_address: Address,
+        local_address: Address | None,
+        settings: Settings,
+        listeners: Listeners,
+    ) -> None:
+        now = loop.turn_now
+        self._loop = loop
+        self._owner = owner
+        self._sock = sock
+        self._settings = settings
+        self._listeners = listeners
+        #: Where the peer is: (host, port), or a path. Known after the close too.
+        self.remote_address = remote_address
+        self._local = local_address  # None: not asked yet
+        self._life: State = OPEN
+        self._last: State = OPEN  # the state before the last one: what it was doing when it ended
+        self._called: Event | None = None  # the strongest of the four endings that the program itself has called
+        self._flowing = self._direct = True  # what the hot path asks: deliver what comes? send at once?
+        self._mask: int | None = None  # what the poller watches for; None: not registered
+        self._out: OutBuffer | None = None
+        self._corks = 0
+        self._blocked = False  # the kernel's buffer is full: wait for WRITE
+        self._drain_due = False  # write() has answered False
+        self._flush_due = False
+        self._answers: deque[tuple[float, Callback]] | None = None  # (bytes_written at which it is due, callback)
+        #: Bytes received so far.
+        self.bytes_read = 0
+        #: Bytes taken by the kernel so far.
+        self.bytes_written = 0
+        self._discarded = 0
+        self._unsent = 0  # beside what is pending: dropped, or refused after the end
+        self._opened_at = self._read_at = self._acked_at = self._kept_at = self._since = now
+        self._wrote_at = 0.0
+        self._acked = 0  # of bytes_written, as of the last look
+        self._unacked: int | None = None  # as of the teardown
+        self._end_by = NEVER
+        #: For the schedule: when it is to be looked at.
+        self.look_at = NEVER
+        self._orderly: Reason | None = None  # once the peer's FIN was read: whose came first
+        self._gone = False  # paused, and the peer is known to have left
+        self._hung_up = False  # ERR or HUP was seen while not reading: it cannot be masked, so it is not watched
+        self._abort = False  # close with RST
+        self._reason: Reason | None = None  # the first cause that is no orderly end
+        self._error: BaseException | None = None
+        #: The account of this connection: None until its `close` is delivered.
+        self.report: CloseReport | None = None
+        self._ref = True
+        loop.hold()
+
+    # State.
+
+    def _step(self, event: Event) -> None:
+        """One event of the life cycle, and what follows from it."""
+        before = self._life
+        after, todo = before.step(event)
+        if after is not before:
+            self._life = after
+            if before.write is not Write.BROKEN:  # what it was doing when it broke is what counts
+                self._last = before
+            self._since = self._loop.turn_now
+            self._flowing = after.flowing
+            self._direct = after.open and self._out is None and not self._corks
+        for do in todo:
+            if self._life is not after:  # a listener changed it
+                break
+            if do is Do.FLUSH:
+                self._flush_soon()
+            elif do is Do.EMIT_END:
+                self._emit("end")
+            elif do is Do.EMIT_FINISH:
+                self._emit("finish")
+            elif do is Do.SETTLE:
+                self._settle()
+            else:
+                self._loop.teardown_soon(self)
+
+    def _settle(self) -> None:
+        """Both halves have ended: close as soon as the peer's kernel has everything."""
+        if sockets.unacknowledged(self._sock):
+            self._flush_soon()
+        else:
+            self._step(Event.ACKED)
+
+    def _flush_soon(self) -> None:
+        """See `on_flush` at the end of this turn."""
+        if not self._flush_due:
+            self._flush_due = True
+            self._loop.flush_soon(self)
+
+    def on_flush(self) -> None:
+        """End of a turn in which something changed: bring everything in line with the state."""
+        raise NotImplementedError
+
+    def on_look(self, now: float) -> None:
+        """A deadline may have passed."""
+        raise NotImplementedError
+
+    @property
+    def lingers(self) -> bool:
+        """Has everything of ours been sent, FIN included?"""
+        return self._life.write is Write.ENDED
+
+    def _drop_pending(self) -> None:
+        if self._out is not None:
+            self._unsent += self._out.clear()
+            self._out = None
+        self._blocked = False
+
+    # Causes that are not the program's call on this connection.
+
+    def cut(self, reason: Reason) -> None:
+        """End both halves now, with RST: a deadline, a limit, a listener that failed."""
+        if not self._life.over:
+            self._reason = self._reason or reason
+            self._abort = True
+            self._drop_pending()
+            self._step(Event.DESTROY)
+
+    def retire(self) -> None:
+        """End as `destroy_soon()` does, but not by the program's call: what it writes from now on is refused,
+        and no error.
+        """
+        self._step(Event.DESTROY_SOON)
+
+    # The end.
+
+    def on_teardown(self) -> None:
+        """Give the descriptor back. The one place where that happens."""
+        poller_has_it, self._mask = self._mask is not None, None
+        if poller_has_it:
+            self._loop.poller.remove(self._sock.fileno())
+        self._owner.schedule.remove(self)
+        self._drop_pending()
+        unacked = sockets.unacknowledged(self._sock)
+        fin_sent = self._last.write is Write.ENDED
+        self._unacked = unacked if unacked is None else max(unacked - fin_sent, 0)
+        self._local = self._local if self._local is not None else sockets.local_address(self._sock)
+        if self._abort:
+            sockets.reset_on_close(self._sock)
+        self._sock.close()
+        self._life = CLOSED
+        self._owner.connection_torn(self)  # type: ignore[arg-type]  # every Transport is a Connection
+        self._loop.call_soon(self._close)
+
+    def _close(self) -> None:
+        """The turn after: answer what is open, then `error`, then `close`, and let go of everything."""
+        try:
+            while self._answers:
+                _, callback = self._answers.popleft()
+                self._call_guarded(callback, self._unsent_error())
+            self.report = self._make_report()
+            if self.report.error is not None and self.report.reason is not Reason.LISTENER_FAILED:
+                self._emit_error(self.report.error)
+            for listener in self._listeners.each("close"):
+                self._call_guarded(listener, self.report)
+        finally:  # also when a listener leaves run() by KeyboardInterrupt
+            self.report = self.report or self._make_report()
+            self._listeners = NOBODY  # what listens may hold the connection: leave no cycle behind
+            if self._ref:
+                self._loop.release()
+            self._owner.connection_closed(self)  # type: ignore[arg-type]
+
+    def _make_report(self) -> CloseReport:
+        both_fins = self._orderly is not None and self._last.write is Write.ENDED
+        reason = self._reason
+        if reason is None and isinstance(self._error, OSError):
+            reason = Reason.PEER_RESET if sockets.is_reset(self._error) else Reason.NETWORK_ERROR
+        return CloseReport(
+            reason=reason or self._orderly or Reason.ENDED,
+            phase=self._last.phase,
+            error=self._error,
+            clean=both_fins and not self._unsent and not self._unacked and self._error is None,
+            bytes_read=self.bytes_read,
+            bytes_discarded=self._discarded,
+            bytes_written=self.bytes_written,
+            bytes_unsent=self._unsent,
+            bytes_unacked=self._unacked,
+            opened_at=self._opened_at,
+            duration=self._loop.turn_now - self._opened_at,
+        )
+
+    @property
+    def _network_failed(self) -> bool:
+        """Is the error the network's? `destroy(error)` may bring one of its own."""
+        return isinstance(self._error, OSError) and self._reason is not Reason.DESTROYED
+
+    def _unsent_error(self) -> BaseException:
+        """What a callback is told of bytes that the kernel will not take any more: whose doing that is."""
+        if self._network_failed and self._error is not None:
+            return self._error
+        return ConnectionClosed(f"{self!r} ended before the kernel had taken this")
+
+    # Calling the program.
+
+    def _emit(self, event: str, *args: Any) -> None:
+        """Call the listeners of an event that can still end the connection."""
+        listener = getattr(self._listeners, event)
+        if listener is not None:
+            self._guarded(listener, self, *args)
+
+    def _guarded(self, fn: Callable[..., object], *args: Any) -> None:
+        try:
+            fn(*args)
+        except Exception as error:
+            self._listener_failed(error)
+
+    def _listener_failed(self, error: Exception) -> None:
+        """A listener raised: that ends this connection and no other."""
+        log.error("a listener of %r raised", self, exc_info=error)
+        if not self._life.over:
+            # The traceback holds frames that hold the connection: it has been logged, and here it would be a
+            # cycle.
+            self._error = self._error or error.with_traceback(None)
+            self.cut(Reason.LISTENER_FAILED)
+
+    def _call_guarded(self, fn: Callable[..., object], *args: Any) -> None:
+        """Call the program when there is nothing left to end."""
+        try:
+            fn(self, *args)
+        except Exception as error:
+            log.error("a listener of %r raised", self, exc_info=error)
+
+    def _emit_error(self, error: BaseException) -> None:
+        listeners = self._listeners.each("error")
+        for listener in listeners:
+            self._call_guarded(listener, error)
+        if not listeners:
+            log.info("%r: %s", self, error)
+
+    def _answer_due(self) -> None:
+        """Call back for what the kernel has taken, for our FIN, and for what was refused."""
+        answers = self._answers
+        while answers and not self._life.over:
+            due, callback = answers[0]
+            if due > (NEVER if self._life.write is Write.ENDED else self.bytes_written):
+                return
+            answers.popleft()
+            self._guarded(callback, self, self._unsent_error() if due == REFUSED else None)

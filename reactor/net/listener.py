@@ -1,0 +1,188 @@
+"""A listening socket: accept in bounded batches, and what to do when accept fails.
+
+What others do (read in their sources, autumn 2026): asyncio pauses for 1 s on EMFILE, ENFILE, ENOBUFS and
+ENOMEM, but until 3.14 went on with its batch and scheduled as many restarts (cpython#151615); libuv closes a
+spare descriptor, accepts and closes everybody who waits, again and again; Go waits 5 ms, doubling to 1 s;
+nginx stops accepting for 500 ms; trio raises and lets its server sleep 100 ms. Nobody gives up connections
+that only linger. Conclusion, in the order of `_trouble`:
+
+    EAGAIN                                       nobody waits
+    ECONNABORTED and the pending network errors  that client has gone: the next one (accept(2), "Error
+    handling")
+    EMFILE                                       give up lingering connections; if there are none, tell a
+    batch of
+                                                 clients now, through a spare descriptor, instead of letting
+                                                 them hang
+    ENFILE, ENOBUFS, ENOMEM                      only time helps
+    anything else                                the socket is broken: stop watching it
+
+After the third and fourth the socket is not watched for a second, or until a descriptor comes back: the loop
+never spins.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..engine.loop import Reactor
+from ..engine.poller import READ
+from . import sockets
+from .sockets import Address
+
+if TYPE_CHECKING:
+    from ..engine.timers import Timer
+
+log = logging.getLogger("reactor")
+
+ACCEPTS_PER_TURN = 64  # so that a flood of connects leaves room for those who are in
+SHED_BATCH = 256  # clients told at once, when there are no descriptors for them
+PAUSE = 1.0  # seconds without accepting after trouble, as asyncio's ACCEPT_RETRY_DELAY
+
+_NEXT_CLIENT = frozenset(
+    getattr(errno, name)
+    for name in (
+        "EINTR", "ECONNABORTED", "EPROTO", "ENETDOWN", "ENOPROTOOPT", "EHOSTDOWN", "ENONET", "EHOSTUNREACH",
+        "EOPNOTSUPP", "ENETUNREACH", "EPERM", "ETIMEDOUT",
+    )
+    if hasattr(errno, name)
+)  # fmt: skip
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class Gate(Protocol):
+    """The server behind a listening socket."""
+
+    def has_room(self) -> bool: ...  # False: leave clients in the backlog for now
+    def admit(self, sock: socket.socket, remote: Address, listener: Listener) -> None: ...
+    def give_up_lingering(self) -> int: ...  # how many descriptors come back this turn
+    def accept_failed(self, error: OSError, shed: int, broken: Listener | None) -> None: ...
+
+
+class Listener:
+    """One listening socket. The server owns it, and closes it."""
+
+    __slots__ = ("_gate", "_loop", "_paused", "_quiet_until", "_spare", "_watched", "address", "family", "sock")
+
+    def __init__(self, loop: Reactor, gate: Gate, sock: socket.socket) -> None:
+        self._loop = loop
+        self._gate = gate
+        self.sock = sock
+        self.family = sock.family
+        #: Where it listens.
+        self.address = sockets.local_address(sock)
+        self._spare = _spare_descriptor()
+        self._watched = False
+        self._paused: Timer | None = None
+        self._quiet_until = 0.0
+        self.watch()
+
+    @property
+    def accepted_address(self) -> Address | None:
+        """The local address of those accepted here, if it is the same for all; None behind a wildcard."""
+        return None if isinstance(self.address, tuple) and self.address[0] in ("0.0.0.0", "::") else self.address
+
+    # Watching.
+
+    def watch(self) -> None:
+        """Accept when somebody comes; also before the end of a pause. Harmless when it does already."""
+        if self._paused is not None:
+            self._paused.cancel()
+            self._paused = None
+        if not self._watched:
+            self._loop.poller.add(self.sock.fileno(), READ, self)
+            self._watched = True
+
+    def unwatch(self) -> None:
+        """Leave clients in the backlog."""
+        if self._watched:
+            self._loop.poller.remove(self.sock.fileno())
+            self._watched = False
+
+    def close(self) -> None:
+        self.unwatch()
+        if self._paused is not None:
+            self._paused.cancel()
+            self._paused = None
+        if self._spare is not None:
+            os.close(self._spare)
+            self._spare = None
+        self.sock.close()
+
+    # Accepting.
+
+    def on_ready(self, mask: int) -> None:
+        self.accept(ACCEPTS_PER_TURN)
+
+    def accept(self, most: int) -> None:
+        """Let in those who wait, `most` of them at most."""
+        for _ in range(most):
+            if not self._gate.has_room():
+                return
+            try:
+                sock, raw = self.sock.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno not in _NEXT_CLIENT:
+                    self._trouble(error)
+                    return
+            else:
+                sock.setblocking(False)
+                self._gate.admit(sock, sockets.address_of(raw), self)
+            if self.sock.fileno() < 0:  # closed by a listener
+                return
+
+    def _trouble(self, error: OSError) -> None:
+        if error.errno not in _EXHAUSTED:
+            self.unwatch()
+            self._gate.accept_failed(_named(error, self.address), 0, self)
+            return
+        if error.errno == errno.EMFILE and self._gate.give_up_lingering():
+            return
+        now = self._loop.now
+        shed = 0
+        if now >= self._quiet_until:
+            self._quiet_until = now + PAUSE
+            if error.errno == errno.EMFILE:
+                shed = self._shed()
+            self._gate.accept_failed(_named(error, self.address), shed, None)
+        self.unwatch()
+        if self.sock.fileno() >= 0:
+            self._paused = self._loop.call_at(self._quiet_until, self.watch).unref()
+
+    def _shed(self) -> int:
+        """Accept and reset a batch of clients with the spare descriptor; how many."""
+        if self._spare is None:
+            self._spare = _spare_descriptor()
+        if self._spare is None:
+            return 0
+        os.close(self._spare)
+        shed = 0
+        while shed < SHED_BATCH:
+            try:
+                sock, _ = self.sock.accept()
+            except OSError:
+                break
+            sockets.reset_on_close(sock)
+            sock.close()
+            shed += 1
+        self._spare = _spare_descriptor()
+        return shed
+
+    def __repr__(self) -> str:
+        return f"<Listener {sockets.show(self.address)}{' paused' if self._paused else ''}>"
+
+
+def _spare_descriptor() -> int | None:
+    try:
+        return os.open(os.devnull, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return None
+
+
+def _named(error: OSError, address: Any) -> OSError:
+    return sockets.os_error(error.errno or errno.EIO, "accept", address)

@@ -1,0 +1,75 @@
+"""What was written and not yet taken by the kernel. Pure: it never sees a socket.
+
+A queue of chunks, a running count of bytes (asyncio until 2026 summed the queue at every write: 90 % CPU in
+production, cpython#146507), and how much of the first chunk is gone already. Nothing leaves the queue before
+the kernel took it. Chunks are `bytes`, or views of `bytes`, which nobody can change afterwards.
+
+`head()` is what to offer the kernel next. Small chunks are joined, because one `send` of 16 KiB costs less
+than an `iovec` of 200 entries built in Python; a chunk of JOIN_LIMIT or more goes out as a view, without a
+copy.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+JOIN_LIMIT = 65_536  # bytes; copying this much costs about as much as one more system call
+
+
+class OutBuffer:
+    """Pending output of one connection. It exists while something is pending."""
+
+    __slots__ = ("_chunks", "_offset", "size")
+
+    def __init__(self) -> None:
+        self._chunks: deque[bytes | memoryview] = deque()
+        self._offset = 0
+        #: Pending bytes.
+        self.size = 0
+
+    def append(self, chunk: bytes | memoryview) -> None:
+        """Takes the chunk as it is: it must never change. Empty ones are ignored."""
+        if chunk:
+            self._chunks.append(chunk)
+            self.size += len(chunk)
+
+    def head(self) -> bytes | memoryview:
+        """The next bytes to send: at least one chunk, small ones joined. The buffer must not be empty.
+
+        What was joined stays joined, so that bytes are copied two or three times at most, however little the
+        kernel takes at a time.
+        """
+        chunks = self._chunks
+        first = chunks[0]
+        rest = memoryview(first)[self._offset :] if self._offset else first
+        if len(chunks) == 1 or len(rest) >= JOIN_LIMIT // 2:
+            return rest
+        pieces, size = [rest], len(rest)
+        chunks.popleft()
+        while chunks and size + len(chunks[0]) <= JOIN_LIMIT:
+            pieces.append(chunks.popleft())
+            size += len(pieces[-1])
+        joined = b"".join(pieces) if len(pieces) > 1 else rest
+        chunks.appendleft(joined)
+        self._offset = 0
+        return joined
+
+    def consume(self, count: int) -> None:
+        """The kernel took the next `count` bytes."""
+        self.size -= count
+        count += self._offset
+        while self._chunks and count >= len(self._chunks[0]):
+            count -= len(self._chunks.popleft())
+        self._offset = count
+
+    def clear(self) -> int:
+        """Drop everything; how many bytes that were."""
+        dropped, self.size, self._offset = self.size, 0, 0
+        self._chunks.clear()
+        return dropped
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __repr__(self) -> str:
+        return f"<OutBuffer {self.size} bytes in {len(self._chunks)} chunks>"

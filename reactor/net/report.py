@@ -1,0 +1,151 @@
+"""What is told about an ending: why, in which phase, and how many bytes did not make it.
+
+Reports are named tuples: immutable, readable, and with the cheapest constructor Python has, since every
+connection makes one, also when thousands come and go each second.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+
+class Reason(enum.Enum):
+    """Why a connection ended: the first cause other than an orderly end."""
+
+    PEER_ENDED = "peer ended"  #: The peer's FIN came first, and we followed.
+    ENDED = "ended"  #: We ended first, and the peer followed.
+    DESTROYED = "destroyed"  #: The program called `destroy()`, or closed the reactor.
+    RESET = "reset"  #: The program called `reset()`.
+    PEER_RESET = "peer reset"  #: The peer sent RST, or was found to be gone by a write.
+    NETWORK_ERROR = "network error"  #: Anything else the network did: unreachable, timed out, ...
+    IDLE = "idle"  #: `idle_timeout`: nothing moved in either direction.
+    READ_TIMEOUT = "read timeout"  #: `read_timeout`: nothing was received.
+    WRITE_TIMEOUT = "write timeout"  #: `write_timeout`: the peer took none of our output.
+    LINGER_TIMEOUT = "linger timeout"  #: `linger_timeout`: all was delivered, the peer's FIN did not come.
+    HALF_OPEN_TIMEOUT = "half-open timeout"  #: `half_open_timeout`: one side had ended and the program did nothing.
+    END_TIMEOUT = "end timeout"  #: The `timeout` given to `end()` or `destroy_soon()`.
+    CONNECT_TIMEOUT = "connect timeout"  #: `connect_timeout`.
+    CONNECT_FAILED = "connect failed"  #: No address answered, or the name is unknown.
+    LISTENER_FAILED = "listener failed"  #: A listener or callback of this connection raised.
+    SHUTDOWN_DEADLINE = "shutdown deadline"  #: Still open when `shutdown()`'s grace was over.
+    BUFFER_LIMIT = "buffer limit"  #: More was written while the pending output stood above `buffer_limit`.
+    REFUSED = "refused"  #: Never let in: `max_connections` was reached.
+
+    def __repr__(self) -> str:
+        return f"Reason.{self.name}"
+
+
+class CloseReport(NamedTuple):
+    """The account of one connection, given to its `close` listeners. "Acknowledged" speaks of the peer's
+    kernel, not its program.
+    """
+
+    reason: Reason
+    phase: str  #: What it was doing: "connecting", "open", "draining", "lingering" or "half_open".
+    error: BaseException | None
+    clean: bool  #: Both FINs passed, nothing unsent or unacknowledged, no error.
+    bytes_read: int  #: All that was received.
+    bytes_discarded: int  #: Of these, dropped without being delivered.
+    bytes_written: int  #: Taken by the kernel.
+    bytes_unsent: int  #: Accepted by `write` or refused after the end, and never handed to the kernel.
+    bytes_unacked: int | None  #: Handed over, not acknowledged at the close; None where nobody can tell.
+    opened_at: float  #: In the reactor's time, seconds.
+    duration: float  #: Seconds.
+
+
+class ShutdownReport(NamedTuple):
+    """The account of a server's stop, given to its `stopped` listeners: of the connections that ended since
+    it was asked to.
+    """
+
+    connections: int
+    clean: int
+    by_reason: Mapping[Reason, int]
+    bytes_unsent: int
+    seconds: float
+
+    @property
+    def cut(self) -> int:
+        """How many were reset because the grace was over."""
+        return self.by_reason.get(Reason.SHUTDOWN_DEADLINE, 0)
+
+    def __str__(self) -> str:
+        reasons = ", ".join(f"{count} {reason.value}" for reason, count in self.by_reason.items()) or "none open"
+        return (
+            f"stopped in {self.seconds:.3f} s: {self.connections} connections ended, {self.clean} of them clean "
+            f"({reasons}), {self.bytes_unsent} bytes unsent"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStatistics:
+    """A look at a server. Bytes are those of all connections so far, open ones included."""
+
+    accepted: int
+    refused: int
+    open: int
+    ended: Mapping[Reason, int]
+    bytes_read: int
+    bytes_written: int
+    bytes_unsent: int
+
+
+class _Counted(Protocol):
+    bytes_read: int
+    bytes_written: int
+
+
+class Tally:
+    """What a server counts."""
+
+    __slots__ = ("accepted", "bytes_read", "bytes_unsent", "bytes_written", "clean", "ended", "refused")
+
+    def __init__(self) -> None:
+        self.accepted = self.refused = self.clean = 0
+        self.bytes_read = self.bytes_written = self.bytes_unsent = 0
+        self.ended: Counter[Reason] = Counter()
+
+    def add(self, report: CloseReport) -> None:
+        """One more connection has ended."""
+        self.ended[report.reason] += 1
+        self.clean += report.clean
+        self.bytes_read += report.bytes_read
+        self.bytes_written += report.bytes_written
+        self.bytes_unsent += report.bytes_unsent
+
+    def copy(self) -> Tally:
+        twin = Tally()
+        for name in self.__slots__:
+            setattr(twin, name, getattr(self, name))
+        twin.ended = self.ended.copy()
+        return twin
+
+    def since(self, before: Tally, seconds: float) -> ShutdownReport:
+        """What ended since an earlier copy was taken."""
+        ended = self.ended - before.ended
+        return ShutdownReport(
+            connections=ended.total(),
+            clean=self.clean - before.clean,
+            by_reason=dict(ended),
+            bytes_unsent=self.bytes_unsent - before.bytes_unsent,
+            seconds=seconds,
+        )
+
+    def statistics(self, open_now: int, live: Collection[_Counted]) -> ServerStatistics:
+        """With what the connections that still live have moved."""
+        ended = dict(self.ended)
+        if self.refused:
+            ended[Reason.REFUSED] = self.refused
+        return ServerStatistics(
+            accepted=self.accepted,
+            refused=self.refused,
+            open=open_now,
+            ended=ended,
+            bytes_read=self.bytes_read + sum(conn.bytes_read for conn in live),
+            bytes_written=self.bytes_written + sum(conn.bytes_written for conn in live),
+            bytes_unsent=self.bytes_unsent,
+        )

@@ -1,0 +1,55 @@
+"""`serve`: a server process in one call."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from .. import arguments
+from ..engine.loop import Reactor
+from .connection import Connection
+from .report import ShutdownReport
+from .server import Server
+
+
+def serve(
+    on_connection: Callable[[Connection], object],
+    host: str | None = None,
+    port: int = 0,
+    *,
+    grace: float = 10.0,
+    on_server: Callable[[Server], object] | None = None,
+    **settings: Any,
+) -> ShutdownReport:
+    """Serve until SIGTERM or SIGINT, stop in order within `grace` seconds, and return the report.
+
+    The first signal asks (`Server.shutdown(grace)`), the second resets. `on_server(server)` is called before
+    it listens, to add listeners. Other keyword arguments are the server's settings. Main thread only, since
+    it listens to signals.
+    """
+    arguments.seconds("grace", grace, zero=True)
+    arguments.function("on_connection", on_connection)
+    reports: list[ShutdownReport] = []
+    with Reactor() as loop:
+        server = Server(loop, on_connection, **settings)
+        server.on("stopped", lambda _, report: reports.append(report))
+        if arguments.maybe_function("on_server", on_server) is not None:
+            on_server(server)  # type: ignore[misc]  # checked above
+        server.listen(host, port)
+        stop_on_signals(loop, server, grace)
+        loop.run()
+    return reports[-1]
+
+
+def stop_on_signals(loop: Reactor, server: Server, grace: float) -> None:
+    """SIGTERM and SIGINT ask the server to stop within `grace` seconds; a second one resets what is left."""
+    asked = 0
+
+    def ask(signum: int) -> None:
+        nonlocal asked
+        asked += 1
+        server.shutdown(grace if asked == 1 else 0)
+
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.on_signal(signum, ask)

@@ -1,0 +1,406 @@
+"""A server: its listening sockets, its connections, its limits, and how it stops in order."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import logging
+import socket
+from collections.abc import Callable, KeysView
+from typing import Any
+
+from .. import arguments
+from ..engine.loop import Reactor
+from ..engine.timers import Timer
+from ..errors import ReactorError, ServerClosed
+from . import sockets
+from .connection import Connection
+from .idle import Schedule
+from .listener import Listener
+from .listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listeners, Once, check_event, without
+from .listeners import Listener as Function
+from .report import Reason, ServerStatistics, Tally
+from .settings import CONNECTION_SETTINGS, Deadlined, Setting, split
+from .sockets import Address
+
+log = logging.getLogger("reactor")
+
+BACKLOG_BOUND = 65_536  # accepts at a shutdown: above any backlog (somaxconn: 4096), and no flood holds it up
+GIVE_UP_BATCH = 64  # lingering connections given up at a time when descriptors run out
+
+StopCallback = Callable[["Server", "Exception | None"], object]
+
+
+class Server(Deadlined, Emitter):
+    """Accepts connections and owns them until their `close` was delivered.
+
+    `on_connection(conn)` is added as a listener of `connection`. Settings are keyword arguments and
+    attributes; those of connections count for later ones, `max_connections`, `when_full` and `block` at once.
+
+    Own events: `listening(server, address)` · `connection(conn)` · `drop(server, local, remote)` ·
+    `accept_error(server, error)` · `draining(server, deadline)` · `stopped(server, report)`. Every connection
+    event may be listened to here too, for all connections.
+    """
+
+    max_connections = Setting[int | None]()
+    when_full = Setting[str]()
+    block = Setting[Any]()
+    no_delay = Setting[bool]()
+    keep_alive = Setting[bool | float]()
+    pause_on_connect = Setting[bool]()
+
+    def __init__(
+        self, loop: Reactor, on_connection: Callable[[Connection], object] | None = None, **settings: Any
+    ) -> None:
+        if not isinstance(loop, Reactor):
+            raise TypeError(f"loop must be a Reactor, not {loop!r}")
+        self.loop = loop
+        self._settings, self._limits = split(settings)
+        self._table = Listeners()
+        self._own: dict[str, tuple[Function, ...]] = {}
+        self._listeners: list[Listener] = []
+        self._connections: dict[Connection, None] = {}
+        self._open = 0  # descriptors: less than the connections while a `close` waits to be delivered
+        self._ref = True
+        self._holding = False
+        self._stop: _Stop | None = None
+        self._tally = Tally()
+        #: The deadlines of all connections.
+        self.schedule = Schedule(loop)
+        if arguments.maybe_function("on_connection", on_connection) is not None:
+            self.on("connection", on_connection)  # type: ignore[type-var]
+
+    # Listening.
+
+    def listen(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        backlog: int = 4096,
+        *,
+        reuse_port: bool = False,
+        ipv6_only: bool = False,
+        sock: socket.socket | None = None,
+        fd: int | None = None,
+    ) -> Address:
+        """Listen on an address, also on several by several calls; where it listens is returned, and told by
+        `listening` in the next turn.
+
+        `host` None is both families by one socket; port 0 picks a free one. `sock` or `fd` is a socket that
+        listens already, owned by the server from now on. Raises OSError for what the kernel refuses, and
+        `ServerClosed` while the server is stopping.
+        """
+        self._check_may_listen()
+        arguments.integer("backlog", backlog, 1, 2**31 - 1)
+        if sock is not None or fd is not None:
+            if port is not None or host is not None or (sock is not None and fd is not None):
+                raise TypeError("listen() takes one of: host and port, sock, or fd")
+            opened = sockets.adopt(sock if sock is not None else _socket_of(fd))
+        else:
+            if host is not None and not isinstance(host, str):
+                raise TypeError(f"host must be a string or None, not {host!r}")
+            arguments.integer("port", port, 0, 65535)
+            opened = sockets.listen_tcp(
+                host or None,
+                port or 0,
+                backlog,
+                reuse_port=arguments.flag("reuse_port", reuse_port),
+                ipv6_only=arguments.flag("ipv6_only", ipv6_only),
+            )
+        sockets.inherit_options(opened, self._settings.no_delay, self._settings.keep_alive)
+        listener = Listener(self.loop, self, opened)
+        self._listeners.append(listener)
+        self._update_hold()
+        self.loop.at_close(self, self._abandon)
+        self.loop.call_soon(self._listening, listener)
+        return listener.address
+
+    def _check_may_listen(self) -> None:
+        if self.loop.debug:
+            self.loop.check_thread()
+        if self.loop.closed:
+            raise ReactorError("listen() after the reactor was closed")
+        if self._stop is not None:
+            raise ServerClosed("listen() while the server is stopping: wait for `stopped`")
+
+    def _listening(self, listener: Listener) -> None:
+        if listener in self._listeners:
+            self._emit("listening", listener.address)
+
+    @property
+    def listening(self) -> bool:
+        """Does it accept connections?"""
+        return bool(self._listeners)
+
+    @property
+    def addresses(self) -> list[Address]:
+        """Where it listens, one entry per listening socket."""
+        return [listener.address for listener in self._listeners]
+
+    @property
+    def connections(self) -> KeysView[Connection]:
+        """A live view of the connections whose `close` was not delivered yet."""
+        return self._connections.keys()
+
+    # Stopping.
+
+    def close(self, callback: StopCallback | None = None) -> None:
+        """Stop accepting at once; connections live on. `stopped` comes when the last one is gone, then
+        `callback(server, None)`.
+
+        Harmless when it does not listen: the callback then gets `(server, ServerClosed)`.
+        """
+        arguments.maybe_function("callback", callback)
+        if not self._listeners:
+            if callback is not None:
+                self.loop.call_soon(callback, self, ServerClosed("close() of a server that does not listen"))
+            return
+        stop = self._begin_stop()
+        if callback is not None:
+            stop.callbacks.append(callback)
+        self._close_listeners()
+        self.loop.call_soon(self._check_stopped)
+
+    def shutdown(self, grace: float = 10.0, end: bool = True) -> None:
+        """Stop in order: take in who waits in the backlog, stop accepting, emit `draining`, `destroy_soon()`
+        each connection, and after `grace` seconds (0: now) reset the rest; then `stopped`, with a report.
+
+        With `end=False` nobody is ended by the server: the program ends each connection when its work is
+        done, and the deadline resets the rest. Calling it again can only shorten the deadline. Harmless when
+        there is nothing to stop.
+        """
+        seconds = arguments.seconds("grace", grace, zero=True)
+        arguments.flag("end", end)
+        if not self._listeners and self._stop is None and not self._connections:
+            return
+        stop = self._begin_stop()
+        stop.end = stop.end or end
+        deadline = self.loop.now + seconds
+        if stop.deadline is None or deadline < stop.deadline:
+            stop.set_deadline(self.loop, deadline, self._grace_over)
+        self.loop.call_soon(self._drain)
+
+    def _begin_stop(self) -> _Stop:
+        if self._stop is None:
+            self._stop = _Stop(self.loop.now, self._tally.copy())
+        return self._stop
+
+    def _drain(self) -> None:
+        """The first turn of a shutdown. No client whose `connect()` had returned is lost (closing.md, fact
+        10).
+        """
+        for listener in list(self._listeners):
+            listener.accept(BACKLOG_BOUND)
+        self._close_listeners()
+        stop = self._stop
+        if stop is None or stop.deadline is None:
+            return
+        if not stop.told:
+            stop.told = True
+            self._emit("draining", stop.deadline)
+        if stop.end:
+            for conn in list(self._connections):
+                conn.retire()
+        self._check_stopped()
+
+    def _grace_over(self) -> None:
+        self._drain()
+        for conn in list(self._connections):
+            conn.cut(Reason.SHUTDOWN_DEADLINE)
+
+    def _abandon(self) -> None:
+        """The reactor closes."""
+        self.close()
+        for conn in list(self._connections):
+            conn.cut(Reason.DESTROYED)
+
+    def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+        self._update_hold()
+
+    def _check_stopped(self) -> None:
+        stop = self._stop
+        if stop is None or self._listeners or self._connections:
+            return
+        self._stop = None
+        stop.cancel()
+        self.loop.at_close(self, None)
+        report = self._tally.since(stop.tally_before, self.loop.now - stop.started_at)
+        self._emit("stopped", report)
+        for callback in stop.callbacks:
+            self.loop.call_soon(callback, self, None)
+
+    # What the listening sockets ask and say (listener.Gate).
+
+    def has_room(self) -> bool:
+        """False: clients wait in the kernel's backlog."""
+        limit = self._limits.max_connections
+        if limit is None or self._open < limit or self._limits.when_full != "wait":
+            return True
+        for listener in self._listeners:
+            listener.unwatch()
+        return False
+
+    def admit(self, sock: socket.socket, remote: Address, listener: Listener) -> None:
+        limit = self._limits.max_connections
+        if (limit is not None and self._open >= limit) or (self._limits.block and self._blocks(remote)):
+            self._refuse(sock, remote, listener)
+            return
+        self._tally.accepted += 1
+        self._open += 1
+        conn = Connection(self.loop, self, sock, remote, listener.accepted_address, self._settings, self._table)
+        self._connections[conn] = None
+        conn.begin(self._own.get("connection", ()))
+
+    def _refuse(self, sock: socket.socket, remote: Address, listener: Listener) -> None:
+        self._tally.refused += 1
+        if self._own.get("drop"):
+            local = listener.accepted_address or sockets.local_address(sock)
+            self.loop.call_soon(self._emit, "drop", local, remote)
+        if self._limits.when_full == "reset":
+            sockets.reset_on_close(sock)
+        sock.close()
+
+    def _blocks(self, remote: Address) -> bool:
+        if isinstance(remote, str):
+            return False
+        address = ipaddress.ip_address(remote[0].partition("%")[0])
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        return any(address in network for network in self._limits.block)
+
+    def give_up_lingering(self) -> int:
+        """Descriptors have run out: let go of connections that only wait for their peer's FIN."""
+        given_up = 0
+        for conn in self._connections:
+            if conn.lingers:
+                conn.cut(Reason.LINGER_TIMEOUT)
+                given_up += 1
+                if given_up == GIVE_UP_BATCH:
+                    break
+        return given_up
+
+    def accept_failed(self, error: OSError, shed: int, broken: Listener | None) -> None:
+        self._tally.refused += shed
+        told = f"; {shed} waiting clients were reset" if shed else ""
+        log.warning("%s: %s with %d connections open%s", self, error.strerror, self._open, told)
+        if broken is not None and broken in self._listeners:
+            self._listeners.remove(broken)
+            broken.close()
+            self._update_hold()
+        self._emit("accept_error", error)
+
+    # What the connections say (transport.Owner).
+
+    @property
+    def server(self) -> Server:
+        return self
+
+    def connection_torn(self, conn: Connection) -> None:
+        self._open -= 1
+        for listener in self._listeners:
+            listener.watch()  # a place and a descriptor have come back
+
+    def connection_closed(self, conn: Connection) -> None:
+        report = conn.report
+        assert report is not None
+        del self._connections[conn]
+        self._tally.add(report)
+        if self._stop is not None:
+            self._check_stopped()
+
+    # Listeners and settings.
+
+    def _add_listener(self, event: str, fn: Function, once: bool) -> None:
+        if check_event(event, CONNECTION_EVENTS + SERVER_EVENTS) in CONNECTION_EVENTS:
+            (self._table.add_once if once else self._table.add)(event, fn)
+            self._refresh_connections()
+        else:
+            listener = Once(fn, lambda done: self._remove_listener(event, done)) if once else fn
+            self._own[event] = (*self._own.get(event, ()), listener)
+
+    def _remove_listener(self, event: str, fn: Function) -> None:
+        if check_event(event, CONNECTION_EVENTS + SERVER_EVENTS) in CONNECTION_EVENTS:
+            self._table.discard(event, fn)
+            self._refresh_connections()
+        else:
+            self._own[event] = without(self._own.get(event, ()), fn)
+
+    def _refresh_connections(self) -> None:
+        for conn in self._connections:
+            conn.refresh_listeners()
+
+    def _emit(self, event: str, *args: Any) -> None:
+        for listener in self._own.get(event, ()):
+            try:
+                listener(self, *args)
+            except Exception:
+                log.exception("a listener of %s raised", self)
+
+    def get_setting(self, name: str) -> Any:
+        return getattr(self._settings if name in CONNECTION_SETTINGS else self._limits, name)
+
+    def change_setting(self, name: str, value: Any) -> None:
+        if name in CONNECTION_SETTINGS:
+            self._settings = dataclasses.replace(self._settings, **{name: value})
+        else:
+            self._limits = dataclasses.replace(self._limits, **{name: value})
+        for listener in self._listeners:
+            sockets.inherit_options(listener.sock, self._settings.no_delay, self._settings.keep_alive)
+            listener.watch()  # a limit may have been raised
+
+    def ref(self) -> None:
+        """Let `run()` go on while this server listens, as it does at first."""
+        self._ref = True
+        self._update_hold()
+
+    def unref(self) -> None:
+        """Do not keep `run()` going for this server alone."""
+        self._ref = False
+        self._update_hold()
+
+    def _update_hold(self) -> None:
+        wanted = self._ref and bool(self._listeners)
+        if wanted != self._holding:
+            self._holding = wanted
+            (self.loop.hold if wanted else self.loop.release)()
+
+    # Looking in.
+
+    def statistics(self) -> ServerStatistics:
+        """Counts as of now."""
+        return self._tally.statistics(self._open, self._connections)
+
+    def __repr__(self) -> str:
+        where = ", ".join(sockets.show(address) for address in self.addresses) or "not listening"
+        return f"<Server {where} connections={len(self._connections)}>"
+
+
+class _Stop:
+    """A stop under way: since when, until when, and the counts at its beginning."""
+
+    __slots__ = ("_timer", "callbacks", "deadline", "end", "started_at", "tally_before", "told")
+
+    def __init__(self, now: float, tally: Tally) -> None:
+        self.started_at = now
+        self.tally_before = tally
+        self.deadline: float | None = None  # None: close() waits as long as the connections live
+        self.end = False
+        self.told = False
+        self.callbacks: list[StopCallback] = []
+        self._timer: Timer | None = None
+
+    def set_deadline(self, loop: Reactor, deadline: float, fn: Callable[[], object]) -> None:
+        self.cancel()
+        self.deadline = deadline
+        self._timer = loop.call_at(deadline, fn)
+
+    def cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+def _socket_of(fd: Any) -> socket.socket:
+    return socket.socket(fileno=arguments.descriptor("fd", fd))

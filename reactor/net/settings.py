@@ -1,0 +1,172 @@
+"""The settings of connections and servers: default, unit, reason, and the check that a value must pass.
+
+`Settings` is a snapshot that all connections of a server share. Changing a setting of a server makes a new
+snapshot for later connections; changing one of a connection gives it a snapshot of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, Protocol, TypeVar, overload
+
+from .. import arguments
+
+T = TypeVar("T")
+
+KIB = 1024
+MIB = 1024 * KIB
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _timeout(name: str, value: Any) -> float | None:
+    return arguments.maybe_seconds(name, value)
+
+
+def _size(name: str, value: Any) -> int:
+    return arguments.integer(name, value, 0)
+
+
+def _maybe_size(name: str, value: Any) -> int | None:
+    return None if value is None else _size(name, value)
+
+
+def _keep_alive(name: str, value: Any) -> bool | float:
+    return value if isinstance(value, bool) else arguments.seconds(name, value)
+
+
+def _limit(name: str, value: Any) -> int | None:
+    return None if value is None else arguments.integer(name, value, 1)
+
+
+def _networks(name: str, value: Any) -> tuple[Network, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} must be a list of networks like '10.0.0.0/8', not {value!r}")
+    try:
+        return tuple(ipaddress.ip_network(entry) for entry in value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a list of networks like '10.0.0.0/8': {error}") from None
+
+
+def _on_idle(name: str, value: Any) -> str:
+    return arguments.choice(name, value, ("close", "reset"))
+
+
+def _when_full(name: str, value: Any) -> str:
+    return arguments.choice(name, value, ("drop", "reset", "wait"))
+
+
+def _setting(default: Any, check: Callable[[str, Any], Any], help: str, unit: str = "") -> Any:
+    return dataclasses.field(default=default, metadata={"check": check, "help": help, "unit": unit})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """What a connection goes by."""
+
+    idle_timeout: float | None = _setting(None, _timeout, "reap a connection on which nothing moved for so long", "s")
+    read_timeout: float | None = _setting(None, _timeout, "reap a connection from which nothing came for so long", "s")
+    write_timeout: float | None = _setting(60.0, _timeout, "reset a peer that took none of our output for so long", "s")
+    linger_timeout: float | None = _setting(30.0, _timeout, "after our FIN, wait so long for the peer's", "s")
+    half_open_timeout: float | None = _setting(
+        600.0, _timeout, "reset a connection left half-closed, or paused with its peer gone, for so long", "s"
+    )
+    on_idle: str = _setting("close", _on_idle, "how to end an idle connection: close (orderly) or reset")
+    allow_half_open: bool = _setting(False, arguments.flag, "the peer's FIN does not end our half")
+    pause_on_connect: bool = _setting(False, arguments.flag, "connections begin paused")
+    no_delay: bool = _setting(True, arguments.flag, "TCP_NODELAY: small writes leave at once")
+    keep_alive: bool | float = _setting(
+        False, _keep_alive, "TCP keep-alive: true, or the seconds before the first probe"
+    )
+    high_water: int = _setting(64 * KIB, _size, "write() answers False above so much pending output", "bytes")
+    low_water: int | None = _setting(
+        None, _maybe_size, "drain is emitted when it falls to this; by default a quarter of high_water", "bytes"
+    )
+    buffer_limit: int = _setting(64 * MIB, _size, "reset a connection that writes more with so much pending", "bytes")
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, field.metadata["check"](field.name, getattr(self, field.name)))
+        if self.low_water is not None and self.low_water > self.high_water:
+            raise ValueError(f"low_water must be at most high_water ({self.high_water}), not {self.low_water}")
+
+    @property
+    def drain_at(self) -> int:
+        """The low-water mark in force, bytes."""
+        return self.high_water // 4 if self.low_water is None else self.low_water
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """What a server goes by besides."""
+
+    max_connections: int | None = _setting(None, _limit, "let in so many at a time")
+    when_full: str = _setting("drop", _when_full, "at max_connections: drop (close), reset, or wait (in the backlog)")
+    block: tuple[Network, ...] = _setting((), _networks, "networks whose clients are dropped at accept")
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, field.metadata["check"](field.name, getattr(self, field.name)))
+
+
+CONNECTION_SETTINGS = frozenset(field.name for field in dataclasses.fields(Settings))
+SERVER_SETTINGS = frozenset(field.name for field in dataclasses.fields(ServerSettings))
+
+
+def split(given: dict[str, Any]) -> tuple[Settings, ServerSettings]:
+    """Keyword arguments of a server as settings. Raises TypeError for an unknown name, and what the checks
+    raise.
+    """
+    unknown = given.keys() - CONNECTION_SETTINGS - SERVER_SETTINGS
+    if unknown:
+        known = ", ".join(sorted(CONNECTION_SETTINGS | SERVER_SETTINGS))
+        raise TypeError(f"unknown setting {sorted(unknown)[0]!r}: expected one of {known}")
+    return (
+        Settings(**{name: value for name, value in given.items() if name in CONNECTION_SETTINGS}),
+        ServerSettings(**{name: value for name, value in given.items() if name in SERVER_SETTINGS}),
+    )
+
+
+class Configured(Protocol):
+    """What has settings as attributes."""
+
+    def get_setting(self, name: str) -> Any: ...
+    def change_setting(self, name: str, value: Any) -> None: ...
+
+
+class Setting(Generic[T]):
+    """A setting as an attribute: `conn.idle_timeout = 5`."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, thing: None, owner: type) -> Setting[T]: ...
+    @overload
+    def __get__(self, thing: Configured, owner: type) -> T: ...
+    def __get__(self, thing: Configured | None, owner: type) -> Any:
+        return self if thing is None else thing.get_setting(self._name)
+
+    def __set__(self, thing: Configured, value: T) -> None:
+        thing.change_setting(self._name, value)
+
+
+class Deadlined:
+    """The settings that servers and single connections both have, as attributes. A deadline counts from the
+    last movement.
+    """
+
+    __slots__ = ()
+
+    idle_timeout = Setting[float | None]()
+    read_timeout = Setting[float | None]()
+    write_timeout = Setting[float | None]()
+    linger_timeout = Setting[float | None]()
+    half_open_timeout = Setting[float | None]()
+    on_idle = Setting[str]()
+    allow_half_open = Setting[bool]()
+    high_water = Setting[int]()
+    low_water = Setting[int | None]()
+    buffer_limit = Setting[int]()

@@ -1,0 +1,240 @@
+"""What the operating system offers, behind a portable answer: sockets that listen, options, addresses,
+errors, and two questions to the kernel, "how much has the peer not acknowledged" and "does anything wait to
+be read".
+
+Linux's own things live here. Where a platform lacks one, the function says so by its answer, and the caller
+needs no condition.
+"""
+
+from __future__ import annotations
+
+import array
+import errno
+import os
+import socket
+import struct
+from typing import Any
+
+try:
+    import fcntl
+    import termios
+except ImportError:  # Windows has neither; nothing is known of its queues
+    fcntl = None  # type: ignore[assignment]
+    termios = None  # type: ignore[assignment]
+
+#: (host, port) for both IP families, a path for Unix sockets.
+Address = tuple[str, int] | str
+
+_LINGER_NONE = struct.pack("ii", 1, 0)  # struct linger: on, 0 seconds
+_RESETS = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.ECONNABORTED, errno.ESHUTDOWN})
+_answer = array.array("i", [0])  # where ioctl(2) writes; one is enough for one thread at a time
+_OUTQ = getattr(termios, "TIOCOUTQ", None)  # the number of SIOCOUTQ (tcp(7))
+_INQ = getattr(termios, "FIONREAD", None)
+
+
+# Questions to the kernel.
+
+
+def unacknowledged(sock: socket.socket) -> int | None:
+    """Bytes handed to the kernel that the peer's kernel has not acknowledged; an unacknowledged FIN counts
+    one (SIOCOUTQ, tcp(7)).
+
+    None where nobody can tell: on Unix sockets, where the number counts memory, and on other platforms.
+    """
+    if _OUTQ is None or sock.family == socket.AF_UNIX:
+        return None
+    return _ask(sock, _OUTQ)
+
+
+def unread(sock: socket.socket) -> int:
+    """Received bytes that wait to be read; 0 also where nobody can tell."""
+    return 0 if _INQ is None else _ask(sock, _INQ) or 0
+
+
+def _ask(sock: socket.socket, request: int) -> int | None:
+    try:
+        fcntl.ioctl(sock.fileno(), request, _answer, True)
+    except OSError:
+        return None
+    return _answer[0]
+
+
+def pending_error(sock: socket.socket) -> int:
+    """The socket's error, 0 if there is none. Asking consumes it (closing.md, fact 7)."""
+    try:
+        return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    except OSError as error:
+        return error.errno or errno.EIO
+
+
+# Options.
+
+
+def reset_on_close(sock: socket.socket) -> None:
+    """Let `close(2)` discard both queues and send RST (socket(7), SO_LINGER). Means nothing on a Unix socket."""
+    if sock.family != socket.AF_UNIX:
+        _set(sock, socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
+
+
+def set_no_delay(sock: socket.socket, enable: bool) -> None:
+    """TCP_NODELAY, where it means anything."""
+    if sock.family != socket.AF_UNIX:
+        _set(sock, socket.IPPROTO_TCP, socket.TCP_NODELAY, int(enable))
+
+
+def set_keep_alive(
+    sock: socket.socket,
+    enable: bool,
+    delay: float | None = None,
+    interval: float | None = None,
+    count: int | None = None,
+) -> None:
+    """SO_KEEPALIVE and its times, whole seconds of at least 1 (tcp(7)); None leaves the system's."""
+    if sock.family == socket.AF_UNIX:
+        return
+    _set(sock, socket.SOL_SOCKET, socket.SO_KEEPALIVE, int(enable))
+    delay_option = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))  # Linux, macOS
+    for option, value in (
+        (delay_option, delay),
+        (getattr(socket, "TCP_KEEPINTVL", None), interval),
+        (getattr(socket, "TCP_KEEPCNT", None), count),
+    ):
+        if option is not None and value is not None:
+            _set(sock, socket.IPPROTO_TCP, option, max(1, round(value)))
+
+
+def set_user_timeout(sock: socket.socket, seconds: float) -> None:
+    """TCP_USER_TIMEOUT (RFC 5482, Linux): how long sent data may stay unacknowledged; 0 is the system's
+    default.
+    """
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is not None and sock.family != socket.AF_UNIX:
+        _set(sock, socket.IPPROTO_TCP, option, round(seconds * 1000))
+
+
+def inherit_options(listening: socket.socket, no_delay: bool, keep_alive: bool | float) -> None:
+    """Options that accepted sockets take over from the listening one, which saves two system calls a
+    connection.
+
+    Linux and the BSDs copy them (tcp(7) says so of most options; tests hold it).
+    """
+    set_no_delay(listening, no_delay)
+    set_keep_alive(listening, bool(keep_alive), None if isinstance(keep_alive, bool) else keep_alive)
+
+
+def _set(sock: socket.socket, level: int, option: int, value: int | bytes) -> None:
+    try:
+        sock.setsockopt(level, option, value)
+    except OSError:  # macOS and BSD answer EINVAL once the peer has reset the connection; then nothing depends on it
+        pass
+
+
+# Listening.
+
+
+def listen_tcp(
+    host: str | None, port: int, backlog: int, *, reuse_port: bool = False, ipv6_only: bool = False
+) -> socket.socket:
+    """A listening TCP socket. `host` None is both families by one socket, or IPv4 where there is no IPv6.
+
+    Raises the OSError of what the kernel refused, its text naming syscall, code and address.
+    """
+    family, address = _listen_address(host, port)
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        if os.name == "posix":  # on Windows this option means to steal the port
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(ipv6_only or host is not None))
+        sock.bind(address)
+        sock.listen(backlog)
+    except OSError as error:
+        sock.close()
+        raise os_error(error.errno or errno.EIO, "listen", (host or address[0], port)) from None
+    return sock
+
+
+def _listen_address(host: str | None, port: int) -> tuple[socket.AddressFamily, Any]:
+    if host is None:
+        if socket.has_dualstack_ipv6():
+            return socket.AF_INET6, ("::", port)
+        return socket.AF_INET, ("0.0.0.0", port)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, UnicodeError) as error:
+        raise name_error(host, error) from None
+    family, _, _, _, address = found[0]
+    return family, address
+
+
+def adopt(sock: socket.socket) -> socket.socket:
+    """A socket that listens already, made ready for us. Raises ValueError if it does not listen or is no
+    stream socket.
+    """
+    if sock.type != socket.SOCK_STREAM:
+        raise ValueError(f"sock must be a stream socket, not {sock!r}")
+    accepting = getattr(socket, "SO_ACCEPTCONN", None)
+    if accepting is not None and not sock.getsockopt(socket.SOL_SOCKET, accepting):
+        raise ValueError(f"sock must be listening already (call its listen() first), not {sock!r}")
+    sock.setblocking(False)
+    return sock
+
+
+# Addresses and errors.
+
+
+def address_of(raw: Any) -> Address:
+    """What users see for an address as the socket module gives it."""
+    if isinstance(raw, tuple):
+        host, port = raw[0], raw[1]
+        scoped = len(raw) == 4 and raw[3] and "%" not in host
+        return (f"{host}%{raw[3]}" if scoped else host, port)
+    return raw.decode("utf-8", "surrogateescape") if isinstance(raw, bytes) else str(raw or "")
+
+
+def local_address(sock: socket.socket) -> Address:
+    """Where this end is; an empty path where the kernel does not say."""
+    try:
+        return address_of(sock.getsockname())
+    except OSError:
+        return ""
+
+
+def show(address: Address) -> str:
+    """An address as text: 127.0.0.1:80, [::1]:80, or a path."""
+    if isinstance(address, str):
+        return address.replace("\0", "@", 1) or "unix"
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def os_error(code: int, syscall: str, address: Address | None = None) -> OSError:
+    """The fitting OSError subclass; text and attributes as Node's: `connect ECONNREFUSED 127.0.0.1:80`,
+    `.syscall`, `.address`, `.port`.
+    """
+    text = f"{syscall} {errno.errorcode.get(code, f'errno {code}')}"
+    error = OSError(code, text if address is None else f"{text} {show(address)}")
+    return _with_details(error, syscall, address)
+
+
+def name_error(host: str, error: Exception) -> OSError:
+    """A name that could not be resolved: `getaddrinfo ENOTFOUND name`."""
+    code = error.errno if isinstance(error, socket.gaierror) and error.errno is not None else socket.EAI_NONAME
+    name = {socket.EAI_NONAME: "ENOTFOUND", socket.EAI_AGAIN: "EAI_AGAIN"}.get(code, f"EAI {code}")
+    return _with_details(socket.gaierror(code, f"getaddrinfo {name} {host}"), "getaddrinfo", (host, 0))
+
+
+def _with_details(error: OSError, syscall: str, address: Address | None) -> OSError:
+    host, port = address if isinstance(address, tuple) else (address, None)
+    vars(error).update(syscall=syscall, address=host, port=port)
+    return error
+
+
+def is_reset(error: OSError) -> bool:
+    """Does this error say that the peer reset the connection? EPIPE does: it is what a write meets after the
+    reset (fact 7).
+    """
+    return error.errno in _RESETS

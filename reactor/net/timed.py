@@ -1,0 +1,91 @@
+"""Deadlines of one connection: stamps, looks, and what happens when time is up.
+
+Traffic costs one attribute store (`_read_at`, `_wrote_at`) and no timer operation. The connection has one
+entry in its owner's schedule (`idle.py`), for the moment when the earliest of its deadlines (`deadlines.py`)
+may have passed; `on_look` then asks the kernel what has moved.
+"""
+
+from __future__ import annotations
+
+from . import deadlines, sockets
+from .lifecycle import Event, Read, Write
+from .report import Reason
+from .transport import Transport
+
+# What a peer's kernel acknowledges by itself, whatever its program does: the initial window (RFC 6928: 14,600
+# bytes). The acknowledgement of so little that came unnoticed is counted as of the write; of more, as of now.
+INITIAL_WINDOW = 14_600
+
+
+class Timed(Transport):
+    """The third layer of a connection."""
+
+    __slots__ = ()
+
+    def _moments(self, now: float, unacked: bool) -> deadlines.Moments:
+        return deadlines.Moments(
+            now, self._read_at, self._wrote_at, self._acked_at, self._kept_at, self._since,
+            self._out is not None, unacked, self._gone, self._end_by,
+        )  # fmt: skip
+
+    def _schedule(self) -> None:
+        """See to it that somebody looks when the next deadline may have passed. A look that comes too early
+        is harmless.
+        """
+        now = self._loop.turn_now
+        moment = self._soonest(now, False)[0]
+        if self._life.write is Write.ENDED:  # not known without a system call: be prepared for both
+            moment = min(moment, self._soonest(now, True)[0])
+        if moment < self.look_at:
+            self._owner.schedule.enter(self, moment)
+
+    def on_look(self, now: float) -> None:
+        """A deadline may have passed. Ask the kernel what has moved; then expire, or be entered again."""
+        if self._life.over:
+            return
+        unacked = sockets.unacknowledged(self._sock) or 0
+        acked = self.bytes_written - max(unacked - (self._life.write is Write.ENDED), 0)
+        if acked > self._acked:
+            at_once = not unacked and acked - self._acked <= INITIAL_WINDOW
+            self._acked_at = max(self._acked_at, self._wrote_at) if at_once else now
+            self._acked = acked
+        moment, reason = self._soonest(now, bool(unacked))
+        if moment <= now and reason is not None and self._input_waits(reason):
+            self._read_at = now
+            moment, reason = self._soonest(now, bool(unacked))
+        if moment > now:
+            self._owner.schedule.enter(self, moment)
+        elif reason is not None:
+            self._expire(reason)
+
+    def _soonest(self, now: float, unacked: bool) -> tuple[float, Reason | None]:
+        return deadlines.soonest(self._life, self._settings, self._moments(now, unacked))
+
+    def _input_waits(self, reason: Reason) -> bool:
+        """Input that waits to be read was no silence of the peer, but a delay of ours."""
+        if reason not in (Reason.IDLE, Reason.READ_TIMEOUT, Reason.LINGER_TIMEOUT):
+            return False
+        return self._life.read in (Read.OPEN, Read.PAUSED) and sockets.unread(self._sock) > 0
+
+    def _expire(self, reason: Reason) -> None:
+        if reason is not Reason.IDLE and reason is not Reason.READ_TIMEOUT:
+            self.cut(reason)
+            return
+        self._emit("timeout", reason)
+        if self._life.write is not Write.OPEN:
+            return  # ended by a listener
+        if self._soonest(self._loop.turn_now, False)[0] > self._loop.turn_now:
+            self._schedule()  # kept by touch()
+        else:
+            self._reap(reason)
+
+    def _reap(self, reason: Reason) -> None:
+        """End a silent connection: at once if nothing of ours can be lost by it, else in an orderly way."""
+        if self._settings.on_idle == "reset":
+            self.cut(reason)
+            return
+        self._reason = self._reason or reason
+        if self._out is None and not sockets.unacknowledged(self._sock) and not sockets.unread(self._sock):
+            self._step(Event.DESTROY)
+        else:
+            self.retire()

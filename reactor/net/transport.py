@@ -1,0 +1,260 @@
+"""What comes in and what goes out: the machinery between the kernel and the listeners.
+
+The loop calls `on_ready` when the kernel has something, and `on_flush` at the end of a turn in which
+something changed. `on_flush` is the one place where output, FIN, answers, the poller's interest and the
+deadline are brought in line with the state, once a turn however much was called in it: pausing and resuming
+in one turn costs no system call.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+
+from ..engine.poller import EDGE, ERROR, GONE, HANGUP, READ, WRITE
+from . import sockets
+from .ending import Ending
+from .lifecycle import Event, Read, Write
+from .outbuf import OutBuffer
+from .report import Reason
+
+READ_SIZE = 65_536  # bytes a turn and connection; larger reads fault in fresh pages each time, smaller ones cost calls
+SENDS_PER_FLUSH = 16  # then others have their turn; the rest goes out when the socket is writable again
+
+
+class Transport(Ending):
+    """The second layer of a connection."""
+
+    __slots__ = ()
+
+    def begin(self, greeters: tuple[Callable[..., object], ...]) -> None:
+        """The connection is there: tell the program, then watch it in the way the program has left it."""
+        if self._settings.pause_on_connect:
+            self._step(Event.PAUSE)
+        self._flush_soon()
+        for greet in greeters:
+            if not self._life.over:
+                self._guarded(greet, self)
+
+    # What comes in.
+
+    def on_ready(self, mask: int) -> None:
+        """The hot path: a message comes in and goes to its listener, which may send the answer in place
+        (`Connection.write`).
+        """
+        if mask == READ and self._flowing:
+            try:
+                data = self._sock.recv(READ_SIZE)
+            except OSError as error:
+                self._read_failed(error)
+                return
+            if data:
+                self._read_at = self._loop.turn_now
+                self.bytes_read += len(data)
+                try:
+                    self._listeners.data(self, data)
+                except Exception as error:
+                    self._listener_failed(error)
+            else:
+                self._end_of_stream()
+        elif not self._life.over:
+            self._on_event(mask)
+
+    def _on_event(self, mask: int) -> None:
+        """Everything else: write readiness, trouble, and readiness while paused, discarding or done with
+        reading.
+        """
+        if mask & ERROR:
+            self._break(sockets.pending_error(self._sock), "read")
+        if mask & WRITE and self._blocked:
+            self._blocked = False
+            self._flush_soon()
+        read = self._life.read
+        if read is Read.OPEN and self._flowing:
+            if mask & ~WRITE:
+                self.on_ready(READ)
+        elif read is Read.DISCARDING:
+            if mask & ~WRITE:
+                self._discard()
+        elif read is Read.PAUSED:
+            if mask & (GONE | HANGUP | ERROR):
+                self._hung_up = self._hung_up or bool(mask & (HANGUP | ERROR))
+                self._flush_soon()
+                self._peer_left()
+        elif self._life.write is Write.ENDED:
+            self._settle()
+        elif mask & (HANGUP | ERROR):  # the read half has ended, ours has not, and both directions are down
+            self._break(errno.ECONNRESET, "read")
+
+    def _discard(self) -> None:
+        try:
+            data = self._sock.recv(READ_SIZE)
+        except OSError as error:
+            self._read_failed(error)
+            return
+        if data:
+            self._read_at = self._loop.turn_now
+            self.bytes_read += len(data)
+            self._discarded += len(data)
+        else:
+            self._end_of_stream()
+
+    def count_discarded(self, count: int) -> None:
+        """Of the bytes read, so many went nowhere."""
+        self._discarded += count
+
+    def _read_failed(self, error: OSError) -> None:
+        if not isinstance(error, (BlockingIOError, InterruptedError)):
+            self._lose(error.errno or errno.EIO, "read")
+
+    def _end_of_stream(self) -> None:
+        """`recv` gave b"": the peer's FIN, unless the connection broke before (closing.md, fact 7)."""
+        if self._life.write is Write.BROKEN:
+            self._lose(errno.ECONNRESET, "read")
+            return
+        self._orderly = Reason.ENDED if self._life.write is Write.ENDED else Reason.PEER_ENDED
+        self._read_at = self._loop.turn_now
+        self._flush_soon()
+        self._step(Event.FIN)
+        if self._life.write is Write.OPEN and not self._settings.allow_half_open:
+            self._step(Event.END)
+
+    def _peer_left(self) -> None:
+        """A paused connection's peer has gone: say so once, and end at once if there is nothing left to hear
+        of it.
+        """
+        if self._life.read is not Read.PAUSED:
+            return
+        if not self._gone:
+            self._gone = True
+            self._since = self._loop.turn_now
+            self._emit("hangup")
+        if self._life.read is Read.PAUSED and self._life.write is Write.BROKEN and not sockets.unread(self._sock):
+            self._lose(errno.ECONNRESET, "read")
+
+    # What goes out.
+
+    def _queue(self, data: bytes | memoryview) -> bool:
+        """Append to what is pending; the answer of `write`."""
+        out = self._out
+        if out is None:
+            out = self._out = OutBuffer()
+            self._direct = False
+        out.append(data)
+        self._flush_soon()
+        if out.size > self._settings.high_water:
+            self._drain_due = True
+            return False
+        return True
+
+    def on_flush(self) -> None:
+        """End of a turn in which something changed: send, end, answer, and bring interest and deadline in
+        line with the state.
+        """
+        self._flush_due = False
+        if self._life.over:
+            return
+        if self._out is not None and not self._blocked and not self._corks:
+            self._send_pending()
+        if self._out is None and self._life.write is Write.ENDING and not self._corks:
+            self._send_fin()
+        if self._answers:
+            self._answer_due()
+        if self._drain_due and self.pending_bytes <= self._settings.drain_at and self._life.write is Write.OPEN:
+            self._drain_due = False
+            self._emit("drain")
+        if not self._life.over:
+            self._update_interest()
+            self._schedule()
+
+    def _send_pending(self) -> None:
+        out = self._out
+        assert out is not None
+        for _ in range(SENDS_PER_FLUSH):
+            head = out.head()
+            try:
+                sent = self._sock.send(head)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError as error:
+                self._break(error.errno or errno.EIO, "write")
+                return
+            if sent:
+                out.consume(sent)
+                self.bytes_written += sent
+                self._wrote_at = self._loop.turn_now
+            if not out.size:
+                self._out = None
+                self._direct = self._life.open and not self._corks
+                return
+            if sent < len(head):
+                break
+        self._blocked = True
+
+    def _send_fin(self) -> None:
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            self._break(error.errno or errno.ENOTCONN, "shutdown")
+            return
+        self._wrote_at = self._loop.turn_now
+        self._step(Event.DRAINED)
+
+    def _break(self, code: int, syscall: str) -> None:
+        """Nothing more can be written; what had arrived is still read (closing.md, "When the write side dies
+        first").
+        """
+        if self._life.write is Write.BROKEN:
+            return
+        if self._error is None:
+            self._error = sockets.os_error(code or errno.ECONNRESET, syscall)
+        self._drop_pending()
+        self._flush_soon()
+        self._step(Event.BROKE)
+        if self._life.read is Read.PAUSED:
+            self._loop.call_soon(self._guarded, self._peer_left)
+
+    def _lose(self, code: int, syscall: str) -> None:
+        """Nothing more can be read either."""
+        if self._error is None:
+            self._error = sockets.os_error(code, syscall)
+        self._drop_pending()
+        self._step(Event.LOST)
+
+    def _schedule(self) -> None:
+        """See to it that somebody looks when the next deadline may have passed."""
+        raise NotImplementedError
+
+    def _update_interest(self) -> None:
+        """What the poller should watch for in this state (closing.md, fact 9)."""
+        life = self._life
+        output = WRITE if self._blocked else 0
+        mask: int | None = output
+        if life.read in (Read.OPEN, Read.DISCARDING):
+            mask = output | READ
+        elif life.read is Read.ENDED and life.write is Write.ENDED:
+            mask = EDGE  # HUP stands from now on: only what changes, the last acknowledgement or an error, is news
+        elif self._hung_up:
+            mask = None
+        elif life.read is Read.PAUSED and not self._gone:
+            mask = output | GONE
+        if mask == self._mask:
+            return
+        before, self._mask = self._mask, mask
+        poller, fd = self._loop.poller, self._sock.fileno()
+        try:
+            if before is None:
+                poller.add(fd, mask or 0, self)
+            elif mask is None:
+                poller.remove(fd)
+            else:
+                poller.change(fd, mask)
+        except OSError as error:  # no memory for a registration, or a selector that is full
+            self._mask = before
+            self._lose(error.errno or errno.EIO, "watch")
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes written by the program that the kernel has not taken yet."""
+        return 0 if self._out is None else self._out.size
