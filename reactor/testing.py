@@ -143,7 +143,8 @@ class Peer:
 
     def receive(self, count: int) -> bytes:
         """Exactly `count` bytes, or fewer if the stream ends before."""
-        pieces, size = [], 0
+        pieces: list[bytes] = []
+        size = 0
         while size < count:
             piece = self.sock.recv(min(count - size, 65536))
             if not piece:
@@ -154,7 +155,7 @@ class Peer:
 
     def receive_all(self) -> tuple[bytes, Outcome]:
         """Everything until the stream ends, and how it ended: "FIN", or the errno's name ("ECONNRESET")."""
-        pieces = []
+        pieces: list[bytes] = []
         while True:
             try:
                 piece = self.sock.recv(65536)

@@ -21,6 +21,7 @@ from .settings import Settings
 # of the last one is known to an eighth of it. Only connections with something pending or unacknowledged pay
 # for it.
 LOOKS_PER_STALL = 8
+ACK_LOOK = 1.0  # seconds between looks at a FIN that is not acknowledged when its linger would be over
 
 
 class Moments(NamedTuple):
@@ -41,8 +42,7 @@ class Moments(NamedTuple):
 def soonest(state: State, settings: Settings, at: Moments) -> tuple[float, Reason | None]:
     """The earliest deadline and its reason; (NEVER, None) when none runs.
 
-    A moment with None as its reason is no deadline, but the time to ask the kernel for acknowledgements
-    again.
+    A moment with None as its reason is no deadline, but the time to ask the kernel for acknowledgements again.
     """
     found: list[tuple[float, Reason | None]] = [(at.end_by, Reason.END_TIMEOUT)]
     if state.write is Write.OPEN:
@@ -50,20 +50,29 @@ def soonest(state: State, settings: Settings, at: Moments) -> tuple[float, Reaso
             found.append((max(at.read_at, at.acked_at, at.kept_at) + settings.idle_timeout, Reason.IDLE))
         if settings.read_timeout is not None and state.read is Read.OPEN:
             found.append((max(at.read_at, at.since, at.kept_at) + settings.read_timeout, Reason.READ_TIMEOUT))
-    if at.pending or (at.unacked and state.write is not Write.OPEN):
-        if settings.write_timeout is not None:
-            found.append((max(at.wrote_at, at.acked_at) + settings.write_timeout, Reason.WRITE_TIMEOUT))
-            found.append((at.now + settings.write_timeout / LOOKS_PER_STALL, None))
-        if settings.linger_timeout is not None and state.read is Read.ENDED and state.write is Write.ENDED:
-            found.append((max(at.since, at.acked_at) + settings.linger_timeout, Reason.LINGER_TIMEOUT))
+    stalled = at.pending or (at.unacked and state.write is not Write.OPEN)
+    if stalled and settings.write_timeout is not None:
+        found.append((max(at.wrote_at, at.acked_at) + settings.write_timeout, Reason.WRITE_TIMEOUT))
+        found.append((at.now + settings.write_timeout / LOOKS_PER_STALL, None))
+    if state.write is Write.ENDED and state.read is not Read.PAUSED and settings.linger_timeout is not None:
+        linger_by = _linger_since(state, at) + settings.linger_timeout
+        if not at.unacked:
+            found.append((linger_by, Reason.LINGER_TIMEOUT))
+        elif state.read is Read.ENDED:
+            found.append((linger_by, Reason.LINGER_TIMEOUT))
             found.append((at.now + settings.linger_timeout / LOOKS_PER_STALL, None))
-    elif state.write is Write.ENDED and state.read is not Read.PAUSED and settings.linger_timeout is not None:
-        heard = at.read_at if state.read is Read.OPEN else at.since  # after destroy_soon() the time is total
-        found.append((max(at.since, at.acked_at, heard) + settings.linger_timeout, Reason.LINGER_TIMEOUT))
+        else:  # it does not run yet; but it may have begun unnoticed
+            found.append((max(linger_by, at.now + ACK_LOOK), None))
     if _program_must_act(state, at) and settings.half_open_timeout is not None:
         found.append((max(at.since, at.wrote_at) + settings.half_open_timeout, Reason.HALF_OPEN_TIMEOUT))
     moment, reason = min(found, key=_moment)
     return (moment, reason) if moment != NEVER else (NEVER, None)
+
+
+def _linger_since(state: State, at: Moments) -> float:
+    """Silence after `end()`; total time after `destroy_soon()`, where what comes in does not count."""
+    begun = max(at.since, at.acked_at)
+    return max(begun, at.read_at) if state.read is Read.OPEN else begun
 
 
 def _program_must_act(state: State, at: Moments) -> bool:

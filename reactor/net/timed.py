@@ -29,13 +29,11 @@ class Timed(Transport):
         )  # fmt: skip
 
     def _schedule(self) -> None:
-        """See to it that somebody looks when the next deadline may have passed. A look that comes too early
-        is harmless.
-        """
+        """See to it that somebody looks when the next deadline may have passed. An early look is harmless."""
         now = self._loop.turn_now
-        moment = self._soonest(now, False)[0]
-        if self._life.write is Write.ENDED:  # not known without a system call: be prepared for both
-            moment = min(moment, self._soonest(now, True)[0])
+        if self._blocked:
+            self._note_acked(now)  # so that the first look finds only what moved after this
+        moment = self._soonest(now, unacked=self._life.write is Write.ENDED)[0]  # if so is not known without asking
         if moment < self.look_at:
             self._owner.schedule.enter(self, moment)
 
@@ -43,20 +41,25 @@ class Timed(Transport):
         """A deadline may have passed. Ask the kernel what has moved; then expire, or be entered again."""
         if self._life.over:
             return
+        unacked = self._note_acked(now)
+        moment, reason = self._soonest(now, unacked)
+        if moment <= now and reason is not None and self._input_waits(reason):
+            self._read_at = now
+            moment, reason = self._soonest(now, unacked)
+        if moment > now:
+            self._owner.schedule.enter(self, moment)
+        elif reason is not None:
+            self._expire(reason)
+
+    def _note_acked(self, now: float) -> bool:
+        """Ask what the peer's kernel has acknowledged; is anything of ours, FIN included, still under way?"""
         unacked = sockets.unacknowledged(self._sock) or 0
         acked = self.bytes_written - max(unacked - (self._life.write is Write.ENDED), 0)
         if acked > self._acked:
             at_once = not unacked and acked - self._acked <= INITIAL_WINDOW
             self._acked_at = max(self._acked_at, self._wrote_at) if at_once else now
             self._acked = acked
-        moment, reason = self._soonest(now, bool(unacked))
-        if moment <= now and reason is not None and self._input_waits(reason):
-            self._read_at = now
-            moment, reason = self._soonest(now, bool(unacked))
-        if moment > now:
-            self._owner.schedule.enter(self, moment)
-        elif reason is not None:
-            self._expire(reason)
+        return unacked > 0
 
     def _soonest(self, now: float, unacked: bool) -> tuple[float, Reason | None]:
         return deadlines.soonest(self._life, self._settings, self._moments(now, unacked))
@@ -74,7 +77,7 @@ class Timed(Transport):
         self._emit("timeout", reason)
         if self._life.write is not Write.OPEN:
             return  # ended by a listener
-        if self._soonest(self._loop.turn_now, False)[0] > self._loop.turn_now:
+        if self._soonest(self._loop.turn_now, unacked=False)[0] > self._loop.turn_now:
             self._schedule()  # kept by touch()
         else:
             self._reap(reason)
