@@ -206,7 +206,11 @@ class SelectorPoller:
         if isinstance(self._selector, selectors.SelectSelector) and fd >= SELECT_LIMIT:
             raise OSError(errno.EMFILE, f"select(2) cannot watch descriptor {fd}: its limit is {SELECT_LIMIT - 1}")
         self._masks[fd] = 0
-        self._set(fd, mask, handler)
+        try:
+            self._set(fd, mask, handler)
+        except (OSError, KeyError, ValueError):
+            del self._masks[fd]
+            raise
 
     def change(self, fd: int, mask: int) -> None:
         self._set(fd, mask, self._handler(fd))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .. import arguments
 from ..errors import ConnectionClosed, WriteAfterEnd
 from . import sockets
-from .ending import REFUSED, Callback
+from .ending import REFUSED, Callback, Fault
 from .idle import NEVER
 from .lifecycle import Event, Write
 from .listeners import CONNECTION_EVENTS, Emitter, Listener, Listeners, check_event
@@ -142,8 +142,7 @@ class Connection(Timed, Deadlined, Emitter):
         are lost already.
         """
         if self.report is not None:
-            fin_was_sent = position == NEVER and self._last.write is Write.ENDED
-            self._loop.call_soon(self._call_guarded, callback, None if fin_was_sent else self._unsent_error())
+            self._loop.call_soon(self._call_guarded, callback, self._answer_for(position))
             return
         if self._answers is None:
             self._answers = deque()
@@ -188,7 +187,7 @@ class Connection(Timed, Deadlined, Emitter):
             raise TypeError(f"error must be an exception or None, not {error!r}")
         if not self._life.over:
             self._reason = self._reason or Reason.DESTROYED
-            self._error = self._error or error
+            self._blame(Fault.PROGRAM, error)
             self._drop_pending()
         self._call(Event.DESTROY, None)
 
@@ -254,17 +253,17 @@ class Connection(Timed, Deadlined, Emitter):
     # Listening.
 
     def _add_listener(self, event: str, fn: Listener, once: bool) -> None:
-        table = self._own_listeners(check_event(event, CONNECTION_EVENTS))
-        (table.add_once if once else table.add)(event, fn)
-
-    def _remove_listener(self, event: str, fn: Listener) -> None:
-        if not self._listeners.shared:
-            self._listeners.discard(check_event(event, CONNECTION_EVENTS), fn)
-
-    def _own_listeners(self, event: str) -> Listeners:
+        check_event(event, CONNECTION_EVENTS)
+        if self._finished:
+            return
         if self._listeners.shared:
             self._listeners = Listeners(self._listeners)
-        return self._listeners
+        (self._listeners.add_once if once else self._listeners.add)(event, fn)
+
+    def _remove_listener(self, event: str, fn: Listener) -> None:
+        check_event(event, CONNECTION_EVENTS)
+        if not self._listeners.shared:
+            self._listeners.discard(event, fn)
 
     def refresh_listeners(self) -> None:
         """The server's listeners have changed."""
@@ -319,11 +318,6 @@ class Connection(Timed, Deadlined, Emitter):
         """Do not keep `run()` going for this connection alone."""
         self._set_ref(False)
 
-    def _set_ref(self, wanted: bool) -> None:
-        if wanted != self._ref and self.report is None:
-            (self._loop.hold if wanted else self._loop.release)()
-        self._ref = wanted
-
     # What can be asked.
 
     @property
@@ -336,7 +330,7 @@ class Connection(Timed, Deadlined, Emitter):
     @property
     def peer_gone(self) -> bool:
         """Is the peer known to have ended or reset its side?"""
-        return self._gone or self._orderly is not None or self._network_failed
+        return self._gone or self._orderly is not None or self._fault is Fault.NETWORK
 
     @property
     def local_address(self) -> Address:

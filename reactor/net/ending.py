@@ -14,6 +14,8 @@ before is believed: the state is looked at again.
 
 from __future__ import annotations
 
+import enum
+import errno
 import logging
 import socket
 from collections import deque
@@ -42,6 +44,14 @@ REFUSED = -1.0  # among the positions in the stream at which callbacks are due: 
 NOBODY = Listeners()
 
 
+class Fault(enum.Enum):
+    """Whose error it is that a connection ended with."""
+
+    NETWORK = "network"  # told by `error`, or logged at INFO
+    PROGRAM = "program"  # given to `destroy(error)`: told by `error` too
+    LISTENER = "listener"  # raised by a listener: logged at ERROR, and only reported
+
+
 class Owner(Protocol):
     """What a connection belongs to: its server."""
 
@@ -58,9 +68,9 @@ class Ending:
 
     __slots__ = (
         "__weakref__", "_abort", "_acked", "_acked_at", "_answers", "_blocked", "_called", "_corks", "_direct",
-        "_discarded", "_drain_due", "_end_by", "_error", "_flowing", "_flush_due", "_gone", "_hung_up", "_kept_at",
-        "_last", "_life", "_listeners", "_local", "_loop", "_mask", "_opened_at", "_orderly", "_out", "_owner",
-        "_read_at", "_reason", "_ref", "_settings", "_since", "_sock", "_unacked", "_unsent", "_wrote_at",
+        "_discarded", "_drain_due", "_end_by", "_error", "_fault", "_flowing", "_flush_due", "_gone", "_hung_up",
+        "_kept_at", "_last", "_life", "_listeners", "_local", "_loop", "_mask", "_opened_at", "_orderly", "_out",
+        "_owner", "_read_at", "_reason", "_ref", "_settings", "_since", "_sock", "_unacked", "_unsent", "_wrote_at",
         "bytes_read", "bytes_written", "look_at", "remote_address", "report",
     )  # fmt: skip
 
@@ -112,7 +122,8 @@ class Ending:
         self._hung_up = False  # ERR or HUP was seen while not reading: it cannot be masked, so it is not watched
         self._abort = False  # close with RST
         self._reason: Reason | None = None  # the first cause that is no orderly end
-        self._error: BaseException | None = None
+        self._error: BaseException | None = None  # the first there was
+        self._fault: Fault | None = None  # whose error it is
         #: The account of this connection: None until its `close` is delivered.
         self.report: CloseReport | None = None
         self._ref = True
@@ -147,10 +158,17 @@ class Ending:
 
     def _settle(self) -> None:
         """Both halves have ended: close as soon as the peer's kernel has everything."""
-        if sockets.unacknowledged(self._sock):
+        if self._in_flight():
             self._flush_soon()
         else:
             self._step(Event.ACKED)
+
+    def _in_flight(self) -> int | None:
+        """What the peer's kernel has not acknowledged, our FIN included; None where nobody can tell.
+
+        On a Unix socket SIOCOUTQ counts memory, not bytes; what was written is in the peer's queue (fact 4).
+        """
+        return sockets.unacknowledged(self._sock) if isinstance(self.remote_address, tuple) else None
 
     def _flush_soon(self) -> None:
         """See `on_flush` at the end of this turn."""
@@ -179,6 +197,16 @@ class Ending:
 
     # Causes that are not the program's call on this connection.
 
+    def _network_error(self, code: int, syscall: str) -> None:
+        """The network did something: the first time counts, and what else had been the cause stays the reason."""
+        error = sockets.os_error(code or errno.ECONNRESET, syscall)
+        self._reason = self._reason or (Reason.PEER_RESET if sockets.is_reset(error) else Reason.NETWORK_ERROR)
+        self._blame(Fault.NETWORK, error)
+
+    def _blame(self, fault: Fault, error: BaseException | None) -> None:
+        if self._error is None and error is not None:
+            self._error, self._fault = error, fault
+
     def cut(self, reason: Reason) -> None:
         """End both halves now, with RST: a deadline, a limit, a listener that failed."""
         if not self._life.over:
@@ -202,9 +230,8 @@ class Ending:
             self._loop.poller.remove(self._sock.fileno())
         self._owner.schedule.remove(self)
         self._drop_pending()
-        unacked = sockets.unacknowledged(self._sock)
-        fin_sent = self._last.write is Write.ENDED
-        self._unacked = unacked if unacked is None else max(unacked - fin_sent, 0)
+        unacked = self._in_flight()
+        self._unacked = unacked if unacked is None else max(unacked - self._fin_sent, 0)
         self._local = self._local if self._local is not None else sockets.local_address(self._sock)
         if self._abort:
             sockets.reset_on_close(self._sock)
@@ -216,28 +243,23 @@ class Ending:
     def _close(self) -> None:
         """The turn after: answer what is open, then `error`, then `close`, and let go of everything."""
         try:
-            while self._answers:
-                _, callback = self._answers.popleft()
-                self._call_guarded(callback, self._unsent_error())
+            self._answer_rest()
+            if self._error is not None and self._fault is not Fault.LISTENER:  # a listener's has been logged
+                self._emit_error(self._error)
+                self._answer_rest()  # what was written in an `error` listener counts too
             self.report = self._make_report()
-            if self.report.error is not None and self.report.reason is not Reason.LISTENER_FAILED:
-                self._emit_error(self.report.error)
             for listener in self._listeners.each("close"):
                 self._call_guarded(listener, self.report)
         finally:  # also when a listener leaves run() by KeyboardInterrupt
             self.report = self.report or self._make_report()
+            self._set_ref(False)
             self._listeners = NOBODY  # what listens may hold the connection: leave no cycle behind
-            if self._ref:
-                self._loop.release()
             self._owner.connection_closed(self)  # type: ignore[arg-type]
 
     def _make_report(self) -> CloseReport:
-        both_fins = self._orderly is not None and self._last.write is Write.ENDED
-        reason = self._reason
-        if reason is None and isinstance(self._error, OSError):
-            reason = Reason.PEER_RESET if sockets.is_reset(self._error) else Reason.NETWORK_ERROR
+        both_fins = self._orderly is not None and self._fin_sent
         return CloseReport(
-            reason=reason or self._orderly or Reason.ENDED,
+            reason=self._reason or self._orderly or Reason.ENDED,
             phase=self._last.phase,
             error=self._error,
             clean=both_fins and not self._unsent and not self._unacked and self._error is None,
@@ -250,14 +272,9 @@ class Ending:
             duration=self._loop.turn_now - self._opened_at,
         )
 
-    @property
-    def _network_failed(self) -> bool:
-        """Is the error the network's? `destroy(error)` may bring one of its own."""
-        return isinstance(self._error, OSError) and self._reason is not Reason.DESTROYED
-
     def _unsent_error(self) -> BaseException:
         """What a callback is told of bytes that the kernel will not take any more: whose doing that is."""
-        if self._network_failed and self._error is not None:
+        if self._fault is Fault.NETWORK and self._error is not None:
             return self._error
         return ConnectionClosed(f"{self!r} ended before the kernel had taken this")
 
@@ -281,7 +298,7 @@ class Ending:
         if not self._life.over:
             # The traceback holds frames that hold the connection: it has been logged, and here it would be a
             # cycle.
-            self._error = self._error or error.with_traceback(None)
+            self._blame(Fault.LISTENER, error.with_traceback(None))
             self.cut(Reason.LISTENER_FAILED)
 
     def _call_guarded(self, fn: Callable[..., object], *args: Any) -> None:
@@ -302,8 +319,33 @@ class Ending:
         """Call back for what the kernel has taken, for our FIN, and for what was refused."""
         answers = self._answers
         while answers and not self._life.over:
-            due, callback = answers[0]
-            if due > (NEVER if self._life.write is Write.ENDED else self.bytes_written):
+            position, callback = answers[0]
+            if position > (NEVER if self._life.write is Write.ENDED else self.bytes_written):
                 return
             answers.popleft()
-            self._guarded(callback, self, self._unsent_error() if due == REFUSED else None)
+            self._guarded(callback, self, self._answer_for(position))
+
+    def _answer_rest(self) -> None:
+        while self._answers:
+            position, callback = self._answers.popleft()
+            self._call_guarded(callback, self._answer_for(position))
+
+    def _answer_for(self, position: float) -> BaseException | None:
+        """None if the kernel has what was written up to here (NEVER stands for our FIN), else why it has not."""
+        taken = self.bytes_written if position != NEVER else NEVER if self._fin_sent else REFUSED
+        return None if REFUSED < position <= taken else self._unsent_error()
+
+    @property
+    def _finished(self) -> bool:
+        """Was `close` delivered?"""
+        return self._listeners is NOBODY
+
+    @property
+    def _fin_sent(self) -> bool:
+        return Write.ENDED in (self._life.write, self._last.write)
+
+    def _set_ref(self, wanted: bool) -> None:
+        """Does this connection keep `run()` going? Means nothing once its `close` was delivered."""
+        if wanted != self._ref and not self._finished:
+            self._ref = wanted
+            (self._loop.hold if wanted else self._loop.release)()

@@ -43,6 +43,8 @@ class Write(enum.Enum):
 class Event(enum.Enum):
     """What can happen to a connection."""
 
+    __hash__ = object.__hash__  # by identity, in C: a connection of a few messages looks up as many events
+
     CONNECTED = "connected"  # the client's connect completed
     PAUSE = "pause()"
     RESUME = "resume()"

@@ -16,6 +16,8 @@ from typing import NamedTuple, Protocol
 class Reason(enum.Enum):
     """Why a connection ended: the first cause other than an orderly end."""
 
+    __hash__ = object.__hash__  # by identity, in C
+
     PEER_ENDED = "peer ended"  #: The peer's FIN came first, and we followed.
     ENDED = "ended"  #: We ended first, and the peer followed.
     DESTROYED = "destroyed"  #: The program called `destroy()`, or closed the reactor.

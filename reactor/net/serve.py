@@ -19,27 +19,30 @@ def serve(
     port: int = 0,
     *,
     grace: float = 10.0,
+    backlog: int = 4096,
+    debug: bool = False,
     on_server: Callable[[Server], object] | None = None,
     **settings: Any,
 ) -> ShutdownReport:
     """Serve until SIGTERM or SIGINT, stop in order within `grace` seconds, and return the report.
 
     The first signal asks (`Server.shutdown(grace)`), the second resets. `on_server(server)` is called before
-    it listens, to add listeners. Other keyword arguments are the server's settings. Main thread only, since
-    it listens to signals.
+    it listens, to add listeners. `backlog` is `Server.listen`'s, `debug` the `Reactor`'s; other keyword
+    arguments are the server's settings. Raises OSError where it cannot listen. Main thread only, since it
+    listens to signals.
     """
     arguments.seconds("grace", grace, zero=True)
     arguments.function("on_connection", on_connection)
     reports: list[ShutdownReport] = []
-    with Reactor() as loop:
+    with Reactor(debug=debug) as loop:
         server = Server(loop, on_connection, **settings)
         server.on("stopped", lambda _, report: reports.append(report))
         if arguments.maybe_function("on_server", on_server) is not None:
             on_server(server)  # type: ignore[misc]  # checked above
-        server.listen(host, port)
-        stop_on_signals(loop, server, grace)
+        stop_on_signals(loop, server, grace)  # first: a signal that comes while it opens the port is not lost
+        server.listen(host, port, backlog)
         loop.run()
-    return reports[-1]
+    return reports[-1]  # there is one also when the program stopped the loop itself: closing the reactor stops servers
 
 
 def stop_on_signals(loop: Reactor, server: Server, grace: float) -> None:

@@ -14,6 +14,7 @@ from ..engine.loop import Reactor
 from ..engine.timers import Timer
 from ..errors import ReactorError, ServerClosed
 from . import sockets
+from .checked import CheckedConnection
 from .connection import Connection
 from .idle import Schedule
 from .listener import Listener
@@ -67,6 +68,7 @@ class Server(Deadlined, Emitter):
         self._tally = Tally()
         #: The deadlines of all connections.
         self.schedule = Schedule(loop)
+        self._connection_type = CheckedConnection if loop.debug else Connection
         if arguments.maybe_function("on_connection", on_connection) is not None:
             self.on("connection", on_connection)  # type: ignore[type-var]
 
@@ -250,7 +252,9 @@ class Server(Deadlined, Emitter):
             return
         self._tally.accepted += 1
         self._open += 1
-        conn = Connection(self.loop, self, sock, remote, listener.accepted_address, self._settings, self._table)
+        conn = self._connection_type(
+            self.loop, self, sock, remote, listener.accepted_address, self._settings, self._table
+        )
         self._connections[conn] = None
         conn.begin(self._own.get("connection", ()))
 

@@ -36,14 +36,11 @@ _INQ = getattr(termios, "FIONREAD", None)
 
 
 def unacknowledged(sock: socket.socket) -> int | None:
-    """Bytes handed to the kernel that the peer's kernel has not acknowledged; an unacknowledged FIN counts
-    one (SIOCOUTQ, tcp(7)).
+    """Bytes handed to the kernel of a TCP socket that the peer's kernel has not acknowledged (SIOCOUTQ, tcp(7)).
 
-    None where nobody can tell: on Unix sockets, where the number counts memory, and on other platforms.
+    An unacknowledged FIN counts one. None where nobody can tell.
     """
-    if _OUTQ is None or sock.family == socket.AF_UNIX:
-        return None
-    return _ask(sock, _OUTQ)
+    return None if _OUTQ is None else _ask(sock, _OUTQ)
 
 
 def unread(sock: socket.socket) -> int:

@@ -53,7 +53,7 @@ class Timed(Transport):
 
     def _note_acked(self, now: float) -> bool:
         """Ask what the peer's kernel has acknowledged; is anything of ours, FIN included, still under way?"""
-        unacked = sockets.unacknowledged(self._sock) or 0
+        unacked = self._in_flight() or 0
         acked = self.bytes_written - max(unacked - (self._life.write is Write.ENDED), 0)
         if acked > self._acked:
             at_once = not unacked and acked - self._acked <= INITIAL_WINDOW
@@ -88,7 +88,7 @@ class Timed(Transport):
             self.cut(reason)
             return
         self._reason = self._reason or reason
-        if self._out is None and not sockets.unacknowledged(self._sock) and not sockets.unread(self._sock):
+        if self._out is None and not self._in_flight() and not sockets.unread(self._sock):
             self._step(Event.DESTROY)
         else:
             self.retire()

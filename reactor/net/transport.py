@@ -207,18 +207,16 @@ class Transport(Ending):
         """
         if self._life.write is Write.BROKEN:
             return
-        if self._error is None:
-            self._error = sockets.os_error(code or errno.ECONNRESET, syscall)
+        self._network_error(code, syscall)
         self._drop_pending()
         self._flush_soon()
         self._step(Event.BROKE)
         if self._life.read is Read.PAUSED:
-            self._loop.call_soon(self._guarded, self._peer_left)
+            self._loop.call_soon(self._peer_left)
 
     def _lose(self, code: int, syscall: str) -> None:
         """Nothing more can be read either."""
-        if self._error is None:
-            self._error = sockets.os_error(code, syscall)
+        self._network_error(code, syscall)
         self._drop_pending()
         self._step(Event.LOST)
 

@@ -1,0 +1,64 @@
+"""Built-in apps of the command line: the small services of RFC 862 to 864, and the smallest honest server.
+
+An app is a function that is called with each new connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .net.connection import Connection
+
+App = Callable[[Connection], object]
+
+
+def echo(conn: Connection) -> None:
+    """Send back what comes in (RFC 862). Who does not read is not read from."""
+
+    @conn.on("data")
+    def send_back(conn: Connection, data: bytes) -> None:
+        if not conn.write(data):
+            conn.pause()
+
+    conn.on("drain", Connection.resume)
+
+
+def goodbye(conn: Connection) -> None:
+    """Send `Goodbye` and end."""
+    conn.end(b"Goodbye\n")
+
+
+def discard(conn: Connection) -> None:
+    """Read, count and drop what comes in (RFC 863): what a connection does when nobody listens to `data`."""
+
+
+LINE = 72  # characters, as in RFC 864's example
+
+
+def _pattern() -> bytes:
+    """RFC 864: lines of printable ASCII, each beginning one character later; the 95th brings it round."""
+    ring = bytes(range(0x20, 0x7F))
+    return b"".join((ring * 2)[start : start + LINE] + b"\r\n" for start in range(len(ring)))
+
+
+PATTERN = _pattern()
+
+
+def chargen(conn: Connection) -> None:
+    """Send the pattern of RFC 864 as fast as it is read, and drop what comes in."""
+
+    @conn.on("drain")
+    def send_on(conn: Connection) -> None:
+        while conn.write(PATTERN):
+            pass
+
+    send_on(conn)
+
+
+#: What `python -m reactor` knows by name, and what each does.
+BUILT_IN: dict[str, tuple[App, str]] = {
+    "echo": (echo, "sends back what comes in (RFC 862)"),
+    "goodbye": (goodbye, "sends the line Goodbye and ends: the smallest honest server"),
+    "discard": (discard, "reads and drops what comes in (RFC 863)"),
+    "chargen": (chargen, "sends a pattern of characters as fast as it is read (RFC 864)"),
+}
