@@ -15,9 +15,30 @@ def seconds(name: str, value: Any, *, zero: bool = False) -> float:
     """A finite duration: more than 0, or also 0 where `zero` says that 0 means something."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name} must be a number of seconds, not {value!r}")
-    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number beyond what a float can hold
+        number = math.inf
+    if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
         raise ValueError(f"{name} must be {'0 or more' if zero else 'more than 0'} seconds and finite, not {value!r}")
+    return number
+
+
+def moment(name: str, value: Any) -> float:
+    """A finite point in time, in seconds; it may lie before the clock's zero."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise (ValueError if isinstance(value, float) else TypeError)(
+            f"{name} must be a finite time in seconds, not {value!r}"
+        )
     return float(value)
+
+
+def seconds_up_to(name: str, value: Any, most: float, *, zero: bool = False) -> float:
+    """As `seconds`, and no more than the kernel takes."""
+    number = seconds(name, value, zero=zero)
+    if number > most:
+        raise ValueError(f"{name} must be at most {most} seconds, which is all the kernel takes, not {value!r}")
+    return number
 
 
 def maybe_seconds(name: str, value: Any, *, zero: bool = False) -> float | None:

@@ -119,7 +119,11 @@ class Peer:
         if receive_buffer is not None:  # before connect: the window is agreed on there (tcp(7))
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.settimeout(timeout)
-        self.sock.connect(address)
+        try:
+            self.sock.connect(address)
+        except OSError:
+            self.sock.close()
+            raise
 
     @property
     def address(self) -> tuple[str, int]:

@@ -7,19 +7,19 @@ One thread owns it: the one inside `run()`. Connections and servers use a little
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 from types import TracebackType
 from typing import Any
 
 from .. import arguments
 from ..errors import ReactorError, WrongThread
 from .jobs import Callback, Jobs
-from .poller import poller_for, to_events, to_mask
+from .poller import READABLE, WRITABLE, Selector, poller_for, to_events, to_mask
 from .signals import Signals
 from .timers import Timer, TimerHeap
 from .turn import Turns
@@ -54,7 +54,7 @@ class Reactor(Turns):
 
     def __init__(
         self,
-        selector: BaseSelector | None = None,
+        selector: Selector | None = None,
         clock: Callable[[], float] = time.monotonic,
         debug: bool = False,
     ) -> None:
@@ -97,7 +97,7 @@ class Reactor(Turns):
         come, call `run_once(0)`.
         """
         timeout = arguments.maybe_seconds("timeout", timeout, zero=True)
-        if self._in_turn:
+        if self.in_turn:
             raise ReactorError("run_once() was called from inside a turn of this reactor")
         self._check_thread()
         if self._closed:
@@ -135,14 +135,14 @@ class Reactor(Turns):
         """
         if self._closed or self._closing:
             return
-        if self._thread is not None and self._thread.ident != threading.get_ident():
+        thread = self._thread
+        if thread is not None and thread.ident != threading.get_ident():
             self.stop()
-            self._thread.join()
-            self._thread = None
+            thread.join()
         elif self._running and self._owner != threading.get_ident():
             raise WrongThread("close() was called from a thread that does not run the reactor; stop() it first")
         self._closing = True
-        if not self._in_turn and not self._running:
+        if not self.in_turn and not self._running:
             self._finish()
 
     def _finish(self) -> None:
@@ -152,11 +152,11 @@ class Reactor(Turns):
         for _ in range(LAST_TURNS):
             if not self._queued():
                 break
-            self._in_turn = True
+            self.in_turn = True
             self._run_ready()
             self._run_flushes()
             self._run_teardowns()
-            self._in_turn = False
+            self.in_turn = False
         self._closed = True
         self._closing = False
         self._signals.close()
@@ -179,7 +179,9 @@ class Reactor(Turns):
         """Run in a daemon thread until stopped, also while there is nothing to do. Returns the reactor,
         running.
         """
-        if self._running or self._thread is not None:
+        if self._thread is not None and self._stopping:
+            self._thread.join()  # stopped, and about to end
+        if self._running:
             raise ReactorError("start_thread() was called while the reactor is running")
         if self._closed:
             raise ReactorError("start_thread() was called on a closed reactor")
@@ -196,22 +198,21 @@ class Reactor(Turns):
             self.run()
         finally:
             self._forever = False
-            if self._closed:
-                self._thread = None
+            self._thread = None
 
     # Calls and timers.
 
     @property
     def now(self) -> float:
         """The reactor's time in seconds: this turn's inside a turn, the clock's outside."""
-        return self.turn_now if self._in_turn else self._clock()
+        return self.turn_now if self.in_turn else self.ask_clock()
 
     def call_soon(self, fn: Callable[..., object], *args: Any) -> None:
         """Call `fn(*args)` in the next turn, after those queued before it. Owner's thread only."""
         self._check_thread()
         if not self._closed:
             self._ready.append((arguments.function("fn", fn), args))
-            if not self._in_turn:
+            if not self.in_turn:
                 self._wakeup.wake()
 
     def call_later(self, seconds: float, fn: Callable[..., object], *args: Any) -> Timer:
@@ -223,11 +224,10 @@ class Reactor(Turns):
     def call_at(self, when: float, fn: Callable[..., object], *args: Any) -> Timer:
         """Call `fn(*args)` at `when` of the reactor's time; in the next turn if that is past."""
         self._check_thread()
-        arguments.seconds("when", abs(when) if isinstance(when, (int, float)) else when, zero=True)
-        timer = self._timers.arm(when, arguments.function("fn", fn), args)
+        timer = self._timers.arm(arguments.moment("when", when), arguments.function("fn", fn), args)
         if self._closed:
             timer.cancel()
-        elif not self._in_turn:
+        elif not self.in_turn:
             self._wakeup.wake()
         return timer
 
@@ -274,7 +274,7 @@ class Reactor(Turns):
         """
         self._check_thread()
         number = arguments.descriptor("fd", fd)
-        if isinstance(events, bool) or events not in (EVENT_READ, EVENT_WRITE, EVENT_READ | EVENT_WRITE):
+        if isinstance(events, bool) or events not in (READABLE, WRITABLE, READABLE | WRITABLE):
             raise ValueError(f"events must be EVENT_READ (1), EVENT_WRITE (2) or both (3), not {events!r}")
         watch = _Watch(number, events, arguments.function("fn", fn))
         if self._closed:
@@ -299,7 +299,8 @@ class Reactor(Turns):
 
         Main thread only, as Python demands (ValueError). Listening to signals does not keep `run()` going.
         """
-        arguments.integer("signum", signum, 1)
+        if signum not in signal.valid_signals():
+            raise ValueError(f"signum must be a signal of this system, like signal.SIGTERM, not {signum!r}")
         arguments.maybe_function("fn", fn)
         if threading.current_thread() is not threading.main_thread():
             raise ValueError("on_signal must be called from the main thread (signal.signal demands it)")

@@ -34,6 +34,10 @@ HANGUP = 0x010  # EPOLLHUP: both directions are down; likewise
 GONE = 0x2000  # EPOLLRDHUP: the peer sent FIN or RST
 EDGE = 0x8000_0000  # EPOLLET: report ERROR and HANGUP when they change, not while they last
 
+READABLE, WRITABLE = selectors.EVENT_READ, selectors.EVENT_WRITE  # what users of `Reactor.watch` say and hear
+
+Selector = selectors.BaseSelector  # what users may pass in
+
 MAX_EVENTS = 1024  # per poll; what does not fit is reported by the next one (epoll rotates its ready list)
 HANGUP_PERIOD = 0.1  # seconds; a paused peer's leaving may be noticed so much later on a foreign selector
 SELECT_LIMIT = 1024  # FD_SETSIZE: select(2) cannot watch a higher descriptor (select(2), NOTES)

@@ -52,26 +52,31 @@ class Turns:
         self._flushes: deque[Staged] = deque()
         self._teardowns: deque[Staged] = deque()
         self._turns = 0
-        self._in_turn = False
+        self.in_turn = False
         self._invoke: Callable[..., None] = self._guarded_and_timed if debug else self._guarded
         self._wakeup = Wakeup()
         poller.add(self._wakeup.fileno(), READ, self._wakeup)
 
     def take_turn(self, timeout: float | None) -> None:
         """One turn, sleeping at most `timeout` seconds; None: until something happens."""
-        self._in_turn = True
+        self.in_turn = True
         try:
-            self.turn_now = self._clock() + 0.0
+            self.ask_clock()
             self._run_ready()
             events = self.poller.poll(self._sleep(timeout))
-            self.turn_now = self._clock() + 0.0
+            self.ask_clock()
             self._dispatch(events)
             self._run_timers()
             self._run_flushes()
             self._run_teardowns()
         finally:
             self._turns += 1
-            self._in_turn = False
+            self.in_turn = False
+
+    def ask_clock(self) -> float:
+        """The time between two turns, when the host calls: as of now, and not of the last turn."""
+        self.turn_now = self._clock() + 0.0
+        return self.turn_now
 
     def _run_ready(self) -> None:
         ready, invoke = self._ready, self._invoke
@@ -141,11 +146,11 @@ class Turns:
     def flush_soon(self, staged: Staged) -> None:
         """Call `staged.on_flush()` at the end of this turn."""
         self._flushes.append(staged)
-        if not self._in_turn:
+        if not self.in_turn:
             self._wakeup.wake()
 
     def teardown_soon(self, staged: Staged) -> None:
         """Call `staged.on_teardown()` as the last thing of this turn."""
         self._teardowns.append(staged)
-        if not self._in_turn:
+        if not self.in_turn:
             self._wakeup.wake()

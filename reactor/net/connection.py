@@ -19,7 +19,7 @@ from . import sockets
 from .ending import REFUSED, Callback, Fault
 from .idle import NEVER
 from .lifecycle import Event, Write
-from .listeners import CONNECTION_EVENTS, Emitter, Listener, Listeners, check_event
+from .listeners import CONNECTION_EVENTS, Emitter, Listener, Listeners
 from .report import Reason
 from .settings import Deadlined
 from .silence import Silence
@@ -29,7 +29,7 @@ from .timed import Timed
 if TYPE_CHECKING:
     from .server import Server
 
-_STRENGTH = (None, Event.END, Event.DESTROY_SOON, Event.DESTROY)
+_STRENGTH = {None: 0, Event.END: 1, Event.DESTROY_SOON: 2, Event.DESTROY: 3}
 
 
 class Connection(Timed, Deadlined, Emitter):
@@ -45,6 +45,8 @@ class Connection(Timed, Deadlined, Emitter):
     """
 
     __slots__ = ("_silence", "context")
+
+    _EVENTS = CONNECTION_EVENTS
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
@@ -70,7 +72,7 @@ class Connection(Timed, Deadlined, Emitter):
         if self._direct and callback is None and type(data) is bytes:
             now = self._loop.turn_now
             if self._wrote_at is not now:
-                self._wrote_at = now
+                self._wrote_at = now if self._loop.in_turn else self._loop.ask_clock()
                 try:
                     sent = self._sock.send(data)
                 except OSError as error:
@@ -81,7 +83,11 @@ class Connection(Timed, Deadlined, Emitter):
 
     def writelines(self, chunks: Iterable[Any], callback: Callback | None = None) -> bool:
         """`write` several bytes-like objects as one. Answers, calls back and raises as `write` does."""
-        return self._write(b"".join(chunks), callback)
+        try:
+            views = [_bytes_view(chunk) for chunk in chunks]
+        except TypeError as error:
+            raise TypeError(f"chunks must be an iterable of bytes-like objects: {error}") from None
+        return self._write(b"".join(views), callback)
 
     @contextmanager
     def corked(self) -> Iterator[None]:
@@ -110,14 +116,16 @@ class Connection(Timed, Deadlined, Emitter):
             self.cut(Reason.BUFFER_LIMIT)
         blocked = self._direct and self._wrote_at is not self._loop.turn_now
         if blocked:
-            self._wrote_at = self._loop.turn_now
+            self._wrote_at = self._loop.turn_now if self._loop.in_turn else self._loop.ask_clock()
             try:
                 sent = self._sock.send(view)
             except OSError as error:
                 sent = self._send_failed(error)
             self.bytes_written += sent
             view = view[sent:]
-        accepted = self._keep(view if isinstance(data, bytes) else bytes(view), blocked) if view else True
+        accepted = self._life.write is Write.OPEN
+        if view:
+            accepted = self._keep(view if isinstance(data, bytes) else bytes(view), blocked)
         if callback is not None:
             lost = self._life.write is not Write.OPEN
             self._answer_at(REFUSED if lost else self.bytes_written + self.pending_bytes, callback)
@@ -141,7 +149,7 @@ class Connection(Timed, Deadlined, Emitter):
         """Call back when `bytes_written` reaches `position`: NEVER stands for our FIN, REFUSED for bytes that
         are lost already.
         """
-        if self.report is not None:
+        if self._closing:
             self._loop.call_soon(self._call_guarded, callback, self._answer_for(position))
             return
         if self._answers is None:
@@ -162,7 +170,7 @@ class Connection(Timed, Deadlined, Emitter):
         """
         seconds = arguments.maybe_seconds("timeout", timeout, zero=True)
         arguments.maybe_function("callback", callback)
-        if len(_bytes_view(data)):
+        if data if isinstance(data, bytes) else len(_bytes_view(data)):
             self.write(data)
         self._call(Event.END, seconds)
         if callback is not None:
@@ -198,7 +206,7 @@ class Connection(Timed, Deadlined, Emitter):
 
     def _call(self, ending: Event, timeout: float | None) -> None:
         """The program calls one of the four."""
-        if _STRENGTH.index(ending) > _STRENGTH.index(self._called):
+        if _STRENGTH[ending] > _STRENGTH[self._called]:
             self._called = ending
         self._step(ending)
         if timeout is not None and not self._life.over:
@@ -253,7 +261,6 @@ class Connection(Timed, Deadlined, Emitter):
     # Listening.
 
     def _add_listener(self, event: str, fn: Listener, once: bool) -> None:
-        check_event(event, CONNECTION_EVENTS)
         if self._finished:
             return
         if self._listeners.shared:
@@ -261,7 +268,6 @@ class Connection(Timed, Deadlined, Emitter):
         (self._listeners.add_once if once else self._listeners.add)(event, fn)
 
     def _remove_listener(self, event: str, fn: Listener) -> None:
-        check_event(event, CONNECTION_EVENTS)
         if not self._listeners.shared:
             self._listeners.discard(event, fn)
 
@@ -287,8 +293,9 @@ class Connection(Timed, Deadlined, Emitter):
         `count` (None: the system's).
         """
         arguments.flag("enable", enable)
-        arguments.maybe_seconds("delay", delay)
-        arguments.maybe_seconds("interval", interval)
+        for name, value in (("delay", delay), ("interval", interval)):
+            if value is not None:
+                arguments.seconds_up_to(name, value, sockets.LONGEST_KEEP_ALIVE)
         if count is not None:
             arguments.integer("count", count, 1, 127)  # MAX_TCP_KEEPCNT
         if not self._life.over:
@@ -298,7 +305,7 @@ class Connection(Timed, Deadlined, Emitter):
         """TCP_USER_TIMEOUT: let the kernel give up when sent data stays unacknowledged for so long; 0: the
         system's default.
         """
-        wanted = arguments.seconds("seconds", seconds, zero=True)
+        wanted = arguments.seconds_up_to("seconds", seconds, sockets.LONGEST_USER_TIMEOUT, zero=True)
         if not self._life.over:
             sockets.set_user_timeout(self._sock, wanted)
 

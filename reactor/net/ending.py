@@ -67,11 +67,11 @@ class Ending:
     """Everything a connection holds, and its end. Made by its owner, with a socket that is connected."""
 
     __slots__ = (
-        "__weakref__", "_abort", "_acked", "_acked_at", "_answers", "_blocked", "_called", "_corks", "_direct",
-        "_discarded", "_drain_due", "_end_by", "_error", "_fault", "_flowing", "_flush_due", "_gone", "_hung_up",
-        "_kept_at", "_last", "_life", "_listeners", "_local", "_loop", "_mask", "_opened_at", "_orderly", "_out",
-        "_owner", "_read_at", "_reason", "_ref", "_settings", "_since", "_sock", "_unacked", "_unsent", "_wrote_at",
-        "bytes_read", "bytes_written", "look_at", "remote_address", "report",
+        "__weakref__", "_abort", "_acked", "_acked_at", "_answers", "_blocked", "_called", "_closing", "_corks",
+        "_direct", "_discarded", "_drain_due", "_end_by", "_error", "_fault", "_flowing", "_flush_due", "_gone",
+        "_hung_up", "_kept_at", "_last", "_life", "_listeners", "_local", "_loop", "_mask", "_opened_at",
+        "_orderly", "_out", "_owner", "_read_at", "_reason", "_ref", "_settings", "_since", "_sock", "_unacked",
+        "_unsent", "_wrote_at", "bytes_read", "bytes_written", "look_at", "remote_address", "report",
     )  # fmt: skip
 
     def __init__(
@@ -121,6 +121,7 @@ class Ending:
         self._gone = False  # paused, and the peer is known to have left
         self._hung_up = False  # ERR or HUP was seen while not reading: it cannot be masked, so it is not watched
         self._abort = False  # close with RST
+        self._closing = False  # `_close` has begun
         self._reason: Reason | None = None  # the first cause that is no orderly end
         self._error: BaseException | None = None  # the first there was
         self._fault: Fault | None = None  # whose error it is
@@ -134,12 +135,15 @@ class Ending:
     def _step(self, event: Event) -> None:
         """One event of the life cycle, and what follows from it."""
         before = self._life
-        after, todo = before.step(event)
+        try:
+            after, todo = before.on[event]
+        except KeyError:
+            raise before.impossible(event) from None
         if after is not before:
             self._life = after
             if before.write is not Write.BROKEN:  # what it was doing when it broke is what counts
                 self._last = before
-            self._since = self._loop.turn_now
+            self._since = self._loop.now
             self._flowing = after.flowing
             self._direct = after.open and self._out is None and not self._corks
         for do in todo:
@@ -152,15 +156,14 @@ class Ending:
             elif do is Do.EMIT_FINISH:
                 self._emit("finish")
             elif do is Do.SETTLE:
-                self._settle()
+                self._flush_soon()
             else:
                 self._loop.teardown_soon(self)
 
     def _settle(self) -> None:
         """Both halves have ended: close as soon as the peer's kernel has everything."""
-        if self._in_flight():
-            self._flush_soon()
-        else:
+        self._unacked = self._in_flight()
+        if not self._unacked:
             self._step(Event.ACKED)
 
     def _in_flight(self) -> int | None:
@@ -230,8 +233,9 @@ class Ending:
             self._loop.poller.remove(self._sock.fileno())
         self._owner.schedule.remove(self)
         self._drop_pending()
-        unacked = self._in_flight()
-        self._unacked = unacked if unacked is None else max(unacked - self._fin_sent, 0)
+        if self._unacked != 0 or not self._last.both_ended:  # else `_settle` has just asked
+            unacked = self._in_flight()
+            self._unacked = unacked if unacked is None else max(unacked - self._fin_sent, 0)
         self._local = self._local if self._local is not None else sockets.local_address(self._sock)
         if self._abort:
             sockets.reset_on_close(self._sock)
@@ -246,7 +250,6 @@ class Ending:
             self._answer_rest()
             if self._error is not None and self._fault is not Fault.LISTENER:  # a listener's has been logged
                 self._emit_error(self._error)
-                self._answer_rest()  # what was written in an `error` listener counts too
             self.report = self._make_report()
             for listener in self._listeners.each("close"):
                 self._call_guarded(listener, self.report)
@@ -318,14 +321,19 @@ class Ending:
     def _answer_due(self) -> None:
         """Call back for what the kernel has taken, for our FIN, and for what was refused."""
         answers = self._answers
-        while answers and not self._life.over:
+        for _ in range(len(answers or ())):  # those there are: a callback may write again, with a callback
+            if not answers or self._life.over:
+                return
             position, callback = answers[0]
             if position > (NEVER if self._life.write is Write.ENDED else self.bytes_written):
                 return
             answers.popleft()
             self._guarded(callback, self, self._answer_for(position))
+        if answers and answers[0][0] == REFUSED:
+            self._flush_soon()
 
     def _answer_rest(self) -> None:
+        self._closing = True  # what comes now is answered by calls of its own
         while self._answers:
             position, callback = self._answers.popleft()
             self._call_guarded(callback, self._answer_for(position))

@@ -20,6 +20,7 @@ timeout is over; moving an entry at each message.
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable
 from itertools import count
 from typing import Protocol
@@ -84,7 +85,7 @@ class Agenda:
         """Up to `limit` members whose moment has come, in order, their entries removed. There may be more:
         see `next_moment`.
         """
-        self._open_seconds(int(now), limit)
+        self._open_seconds(int(now))
         found: list[Looked] = []
         near = self._near
         while near and near[0][0] <= now and len(found) < limit:
@@ -94,18 +95,13 @@ class Agenda:
                 found.append(member)
         return found
 
-    def _open_seconds(self, reached: int, limit: int) -> None:
-        """Move the members of the seconds that have begun to the heap, a few times `limit` of them at most."""
-        portion = 4 * limit
+    def _open_seconds(self, reached: int) -> None:
+        """Move the members of the seconds that have begun to the heap."""
+        near = self._near
         while self._seconds and self._seconds[0] <= reached:
-            members = self._far[self._seconds[0]]
-            while members:
-                if not portion:
-                    return
-                portion -= 1
-                member = members.pop()
-                heapq.heappush(self._near, (member.look_at, next(self._order), member))
-            del self._far[heapq.heappop(self._seconds)]
+            members = self._far.pop(heapq.heappop(self._seconds))
+            near.extend((member.look_at, next(self._order), member) for member in members)
+            heapq.heapify(near)
         self._reached = max(self._reached, reached)
 
     def __len__(self) -> int:
@@ -153,9 +149,14 @@ class Schedule:
 
     def _look(self) -> None:
         now = self._loop.turn_now
-        for member in self._agenda.due(now, self.LOOKS_PER_TURN):
-            member.on_look(now)
-        self._set_timer()
+        members = deque(self._agenda.due(now, self.LOOKS_PER_TURN))
+        try:
+            while members:
+                members.popleft().on_look(now)
+        finally:  # a listener may leave run(), and the others must be looked at in the next one
+            for member in members:
+                self._agenda.enter(member, now)
+            self._set_timer()
 
     def __len__(self) -> int:
         return len(self._agenda)

@@ -92,7 +92,7 @@ _WHILE_CONNECTING = _CALLS | {Event.CONNECTED, Event.LOST}
 class State:
     """One row of the table. There is one object for each state; compare with `is`."""
 
-    __slots__ = ("connected", "flowing", "name", "on", "open", "over", "phase", "read", "write")
+    __slots__ = ("both_ended", "connected", "flowing", "name", "on", "open", "over", "phase", "read", "write")
 
     def __init__(self, connected: bool, read: Read, write: Write) -> None:
         self.connected = connected
@@ -106,6 +106,7 @@ class State:
         #: Are bytes delivered? Is `write()` sent at once? Asked once a message, so it is answered here.
         self.flowing = connected and read is Read.OPEN
         self.open = connected and write is Write.OPEN
+        self.both_ended = read is Read.ENDED and write is Write.ENDED
         #: Has everything been decided? Then the teardown has happened or waits for the end of the turn.
         self.over = read is Read.ENDED and write is Write.BROKEN
 
@@ -114,7 +115,11 @@ class State:
         try:
             return self.on[event]
         except KeyError:
-            raise LookupError(f"{event.name} cannot happen in {self!r}") from None
+            raise self.impossible(event) from None
+
+    def impossible(self, event: Event) -> LookupError:
+        """The error for an empty cell."""
+        return LookupError(f"{event.name} cannot happen in {self!r}")
 
     def __repr__(self) -> str:
         if self is CLOSED:
@@ -142,16 +147,19 @@ def _phase(connected: bool, read: Read, write: Write) -> str:
 
 def _row(state: State, event: Event) -> tuple[State, tuple[Do, ...]] | None:
     """One cell; None where it cannot happen."""
-    tear_down = () if state.over else (Do.TEAR_DOWN,)
+    if state.over:  # the teardown waits for the end of the turn
+        after = CLOSED if event is Event.DESTROY else state
+        harmless = _CALLS | {Event.LOST} | ({Event.BROKE} if state.connected else set())
+        return (after, ()) if event in harmless else None
     if event is Event.DESTROY:
-        return CLOSED, tear_down
+        return CLOSED, (Do.TEAR_DOWN,)
     if not state.connected and event not in _WHILE_CONNECTING:
         return None
     if event is Event.LOST:
-        return STATES[state.connected, Read.ENDED, Write.BROKEN], tear_down
+        return STATES[state.connected, Read.ENDED, Write.BROKEN], (Do.TEAR_DOWN,)
     if event is Event.ACKED:
         done = state.read is Read.ENDED and state.write is Write.ENDED
-        return (CLOSED, tear_down) if done else None
+        return (CLOSED, (Do.TEAR_DOWN,)) if done else None
     if event is Event.CONNECTED:
         begun = () if state.write is Write.OPEN else (Do.FLUSH,)
         return None if state.connected else (STATES[True, state.read, state.write], begun)
@@ -176,7 +184,7 @@ def _actions(before: State, after: State, event: Event) -> list[Do]:
         actions.append(Do.EMIT_FINISH)
     if before is not after and after.read is Read.ENDED and after.write is Write.ENDED:
         actions.append(Do.SETTLE)
-    if after.over and not before.over:
+    if after.over:
         actions.append(Do.TEAR_DOWN)
     return actions
 

@@ -28,6 +28,7 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .. import arguments
 from ..engine.loop import Reactor
 from ..engine.poller import READ
 from . import sockets
@@ -65,13 +66,24 @@ class Gate(Protocol):
 class Listener:
     """One listening socket. The server owns it, and closes it."""
 
-    __slots__ = ("_gate", "_loop", "_paused", "_quiet_until", "_spare", "_watched", "address", "family", "sock")
+    __slots__ = (
+        "_family",
+        "_gate",
+        "_kind",
+        "_loop",
+        "_paused",
+        "_quiet_until",
+        "_spare",
+        "_watched",
+        "address",
+        "sock",
+    )
 
     def __init__(self, loop: Reactor, gate: Gate, sock: socket.socket) -> None:
         self._loop = loop
         self._gate = gate
         self.sock = sock
-        self.family = sock.family
+        self._family, self._kind = int(sock.family), int(sock.type)
         #: Where it listens.
         self.address = sockets.local_address(sock)
         self._spare = _spare_descriptor()
@@ -123,7 +135,7 @@ class Listener:
             if not self._gate.has_room():
                 return
             try:
-                sock, raw = self.sock.accept()
+                sock, raw = sockets.accept(self.sock, self._family, self._kind)
             except BlockingIOError:
                 return
             except OSError as error:
@@ -175,6 +187,23 @@ class Listener:
 
     def __repr__(self) -> str:
         return f"<Listener {sockets.show(self.address)}{' paused' if self._paused else ''}>"
+
+
+def open_listening(
+    host: Any, port: Any, backlog: Any, reuse_port: Any, ipv6_only: Any, sock: Any, fd: Any
+) -> socket.socket:
+    """What the arguments of `Server.listen` ask for. Raises TypeError and ValueError for what they cannot mean."""
+    arguments.integer("backlog", backlog, 1, 2**31 - 1)
+    arguments.flag("reuse_port", reuse_port)
+    arguments.flag("ipv6_only", ipv6_only)
+    if sock is not None or fd is not None:
+        if port is not None or host is not None or (sock is not None and fd is not None):
+            raise TypeError("listen() takes one of: host and port, sock, or fd")
+        return sockets.adopt(sock) if sock is not None else sockets.adopt_descriptor(arguments.descriptor("fd", fd))
+    if host is not None and not isinstance(host, str):
+        raise TypeError(f"host must be a string or None, not {host!r}")
+    arguments.integer("port", port, 0, 65535)
+    return sockets.listen_tcp(host or None, port, backlog, reuse_port=reuse_port, ipv6_only=ipv6_only)
 
 
 def _spare_descriptor() -> int | None:

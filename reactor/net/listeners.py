@@ -9,7 +9,7 @@ in turn, made when they change.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import Any, ClassVar, TypeVar, overload
 
 from .. import arguments
 
@@ -128,6 +128,8 @@ class Emitter:
 
     __slots__ = ()
 
+    _EVENTS: ClassVar[tuple[str, ...]]
+
     def _add_listener(self, event: str, fn: Listener, once: bool) -> None:
         raise NotImplementedError
 
@@ -154,9 +156,11 @@ class Emitter:
 
     def off(self, event: str, fn: Listener) -> None:
         """Remove one registration of `fn`, the latest. Harmless when there is none."""
+        check_event(event, self._EVENTS)
         self._remove_listener(event, arguments.function("fn", fn))
 
     def _listen(self, event: str, fn: Listener | None, once: bool) -> Any:
+        check_event(event, self._EVENTS)
         if fn is None:
 
             def decorate(fn: F) -> F:

@@ -17,8 +17,8 @@ from . import sockets
 from .checked import CheckedConnection
 from .connection import Connection
 from .idle import Schedule
-from .listener import Listener
-from .listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listeners, Once, check_event, without
+from .listener import Listener, open_listening
+from .listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listeners, Once, without
 from .listeners import Listener as Function
 from .report import Reason, ServerStatistics, Tally
 from .settings import CONNECTION_SETTINGS, Deadlined, Setting, split
@@ -42,6 +42,8 @@ class Server(Deadlined, Emitter):
     `accept_error(server, error)` · `draining(server, deadline)` · `stopped(server, report)`. Every connection
     event may be listened to here too, for all connections.
     """
+
+    _EVENTS = CONNECTION_EVENTS + SERVER_EVENTS
 
     max_connections = Setting[int | None]()
     when_full = Setting[str]()
@@ -93,24 +95,13 @@ class Server(Deadlined, Emitter):
         `ServerClosed` while the server is stopping.
         """
         self._check_may_listen()
-        arguments.integer("backlog", backlog, 1, 2**31 - 1)
-        if sock is not None or fd is not None:
-            if port is not None or host is not None or (sock is not None and fd is not None):
-                raise TypeError("listen() takes one of: host and port, sock, or fd")
-            opened = sockets.adopt(sock if sock is not None else _socket_of(fd))
-        else:
-            if host is not None and not isinstance(host, str):
-                raise TypeError(f"host must be a string or None, not {host!r}")
-            arguments.integer("port", port, 0, 65535)
-            opened = sockets.listen_tcp(
-                host or None,
-                port or 0,
-                backlog,
-                reuse_port=arguments.flag("reuse_port", reuse_port),
-                ipv6_only=arguments.flag("ipv6_only", ipv6_only),
-            )
-        sockets.inherit_options(opened, self._settings.no_delay, self._settings.keep_alive)
-        listener = Listener(self.loop, self, opened)
+        opened = open_listening(host, port, backlog, reuse_port, ipv6_only, sock, fd)
+        try:
+            sockets.inherit_options(opened, self._settings.no_delay, self._settings.keep_alive)
+            listener = Listener(self.loop, self, opened)
+        except BaseException:
+            opened.close()
+            raise
         self._listeners.append(listener)
         self._update_hold()
         self.loop.at_close(self, self._abandon)
@@ -294,6 +285,9 @@ class Server(Deadlined, Emitter):
             self._listeners.remove(broken)
             broken.close()
             self._update_hold()
+            if not self._listeners:
+                self._begin_stop()
+                self.loop.call_soon(self._check_stopped)
         self._emit("accept_error", error)
 
     # What the connections say (transport.Owner).
@@ -318,7 +312,7 @@ class Server(Deadlined, Emitter):
     # Listeners and settings.
 
     def _add_listener(self, event: str, fn: Function, once: bool) -> None:
-        if check_event(event, CONNECTION_EVENTS + SERVER_EVENTS) in CONNECTION_EVENTS:
+        if event in CONNECTION_EVENTS:
             (self._table.add_once if once else self._table.add)(event, fn)
             self._refresh_connections()
         else:
@@ -326,7 +320,7 @@ class Server(Deadlined, Emitter):
             self._own[event] = (*self._own.get(event, ()), listener)
 
     def _remove_listener(self, event: str, fn: Function) -> None:
-        if check_event(event, CONNECTION_EVENTS + SERVER_EVENTS) in CONNECTION_EVENTS:
+        if event in CONNECTION_EVENTS:
             self._table.discard(event, fn)
             self._refresh_connections()
         else:
@@ -404,7 +398,3 @@ class _Stop:
     def cancel(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-
-
-def _socket_of(fd: Any) -> socket.socket:
-    return socket.socket(fileno=arguments.descriptor("fd", fd))

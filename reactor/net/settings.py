@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Generic, Protocol, TypeVar, overload
 
 from .. import arguments
+from .sockets import LONGEST_KEEP_ALIVE
 
 T = TypeVar("T")
 
@@ -34,7 +35,11 @@ def _maybe_size(name: str, value: Any) -> int | None:
 
 
 def _keep_alive(name: str, value: Any) -> bool | float:
-    return value if isinstance(value, bool) else arguments.seconds(name, value)
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be True, False or a number of seconds, not {value!r}")
+    return arguments.seconds_up_to(name, value, LONGEST_KEEP_ALIVE)
 
 
 def _limit(name: str, value: Any) -> int | None:
@@ -42,12 +47,21 @@ def _limit(name: str, value: Any) -> int | None:
 
 
 def _networks(name: str, value: Any) -> tuple[Network, ...]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise TypeError(f"{name} must be a list of networks like '10.0.0.0/8', not {value!r}")
+    expected = f"{name} must be a list of networks like '10.0.0.0/8'"
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise TypeError(f"{expected}, not {value!r}")
+    return tuple(_network(expected, entry) for entry in value)
+
+
+def _network(expected: str, entry: Any) -> Network:
+    if isinstance(entry, (ipaddress.IPv4Network, ipaddress.IPv6Network)):
+        return entry
+    if not isinstance(entry, str):  # ip_network takes numbers and bytes too, and means something else by them
+        raise TypeError(f"{expected}: {entry!r} is no text")
     try:
-        return tuple(ipaddress.ip_network(entry) for entry in value)
+        return ipaddress.ip_network(entry)
     except ValueError as error:
-        raise ValueError(f"{name} must be a list of networks like '10.0.0.0/8': {error}") from None
+        raise ValueError(f"{expected}: {error}") from None
 
 
 def _on_idle(name: str, value: Any) -> str:

@@ -29,6 +29,9 @@ _LINGER_NONE = struct.pack("ii", 1, 0)  # struct linger: on, 0 seconds
 _RESETS = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.ECONNABORTED, errno.ESHUTDOWN})
 _answer = array.array("i", [0])  # where ioctl(2) writes; one is enough for one thread at a time
 _OUTQ = getattr(termios, "TIOCOUTQ", None)  # the number of SIOCOUTQ (tcp(7))
+_KEEP_ALIVE_DELAY = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))  # Linux, macOS
+LONGEST_KEEP_ALIVE = 32_767  # seconds; MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL of Linux
+LONGEST_USER_TIMEOUT = 2_147_483  # seconds; milliseconds in a C int
 _INQ = getattr(termios, "FIONREAD", None)
 
 
@@ -90,9 +93,8 @@ def set_keep_alive(
     if sock.family == socket.AF_UNIX:
         return
     _set(sock, socket.SOL_SOCKET, socket.SO_KEEPALIVE, int(enable))
-    delay_option = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))  # Linux, macOS
     for option, value in (
-        (delay_option, delay),
+        (_KEEP_ALIVE_DELAY, delay),
         (getattr(socket, "TCP_KEEPINTVL", None), interval),
         (getattr(socket, "TCP_KEEPCNT", None), count),
     ):
@@ -116,7 +118,16 @@ def inherit_options(listening: socket.socket, no_delay: bool, keep_alive: bool |
     Linux and the BSDs copy them (tcp(7) says so of most options; tests hold it).
     """
     set_no_delay(listening, no_delay)
-    set_keep_alive(listening, bool(keep_alive), None if isinstance(keep_alive, bool) else keep_alive)
+    delay = _system_keep_alive_delay(listening) if isinstance(keep_alive, bool) else keep_alive
+    set_keep_alive(listening, bool(keep_alive), delay)
+
+
+def _system_keep_alive_delay(like: socket.socket) -> float | None:
+    """The system's own time before the first probe: an option that was set cannot be unset, only set back."""
+    if _KEEP_ALIVE_DELAY is None or like.family == socket.AF_UNIX:
+        return None
+    with socket.socket(like.family, like.type) as fresh:
+        return fresh.getsockopt(socket.IPPROTO_TCP, _KEEP_ALIVE_DELAY)
 
 
 def _set(sock: socket.socket, level: int, option: int, value: int | bytes) -> None:
@@ -145,7 +156,7 @@ def listen_tcp(
         if reuse_port:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(ipv6_only or host is not None))
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(ipv6_only))
         sock.bind(address)
         sock.listen(backlog)
     except OSError as error:
@@ -167,17 +178,52 @@ def _listen_address(host: str | None, port: int) -> tuple[socket.AddressFamily, 
     return family, address
 
 
-def adopt(sock: socket.socket) -> socket.socket:
-    """A socket that listens already, made ready for us. Raises ValueError if it does not listen or is no
-    stream socket.
+def adopt(sock: Any) -> socket.socket:
+    """A socket that listens already, made ready for us. It stays the caller's if it is refused.
+
+    Raises TypeError for what is no socket, ValueError for one that does not listen or is no stream socket.
     """
+    if not isinstance(sock, socket.socket):
+        raise TypeError(f"sock must be a listening socket, not {sock!r}")
     if sock.type != socket.SOCK_STREAM:
         raise ValueError(f"sock must be a stream socket, not {sock!r}")
-    accepting = getattr(socket, "SO_ACCEPTCONN", None)
-    if accepting is not None and not sock.getsockopt(socket.SOL_SOCKET, accepting):
-        raise ValueError(f"sock must be listening already (call its listen() first), not {sock!r}")
+    _check_listens(sock, "sock", sock)
     sock.setblocking(False)
     return sock
+
+
+def adopt_descriptor(fd: int) -> socket.socket:
+    """The same for a bare descriptor; ValueError for one that is no listening stream socket."""
+    try:
+        sock = socket.socket(fileno=fd)
+    except OSError as error:
+        raise ValueError(f"fd must be the descriptor of a listening socket, not {fd!r} ({error.strerror})") from None
+    try:
+        if sock.type != socket.SOCK_STREAM:
+            raise ValueError(f"fd must be the descriptor of a stream socket, not {fd!r}")
+        _check_listens(sock, "fd", fd)
+    except BaseException:
+        sock.detach()
+        raise
+    sock.setblocking(False)
+    return sock
+
+
+def _check_listens(sock: socket.socket, name: str, value: Any) -> None:
+    accepting = getattr(socket, "SO_ACCEPTCONN", None)
+    if accepting is not None and not sock.getsockopt(socket.SOL_SOCKET, accepting):
+        raise ValueError(f"{name} must be listening already (call its listen() first), not {value!r}")
+
+
+def accept(sock: socket.socket, family: int, kind: int) -> tuple[socket.socket, Any]:
+    """`sock.accept()` without a detour: turning family and type into enumerations costs as much as the system call.
+
+    The caller knows both. `_accept` is what `socket.accept` itself calls; a double that has none is asked in public.
+    """
+    if type(sock) is not socket.socket:
+        return sock.accept()
+    fd, address = sock._accept()  # type: ignore[attr-defined]
+    return socket.socket(family, kind, 0, fd), address
 
 
 # Addresses and errors.

@@ -49,7 +49,11 @@ class Timed(Transport):
         if moment > now:
             self._owner.schedule.enter(self, moment)
         elif reason is not None:
-            self._expire(reason)
+            try:
+                self._expire(reason)
+            except BaseException:  # a listener leaves run(): look again when it goes on
+                self._flush_soon()
+                raise
 
     def _note_acked(self, now: float) -> bool:
         """Ask what the peer's kernel has acknowledged; is anything of ours, FIN included, still under way?"""

@@ -83,7 +83,7 @@ class Transport(Ending):
                 self._flush_soon()
                 self._peer_left()
         elif self._life.write is Write.ENDED:
-            self._settle()
+            self._flush_soon()  # to settle
         elif mask & (HANGUP | ERROR):  # the read half has ended, ours has not, and both directions are down
             self._break(errno.ECONNRESET, "read")
 
@@ -115,10 +115,8 @@ class Transport(Ending):
             return
         self._orderly = Reason.ENDED if self._life.write is Write.ENDED else Reason.PEER_ENDED
         self._read_at = self._loop.turn_now
-        self._flush_soon()
+        self._flush_soon()  # first, so that nothing is forgotten should a listener leave run()
         self._step(Event.FIN)
-        if self._life.write is Write.OPEN and not self._settings.allow_half_open:
-            self._step(Event.END)
 
     def _peer_left(self) -> None:
         """A paused connection's peer has gone: say so once, and end at once if there is nothing left to hear
@@ -141,6 +139,8 @@ class Transport(Ending):
         if out is None:
             out = self._out = OutBuffer()
             self._direct = False
+            if not self._loop.in_turn:  # the time of this call, not of the last turn
+                self._wrote_at = self._loop.now
         out.append(data)
         self._flush_soon()
         if out.size > self._settings.high_water:
@@ -153,8 +153,18 @@ class Transport(Ending):
         line with the state.
         """
         self._flush_due = False
-        if self._life.over:
+        try:
+            self._bring_in_line()
+        except BaseException:  # a listener leaves run(): the rest is done when it goes on
+            self._flush_soon()
+            raise
+
+    def _bring_in_line(self) -> None:
+        life = self._life
+        if life.over:
             return
+        if life.read is Read.ENDED and life.write is Write.OPEN and not self._settings.allow_half_open:
+            self._step(Event.END)  # by ourselves, after the `end` listeners have returned
         if self._out is not None and not self._blocked and not self._corks:
             self._send_pending()
         if self._out is None and self._life.write is Write.ENDING and not self._corks:
@@ -164,6 +174,8 @@ class Transport(Ending):
         if self._drain_due and self.pending_bytes <= self._settings.drain_at and self._life.write is Write.OPEN:
             self._drain_due = False
             self._emit("drain")
+        if self._life.both_ended:
+            self._settle()
         if not self._life.over:
             self._update_interest()
             self._schedule()
