@@ -19,10 +19,11 @@ from typing import Any
 from .. import arguments
 from ..errors import ReactorError, WrongThread
 from .jobs import Callback, Jobs
-from .poller import READABLE, WRITABLE, Selector, poller_for, to_events, to_mask
+from .poller import READABLE, WRITABLE, Selector, poller_for, to_mask
 from .signals import Signals
 from .timers import Timer, TimerHeap
 from .turn import Turns
+from .watch import Watch
 
 LAST_TURNS = 100  # given to listeners that queue more calls while the reactor closes
 
@@ -68,7 +69,7 @@ class Reactor(Turns):
         self._at_close: dict[object, Callable[[], object]] = {}
         self._jobs = Jobs(self._queue_threadsafe)
         self._signals = Signals(self._queue_threadsafe, self._wakeup.write_fileno())
-        self._watched: dict[int, _Watch] = {}
+        self._watched: dict[int, Watch] = {}
 
     # Running.
 
@@ -276,7 +277,7 @@ class Reactor(Turns):
         number = arguments.descriptor("fd", fd)
         if isinstance(events, bool) or events not in (READABLE, WRITABLE, READABLE | WRITABLE):
             raise ValueError(f"events must be EVENT_READ (1), EVENT_WRITE (2) or both (3), not {events!r}")
-        watch = _Watch(number, events, arguments.function("fn", fn))
+        watch = Watch(number, events, arguments.function("fn", fn))
         if self._closed:
             return
         self.unwatch(number)
@@ -299,6 +300,7 @@ class Reactor(Turns):
 
         Main thread only, as Python demands (ValueError). Listening to signals does not keep `run()` going.
         """
+        arguments.integer("signum", signum, 1)
         if signum not in signal.valid_signals():
             raise ValueError(f"signum must be a signal of this system, like signal.SIGTERM, not {signum!r}")
         arguments.maybe_function("fn", fn)
@@ -371,25 +373,6 @@ class Reactor(Turns):
     def _check_thread(self) -> None:
         if self.debug:
             self.check_thread()
-
-
-class _Watch:
-    """A foreign descriptor and the function that wants to hear of it."""
-
-    __slots__ = ("_events", "_fd", "fn")
-
-    def __init__(self, fd: int, events: int, fn: Callable[[int, int], object]) -> None:
-        self._fd = fd
-        self._events = events
-        self.fn: Callable[[int, int], object] | None = fn
-
-    def on_ready(self, mask: int) -> None:
-        events = to_events(mask) & self._events
-        if self.fn is not None and events:
-            self.fn(self._fd, events)
-
-    def __repr__(self) -> str:
-        return f"watch of descriptor {self._fd} by {self.fn!r}"
 
 
 def _resolve(future: Future[Any], fn: Callable[..., Any], args: tuple[Any, ...]) -> None:

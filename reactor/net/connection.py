@@ -84,10 +84,12 @@ class Connection(Timed, Deadlined, Emitter):
     def writelines(self, chunks: Iterable[Any], callback: Callback | None = None) -> bool:
         """`write` several bytes-like objects as one. Answers, calls back and raises as `write` does."""
         try:
-            views = [_bytes_view(chunk) for chunk in chunks]
+            joined = b"".join([_bytes_view(chunk) for chunk in chunks])
         except TypeError as error:
-            raise TypeError(f"chunks must be an iterable of bytes-like objects: {error}") from None
-        return self._write(b"".join(views), callback)
+            raise TypeError(
+                f"chunks must be an iterable of bytes-like objects, not {_shown(chunks)}: {error}"
+            ) from None
+        return self._write(joined, callback)
 
     @contextmanager
     def corked(self) -> Iterator[None]:

@@ -19,7 +19,7 @@ import errno
 import logging
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..engine.loop import Reactor
@@ -71,7 +71,7 @@ class Ending:
         "_direct", "_discarded", "_drain_due", "_end_by", "_error", "_fault", "_flowing", "_flush_due", "_gone",
         "_hung_up", "_kept_at", "_last", "_life", "_listeners", "_local", "_loop", "_mask", "_opened_at",
         "_orderly", "_out", "_owner", "_read_at", "_reason", "_ref", "_settings", "_since", "_sock", "_unacked",
-        "_unsent", "_wrote_at", "bytes_read", "bytes_written", "look_at", "remote_address", "report",
+        "_unsent", "_words", "_wrote_at", "bytes_read", "bytes_written", "look_at", "remote_address", "report",
     )  # fmt: skip
 
     def __init__(
@@ -122,6 +122,7 @@ class Ending:
         self._hung_up = False  # ERR or HUP was seen while not reading: it cannot be masked, so it is not watched
         self._abort = False  # close with RST
         self._closing = False  # `_close` has begun
+        self._words: Iterator[tuple[Callable[..., object], Any]] | None = None  # what `_close` still has to tell
         self._reason: Reason | None = None  # the first cause that is no orderly end
         self._error: BaseException | None = None  # the first there was
         self._fault: Fault | None = None  # whose error it is
@@ -245,19 +246,34 @@ class Ending:
         self._loop.call_soon(self._close)
 
     def _close(self) -> None:
-        """The turn after: answer what is open, then `error`, then `close`, and let go of everything."""
+        """The turn after: tell the program, and let go of everything."""
+        if self._words is None:
+            self._words = self._last_words()
         try:
-            self._answer_rest()
-            if self._error is not None and self._fault is not Fault.LISTENER:  # a listener's has been logged
-                self._emit_error(self._error)
-            self.report = self._make_report()
-            for listener in self._listeners.each("close"):
-                self._call_guarded(listener, self.report)
-        finally:  # also when a listener leaves run() by KeyboardInterrupt
-            self.report = self.report or self._make_report()
-            self._set_ref(False)
-            self._listeners = NOBODY  # what listens may hold the connection: leave no cycle behind
-            self._owner.connection_closed(self)  # type: ignore[arg-type]
+            for listener, what in self._words:
+                self._call_guarded(listener, what)
+        except BaseException:  # a listener leaves run(): the others hear it when it goes on
+            self._loop.call_soon(self._close)
+            raise
+        self._set_ref(False)
+        self._listeners, self._words = NOBODY, None  # they may hold the connection: leave no cycle behind
+        self._owner.connection_closed(self)  # type: ignore[arg-type]
+
+    def _last_words(self) -> Iterator[tuple[Callable[..., object], Any]]:
+        """Whom to tell what, in order: answer what is open, then `error`, then `close`."""
+        self._closing = True  # callbacks given from now on are answered by calls of their own
+        while self._answers:
+            position, callback = self._answers.popleft()
+            yield callback, self._answer_for(position)
+        if self._error is not None and self._fault is not Fault.LISTENER:  # a listener's has been logged
+            told = self._listeners.each("error")
+            for listener in told:
+                yield listener, self._error
+            if not told:
+                log.info("%r: %s", self, self._error)
+        self.report = self._make_report()
+        for listener in self._listeners.each("close"):
+            yield listener, self.report
 
     def _make_report(self) -> CloseReport:
         both_fins = self._orderly is not None and self._fin_sent
@@ -311,13 +327,6 @@ class Ending:
         except Exception as error:
             log.error("a listener of %r raised", self, exc_info=error)
 
-    def _emit_error(self, error: BaseException) -> None:
-        listeners = self._listeners.each("error")
-        for listener in listeners:
-            self._call_guarded(listener, error)
-        if not listeners:
-            log.info("%r: %s", self, error)
-
     def _answer_due(self) -> None:
         """Call back for what the kernel has taken, for our FIN, and for what was refused."""
         answers = self._answers
@@ -331,12 +340,6 @@ class Ending:
             self._guarded(callback, self, self._answer_for(position))
         if answers and answers[0][0] == REFUSED:
             self._flush_soon()
-
-    def _answer_rest(self) -> None:
-        self._closing = True  # what comes now is answered by calls of its own
-        while self._answers:
-            position, callback = self._answers.popleft()
-            self._call_guarded(callback, self._answer_for(position))
 
     def _answer_for(self, position: float) -> BaseException | None:
         """None if the kernel has what was written up to here (NEVER stands for our FIN), else why it has not."""

@@ -50,8 +50,9 @@ class Agenda:
 
     def enter(self, member: Looked, moment: float) -> None:
         """Look at `member` at `moment`, and not at the time it was entered for before."""
-        if member.look_at != NEVER:
-            self.remove(member)
+        if member.look_at == moment:
+            return
+        self.remove(member)
         member.look_at = moment
         second = int(moment)
         members = self._far.get(second)

@@ -57,6 +57,8 @@ _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 class Gate(Protocol):
     """The server behind a listening socket."""
 
+    quiet_until: float  # all its listening sockets together shed and log once in a PAUSE
+
     def has_room(self) -> bool: ...  # False: leave clients in the backlog for now
     def admit(self, sock: socket.socket, remote: Address, listener: Listener) -> None: ...
     def give_up_lingering(self) -> int: ...  # how many descriptors come back this turn
@@ -72,7 +74,6 @@ class Listener:
         "_kind",
         "_loop",
         "_paused",
-        "_quiet_until",
         "_spare",
         "_watched",
         "address",
@@ -86,11 +87,10 @@ class Listener:
         self._family, self._kind = int(sock.family), int(sock.type)
         #: Where it listens.
         self.address = sockets.local_address(sock)
-        self._spare = _spare_descriptor()
         self._watched = False
         self._paused: Timer | None = None
-        self._quiet_until = 0.0
         self.watch()
+        self._spare = _spare_descriptor()
 
     @property
     def accepted_address(self) -> Address | None:
@@ -157,14 +157,14 @@ class Listener:
             return
         now = self._loop.now
         shed = 0
-        if now >= self._quiet_until:
-            self._quiet_until = now + PAUSE
+        if now >= self._gate.quiet_until:
+            self._gate.quiet_until = now + PAUSE
             if error.errno == errno.EMFILE:
                 shed = self._shed()
             self._gate.accept_failed(_named(error, self.address), shed, None)
         self.unwatch()
         if self.sock.fileno() >= 0:
-            self._paused = self._loop.call_at(self._quiet_until, self.watch).unref()
+            self._paused = self._loop.call_at(self._gate.quiet_until, self.watch).unref()
 
     def _shed(self) -> int:
         """Accept and reset a batch of clients with the spare descriptor; how many."""

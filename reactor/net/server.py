@@ -11,7 +11,6 @@ from typing import Any
 
 from .. import arguments
 from ..engine.loop import Reactor
-from ..engine.timers import Timer
 from ..errors import ReactorError, ServerClosed
 from . import sockets
 from .checked import CheckedConnection
@@ -23,13 +22,12 @@ from .listeners import Listener as Function
 from .report import Reason, ServerStatistics, Tally
 from .settings import CONNECTION_SETTINGS, Deadlined, Setting, split
 from .sockets import Address
+from .stop import Stop, StopCallback
 
 log = logging.getLogger("reactor")
 
 BACKLOG_BOUND = 65_536  # accepts at a shutdown: above any backlog (somaxconn: 4096), and no flood holds it up
 GIVE_UP_BATCH = 64  # lingering connections given up at a time when descriptors run out
-
-StopCallback = Callable[["Server", "Exception | None"], object]
 
 
 class Server(Deadlined, Emitter):
@@ -66,10 +64,12 @@ class Server(Deadlined, Emitter):
         self._open = 0  # descriptors: less than the connections while a `close` waits to be delivered
         self._ref = True
         self._holding = False
-        self._stop: _Stop | None = None
+        self._stop: Stop | None = None
         self._tally = Tally()
         #: The deadlines of all connections.
         self.schedule = Schedule(loop)
+        #: No more shedding and logging before this time, see `listener.py`.
+        self.quiet_until = 0.0
         self._connection_type = CheckedConnection if loop.debug else Connection
         if arguments.maybe_function("on_connection", on_connection) is not None:
             self.on("connection", on_connection)  # type: ignore[type-var]
@@ -173,9 +173,9 @@ class Server(Deadlined, Emitter):
             stop.set_deadline(self.loop, deadline, self._grace_over)
         self.loop.call_soon(self._drain)
 
-    def _begin_stop(self) -> _Stop:
+    def _begin_stop(self) -> Stop:
         if self._stop is None:
-            self._stop = _Stop(self.loop.now, self._tally.copy())
+            self._stop = Stop(self.loop.now, self._tally.copy())
         return self._stop
 
     def _drain(self) -> None:
@@ -374,27 +374,3 @@ class Server(Deadlined, Emitter):
     def __repr__(self) -> str:
         where = ", ".join(sockets.show(address) for address in self.addresses) or "not listening"
         return f"<Server {where} connections={len(self._connections)}>"
-
-
-class _Stop:
-    """A stop under way: since when, until when, and the counts at its beginning."""
-
-    __slots__ = ("_timer", "callbacks", "deadline", "end", "started_at", "tally_before", "told")
-
-    def __init__(self, now: float, tally: Tally) -> None:
-        self.started_at = now
-        self.tally_before = tally
-        self.deadline: float | None = None  # None: close() waits as long as the connections live
-        self.end = False
-        self.told = False
-        self.callbacks: list[StopCallback] = []
-        self._timer: Timer | None = None
-
-    def set_deadline(self, loop: Reactor, deadline: float, fn: Callable[[], object]) -> None:
-        self.cancel()
-        self.deadline = deadline
-        self._timer = loop.call_at(deadline, fn)
-
-    def cancel(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()

@@ -41,7 +41,7 @@ class Silence:
             due = now + self._seconds
         elif due <= now:
             self._fired_at = moved
-            due = now + self._seconds
+            self._timer = self._set(now + self._seconds)  # before the listener, which may leave run(), or disarm
             conn._emit("timeout", None)
-        if conn._silence is self and not conn._life.over:
-            self._timer = self._set(due)
+            return
+        self._timer = self._set(due)

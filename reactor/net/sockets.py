@@ -118,7 +118,7 @@ def inherit_options(listening: socket.socket, no_delay: bool, keep_alive: bool |
     Linux and the BSDs copy them (tcp(7) says so of most options; tests hold it).
     """
     set_no_delay(listening, no_delay)
-    delay = _system_keep_alive_delay(listening) if isinstance(keep_alive, bool) else keep_alive
+    delay = _system_keep_alive_delay(listening) if keep_alive is True else keep_alive or None
     set_keep_alive(listening, bool(keep_alive), delay)
 
 
@@ -126,8 +126,11 @@ def _system_keep_alive_delay(like: socket.socket) -> float | None:
     """The system's own time before the first probe: an option that was set cannot be unset, only set back."""
     if _KEEP_ALIVE_DELAY is None or like.family == socket.AF_UNIX:
         return None
-    with socket.socket(like.family, like.type) as fresh:
-        return fresh.getsockopt(socket.IPPROTO_TCP, _KEEP_ALIVE_DELAY)
+    try:
+        with socket.socket(like.family, like.type) as fresh:
+            return fresh.getsockopt(socket.IPPROTO_TCP, _KEEP_ALIVE_DELAY)
+    except OSError:  # no descriptor for it: what was set before stays
+        return None
 
 
 def _set(sock: socket.socket, level: int, option: int, value: int | bytes) -> None:
@@ -193,11 +196,8 @@ def adopt(sock: Any) -> socket.socket:
 
 
 def adopt_descriptor(fd: int) -> socket.socket:
-    """The same for a bare descriptor; ValueError for one that is no listening stream socket."""
-    try:
-        sock = socket.socket(fileno=fd)
-    except OSError as error:
-        raise ValueError(f"fd must be the descriptor of a listening socket, not {fd!r} ({error.strerror})") from None
+    """The same for a bare descriptor; OSError for one that is no socket at all."""
+    sock = socket.socket(fileno=fd)
     try:
         if sock.type != socket.SOCK_STREAM:
             raise ValueError(f"fd must be the descriptor of a stream socket, not {fd!r}")

@@ -1,0 +1,26 @@
+"""Foreign descriptors: what `Reactor.watch` registers for a program that does its own reading and writing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .poller import to_events
+
+
+class Watch:
+    """A foreign descriptor and the function that wants to hear of it."""
+
+    __slots__ = ("_events", "_fd", "fn")
+
+    def __init__(self, fd: int, events: int, fn: Callable[[int, int], object]) -> None:
+        self._fd = fd
+        self._events = events
+        self.fn: Callable[[int, int], object] | None = fn
+
+    def on_ready(self, mask: int) -> None:
+        events = to_events(mask) & self._events
+        if self.fn is not None and events:
+            self.fn(self._fd, events)
+
+    def __repr__(self) -> str:
+        return f"watch of descriptor {self._fd} by {self.fn!r}"

@@ -1,0 +1,294 @@
+"""When accept fails: descriptors that have run out, clients that are gone already, a broken socket.
+
+The limit on descriptors is lowered for this process, to what it has open. Peers are made before, and wait in
+the backlog.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import select
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from reactor import Reactor, Reason, Server
+from reactor.testing import ManualClock, Peer, pump, settle
+
+BATCH = 256  # listener.SHED_BATCH
+
+Lower = Callable[..., None]
+
+
+@pytest.fixture
+def descriptors() -> Iterator[Lower]:
+    """`descriptors(left=2)`: from now on this process can open so many more; `descriptors(left=None)`: enough again."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def lower(left: int | None) -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        if left is not None:
+            numbers = _free_numbers(left + 1)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (numbers[-1], before[1]))
+
+    yield lower
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def _free_numbers(count: int) -> list[int]:
+    """The lowest numbers that are not in use: those that the kernel gives out next."""
+    taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(count)]
+    for fd in taken:
+        os.close(fd)
+    return taken
+
+
+@pytest.fixture
+def waiting() -> Iterator[Callable[[Any, int], list[Peer]]]:
+    """`waiting(address, count)`: peers in the backlog, closed after the test."""
+    made: list[Peer] = []
+
+    def connect(address: Any, count: int) -> list[Peer]:
+        peers = [Peer(address) for _ in range(count)]
+        made.extend(peers)
+        return peers
+
+    yield connect
+    for peer in made:
+        peer.close()
+
+
+def _errors(server: Server) -> list[Any]:
+    found: list[Any] = []
+    server.on("accept_error", lambda who, error: found.append(error))
+    return found
+
+
+def _spins(loop: Reactor) -> bool:
+    return bool(select.select([loop.fileno()], [], [], 0)[0])
+
+
+def _outcomes(peers: list[Peer]) -> list[str]:
+    """What each of them sees right now: "waits", "FIN" or "reset". Asking for a reset consumes it."""
+    return [_outcome(peer.sock) for peer in peers]
+
+
+def _outcome(sock: socket.socket) -> str:
+    sock.setblocking(False)
+    try:
+        return "data" if sock.recv(1) else "FIN"
+    except BlockingIOError:
+        return "waits"
+    except ConnectionResetError:
+        return "reset"
+
+
+def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_waiting_clients_are_told_by_a_reset(
+    each_loop: Reactor, harness: Any, descriptors: Lower, waiting: Any
+) -> None:
+    h = harness(loop=each_loop)
+    errors = _errors(h.server)
+    peers = waiting(h.address, 5)
+    descriptors(left=2)
+    settle(each_loop)
+    descriptors(left=None)
+    assert len(h.record.connections) == 2
+    assert _outcomes(peers) == ["waits"] * 2 + ["reset"] * 3
+    assert [error.strerror for error in errors] == [f"accept EMFILE 127.0.0.1:{h.address[1]}"]
+    assert errors[0].errno == errno.EMFILE
+
+
+def test_one_batch_a_second_is_told_and_the_loop_does_not_spin_in_between(
+    harness: Any, loop: Reactor, clock: ManualClock, descriptors: Lower, waiting: Any
+) -> None:
+    h = harness()
+    peers = waiting(h.address, 2 * BATCH + 100)
+    descriptors(left=0)
+    for told in (BATCH, 2 * BATCH, 2 * BATCH + 100):
+        settle(loop)
+        assert not _spins(loop)
+        assert h.server.statistics().refused == told
+        clock.advance(1)
+    descriptors(left=None)
+    assert _outcomes(peers) == ["reset"] * len(peers)
+
+
+def test_a_second_counts_from_the_last_trouble_to_the_turn(
+    harness: Any, loop: Reactor, clock: ManualClock, descriptors: Lower, waiting: Any
+) -> None:
+    h = harness()
+    waiting(h.address, BATCH + 1)
+    descriptors(left=0)
+    settle(loop)
+    clock.advance(0.75)
+    settle(loop)
+    assert h.server.statistics().refused == BATCH
+    clock.advance(0.25)
+    settle(loop, 3)
+    assert h.server.statistics().refused == BATCH + 1
+    descriptors(left=None)
+
+
+@pytest.mark.parametrize("listening", [1, 3])
+def test_a_server_logs_one_line_a_second_at_most(
+    harness: Any,
+    loop: Reactor,
+    clock: ManualClock,
+    descriptors: Lower,
+    waiting: Any,
+    caplog: pytest.LogCaptureFixture,
+    listening: int,
+) -> None:
+    h = harness()
+    addresses = [h.address, *(h.server.listen("127.0.0.1", 0) for _ in range(listening - 1))]
+    for address in addresses:
+        waiting(address, 3 * BATCH)
+    descriptors(left=0)
+    for second in range(1, 4):
+        for _ in range(4):
+            settle(loop)
+            clock.advance(0.25)
+        assert len(_warnings(caplog)) <= second
+    descriptors(left=None)
+    assert f"accept EMFILE 127.0.0.1:{h.address[1]}" in _warnings(caplog)[0]
+    assert "256 waiting clients were reset" in _warnings(caplog)[0]
+
+
+def test_accepting_goes_on_a_second_later_when_descriptors_are_there_again(
+    each_loop: Reactor, harness: Any, clock: ManualClock, descriptors: Lower, waiting: Any
+) -> None:
+    h = harness(loop=each_loop)
+    waiting(h.address, 1)
+    descriptors(left=0)
+    settle(each_loop)
+    descriptors(left=None)
+    assert h.server.listening
+    _, late = waiting(h.address, 2)
+    clock.advance(1)
+    pump(each_loop, lambda: len(h.record.connections) == 2)
+    assert h.record.connections[1].remote_address == late.address
+
+
+def test_accepting_goes_on_at_once_when_a_connection_gives_its_descriptor_back(
+    harness: Any, loop: Reactor, descriptors: Lower, waiting: Any
+) -> None:
+    h = harness()
+    _, conn = h.connect()
+    waiting(h.address, 1 + BATCH)
+    descriptors(left=0)
+    settle(loop)
+    assert len(h.record.connections) == 1
+    conn.destroy()
+    settle(loop)
+    descriptors(left=None)
+    assert len(h.record.connections) == 2
+
+
+def test_lingering_connections_are_given_up_first(
+    harness: Any, loop: Reactor, descriptors: Lower, waiting: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    h = harness()
+    errors = _errors(h.server)
+    _, busy = h.connect()
+    lingering = [h.connect()[1] for _ in range(3)]
+    for conn in lingering:
+        conn.destroy_soon()
+    pump(loop, lambda: h.record.names(lingering[2]) == ["finish"])
+    peers = waiting(h.address, 2)
+    descriptors(left=0)
+    settle(loop)
+    descriptors(left=None)
+    assert [conn.remote_address for conn in h.record.connections[4:]] == [peer.address for peer in peers]
+    assert [conn.state for conn in lingering] == ["closed"] * 3
+    assert busy.state == "open"
+    assert errors == []
+    assert _warnings(caplog) == []
+
+
+def test_a_lingering_connection_that_was_given_up_has_lost_nothing(
+    harness: Any, loop: Reactor, descriptors: Lower, waiting: Any
+) -> None:
+    h = harness()
+    peer, conn = h.connect()
+    conn.write(b"bye")
+    conn.destroy_soon()
+    pump(loop, lambda: h.record.names() == ["finish"])
+    assert peer.receive(3) == b"bye"
+    waiting(h.address, 1)
+    descriptors(left=0)
+    settle(loop)
+    descriptors(left=None)
+    report = h.record.connections[0].report
+    assert (report.reason, report.phase, report.bytes_unsent) == (Reason.LINGER_TIMEOUT, "lingering", 0)
+    assert conn.fileno() == -1
+
+
+def test_without_a_spare_descriptor_clients_wait_until_there_are_some(
+    harness: Any, loop: Reactor, clock: ManualClock, descriptors: Lower, waiting: Any
+) -> None:
+    h = harness()
+    errors = _errors(h.server)
+    sock = socket.create_server(("127.0.0.1", 0))
+    (peer,) = waiting(sock.getsockname(), 1)
+    descriptors(left=0)
+    h.server.listen(sock=sock)  # too late to put a descriptor aside
+    settle(loop)
+    assert not _spins(loop)
+    assert peer.nothing_comes()
+    assert len(errors) == 1
+    descriptors(left=None)
+    clock.advance(1)
+    pump(loop, lambda: h.record.connections)
+    assert h.record.conn.remote_address == peer.address
+
+
+def test_connections_are_served_while_there_are_no_descriptors(
+    harness: Any, loop: Reactor, descriptors: Lower, waiting: Any
+) -> None:
+    h = harness()
+    h.server.on("data", lambda conn, data: conn.write(data))
+    peer, _ = h.connect()
+    waiting(h.address, 2 * BATCH)
+    descriptors(left=0)
+    settle(loop)
+    peer.send(b"ping")
+    settle(loop)
+    descriptors(left=None)
+    assert peer.receive(4) == b"ping"
+
+
+def test_a_server_in_trouble_can_be_closed(
+    harness: Any, loop: Reactor, clock: ManualClock, descriptors: Lower, waiting: Any
+) -> None:
+    h = harness()
+    waiting(h.address, 1)
+    descriptors(left=0)
+    settle(loop)
+    descriptors(left=None)
+    stopped: list[object] = []
+    h.server.on("stopped", lambda server, report: stopped.append(report))
+    h.server.close()
+    clock.advance(5)
+    settle(loop)
+    assert len(stopped) == 1
+
+
+def test_an_accept_error_listener_may_close_the_server(
+    harness: Any, loop: Reactor, descriptors: Lower, waiting: Any
+) -> None:
+    h = harness()
+    h.server.on("accept_error", lambda server, error: server.close())
+    waiting(h.address, 3)
+    descriptors(left=0)
+    settle(loop)
+    descriptors(left=None)
+    assert not h.server.listening
+    assert not _spins(loop)

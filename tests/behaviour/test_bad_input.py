@@ -1,0 +1,276 @@
+"""Misuse raises at the call: TypeError for a wrong type, ValueError for a wrong value, naming argument, value and what
+was expected. And it changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from reactor import Connection, Reactor, Server, serve
+from reactor.testing import Peer, pump, settle
+
+NAN, INFINITY = float("nan"), float("inf")
+
+Case = tuple[Callable[[Any], object], type[Exception], str, str]
+
+
+def named(cases: dict[str, Case]) -> Any:
+    return pytest.mark.parametrize(("call", "kind", "argument", "shown"), cases.values(), ids=cases.keys())
+
+
+def check(call: Callable[[Any], object], thing: Any, kind: type[Exception], argument: str, shown: str) -> None:
+    """The call raises `kind`, and its text has the argument's name, the value, and what must be instead."""
+    with pytest.raises(kind) as raised:
+        call(thing)
+    text = str(raised.value)
+    assert raised.type is kind
+    assert argument in text, text
+    assert shown in text, text
+    assert any(word in text for word in ("must", "expected")), text
+
+
+def timeouts(name: str, call: Callable[[Any, Any], object], zero: bool) -> dict[str, Case]:
+    """What no duration may be; `zero` says whether 0 means something here."""
+    values: list[tuple[Any, type[Exception]]] = [
+        (-1, ValueError), (-0.001, ValueError), (NAN, ValueError), (INFINITY, ValueError), ("5", TypeError),
+        (True, TypeError), ([1], TypeError),
+    ]  # fmt: skip
+    if not zero:
+        values.append((0, ValueError))
+    return {
+        f"{name} {value!r}": (lambda thing, value=value: call(thing, value), kind, name.split()[-1], repr(value))
+        for value, kind in values
+    }
+
+
+def setting(name: str, *values: Any, kind: type[Exception]) -> dict[str, Case]:
+    return {
+        f"{name} {value!r}": (lambda thing, value=value: setattr(thing, name, value), kind, name, repr(value))
+        for value in values
+    }
+
+
+BOTH: dict[str, Case] = {
+    **timeouts("idle_timeout", lambda thing, value: setattr(thing, "idle_timeout", value), zero=False),
+    **timeouts("read_timeout", lambda thing, value: setattr(thing, "read_timeout", value), zero=False),
+    **timeouts("write_timeout", lambda thing, value: setattr(thing, "write_timeout", value), zero=False),
+    **timeouts("linger_timeout", lambda thing, value: setattr(thing, "linger_timeout", value), zero=False),
+    **timeouts("half_open_timeout", lambda thing, value: setattr(thing, "half_open_timeout", value), zero=False),
+    **setting("on_idle", "reap", "", None, 1, ["reset"], kind=ValueError),
+    **setting("allow_half_open", 1, "yes", None, kind=TypeError),
+    **setting("high_water", -1, kind=ValueError),
+    **setting("high_water", "64k", 1.5, True, None, kind=TypeError),
+    **setting("low_water", -1, 1_000_000, kind=ValueError),
+    **setting("low_water", "1", 0.5, kind=TypeError),
+    **setting("buffer_limit", -1, kind=ValueError),
+    **setting("buffer_limit", None, 1e6, kind=TypeError),
+    "on event": (lambda thing: thing.on("connect", print), ValueError, "event", "'connect'"),
+    "on event, as a decorator": (lambda thing: thing.on("dta"), ValueError, "event", "'dta'"),
+    "on no event": (lambda thing: thing.on(None, print), ValueError, "event", "None"),
+    "on nothing callable": (lambda thing: thing.on("data", "print"), TypeError, "fn", "'print'"),
+    "once event": (lambda thing: thing.once("Data", print), ValueError, "event", "'Data'"),
+    "once event, as a decorator": (lambda thing: thing.once("dta"), ValueError, "event", "'dta'"),
+    "once nothing callable": (lambda thing: thing.once("data", 5), TypeError, "fn", "5"),
+    "off event": (lambda thing: thing.off("dta", print), ValueError, "event", "'dta'"),
+    "off nothing callable": (lambda thing: thing.off("data", 5), TypeError, "fn", "5"),
+}
+
+CONNECTION: dict[str, Case] = {
+    "write text": (lambda conn: conn.write("text"), TypeError, "data", "'text'"),
+    "write a number": (lambda conn: conn.write(5), TypeError, "data", "5"),
+    "write nothing": (lambda conn: conn.write(None), TypeError, "data", "None"),
+    "write numbers": (lambda conn: conn.write([1, 2]), TypeError, "data", "[1, 2]"),
+    "write callback": (lambda conn: conn.write(b"x", 5), TypeError, "callback", "5"),
+    "writelines text": (lambda conn: conn.writelines("text"), TypeError, "chunks", "'t"),
+    "writelines texts": (lambda conn: conn.writelines([b"x", "text"]), TypeError, "chunks", "'text'"),
+    "writelines bytes": (lambda conn: conn.writelines(b"xy"), TypeError, "chunks", ""),
+    "writelines a number": (lambda conn: conn.writelines(5), TypeError, "chunks", "5"),
+    "writelines callback": (lambda conn: conn.writelines([b"x"], "no"), TypeError, "callback", "'no'"),
+    "end text": (lambda conn: conn.end("text"), TypeError, "data", "'text'"),
+    "end nothing": (lambda conn: conn.end(None), TypeError, "data", "None"),
+    "end callback": (lambda conn: conn.end(b"x", 5), TypeError, "callback", "5"),
+    **timeouts("end timeout", lambda conn, value: conn.end(b"x", timeout=value), zero=True),
+    **timeouts("destroy_soon timeout", lambda conn, value: conn.destroy_soon(timeout=value), zero=True),
+    "destroy with a text": (lambda conn: conn.destroy("gone"), TypeError, "error", "'gone'"),
+    "destroy with a class": (lambda conn: conn.destroy(ValueError), TypeError, "error", "ValueError"),
+    **timeouts("set_timeout seconds", lambda conn, value: conn.set_timeout(value), zero=True),
+    "set_timeout listener": (lambda conn: conn.set_timeout(5, 5), TypeError, "listener", "5"),
+    "set_no_delay": (lambda conn: conn.set_no_delay(1), TypeError, "enable", "1"),
+    "set_keep_alive": (lambda conn: conn.set_keep_alive("on"), TypeError, "enable", "'on'"),
+    **timeouts("set_keep_alive delay", lambda conn, value: conn.set_keep_alive(True, delay=value), zero=False),
+    **timeouts("set_keep_alive interval", lambda conn, value: conn.set_keep_alive(True, interval=value), zero=False),
+    "keep-alive delay too long": (lambda conn: conn.set_keep_alive(True, 40_000), ValueError, "delay", "40000"),
+    "keep-alive delay far too long": (lambda conn: conn.set_keep_alive(True, 1e10), ValueError, "delay", "10000000000"),
+    "keep-alive count 0": (lambda conn: conn.set_keep_alive(True, count=0), ValueError, "count", "0"),
+    "keep-alive count 128": (lambda conn: conn.set_keep_alive(True, count=128), ValueError, "count", "128"),
+    "keep-alive count 1.5": (lambda conn: conn.set_keep_alive(True, count=1.5), TypeError, "count", "1.5"),
+    **timeouts("set_user_timeout seconds", lambda conn, value: conn.set_user_timeout(value), zero=True),
+    "user timeout too long": (lambda conn: conn.set_user_timeout(1e10), ValueError, "seconds", "10000000000"),
+    "server events": (lambda conn: conn.on("connection", print), ValueError, "event", "'connection'"),
+}
+
+SERVER: dict[str, Case] = {
+    "port 70000": (lambda server: server.listen("127.0.0.1", 70000), ValueError, "port", "70000"),
+    "port -1": (lambda server: server.listen("127.0.0.1", -1), ValueError, "port", "-1"),
+    "port '80'": (lambda server: server.listen("127.0.0.1", "80"), TypeError, "port", "'80'"),
+    "port True": (lambda server: server.listen("127.0.0.1", True), TypeError, "port", "True"),
+    "no port": (lambda server: server.listen("127.0.0.1"), TypeError, "port", "None"),
+    "host": (lambda server: server.listen(b"127.0.0.1", 0), TypeError, "host", "b'127.0.0.1'"),
+    "host and port swapped": (lambda server: server.listen(80, "127.0.0.1"), TypeError, "host", "80"),
+    "backlog 0": (lambda server: server.listen("127.0.0.1", 0, 0), ValueError, "backlog", "0"),
+    "backlog text": (lambda server: server.listen("127.0.0.1", 0, "9"), TypeError, "backlog", "'9'"),
+    "backlog huge": (lambda server: server.listen("127.0.0.1", 0, 2**40), ValueError, "backlog", str(2**40)),
+    "reuse_port": (lambda server: server.listen("127.0.0.1", 0, reuse_port=1), TypeError, "reuse_port", "1"),
+    "ipv6_only": (lambda server: server.listen("::1", 0, ipv6_only=None), TypeError, "ipv6_only", "None"),
+    "no socket": (lambda server: server.listen(sock="socket"), TypeError, "sock", "'socket'"),
+    "fd text": (lambda server: server.listen(fd="3"), TypeError, "fd", "'3'"),
+    "fd -1": (lambda server: server.listen(fd=-1), ValueError, "fd", "-1"),
+    "close callback": (lambda server: server.close(5), TypeError, "callback", "5"),
+    **timeouts("shutdown grace", lambda server, value: server.shutdown(value), zero=True),
+    "shutdown end": (lambda server: server.shutdown(1, end="no"), TypeError, "end", "'no'"),
+    **setting("max_connections", 0, -5, kind=ValueError),
+    **setting("max_connections", "10", 1.5, True, kind=TypeError),
+    **setting("when_full", "refuse", None, 1, kind=ValueError),
+    **setting("block", "10.0.0.0/8", 5, None, kind=TypeError),
+    **setting("no_delay", 1, None, kind=TypeError),
+    **setting("pause_on_connect", 0, "no", kind=TypeError),
+    **setting("keep_alive", "on", None, kind=TypeError),
+    **setting("keep_alive", -1, 0, NAN, kind=ValueError),
+    "block a name": (lambda server: setattr(server, "block", ["example"]), ValueError, "block", "'example'"),
+    "block a host of a network": (lambda s: setattr(s, "block", ["10.0.0.1/8"]), ValueError, "block", "10.0.0.1/8"),
+}
+
+REACTOR: dict[str, Case] = {
+    **timeouts("run_once timeout", lambda loop, value: loop.run_once(value), zero=True),
+    **timeouts("call_later seconds", lambda loop, value: loop.call_later(value, print), zero=True),
+    "call_at text": (lambda loop: loop.call_at("noon", print), TypeError, "when", "'noon'"),
+    "call_at nan": (lambda loop: loop.call_at(NAN, print), ValueError, "when", "nan"),
+    "call_at for ever": (lambda loop: loop.call_at(INFINITY, print), ValueError, "when", "inf"),
+    "call_at True": (lambda loop: loop.call_at(True, print), TypeError, "when", "True"),
+    "call_at fn": (lambda loop: loop.call_at(5, "print"), TypeError, "fn", "'print'"),
+    "call_later fn": (lambda loop: loop.call_later(5, None), TypeError, "fn", "None"),
+    "call_soon": (lambda loop: loop.call_soon(5), TypeError, "fn", "5"),
+    "call_soon_threadsafe": (lambda loop: loop.call_soon_threadsafe(5), TypeError, "fn", "5"),
+    "run_in_thread fn": (lambda loop: loop.run_in_thread(5), TypeError, "fn", "5"),
+    "run_in_thread callback": (lambda loop: loop.run_in_thread(print, callback=5), TypeError, "callback", "5"),
+    "watch text": (lambda loop: loop.watch("file", 1, print), TypeError, "fd", "'file'"),
+    "watch -1": (lambda loop: loop.watch(-1, 1, print), ValueError, "fd", "-1"),
+    "watch a bool": (lambda loop: loop.watch(True, 1, print), TypeError, "fd", "True"),
+    "watch nothing": (lambda loop: loop.watch(0, 0, print), ValueError, "events", "0"),
+    "watch too much": (lambda loop: loop.watch(0, 4, print), ValueError, "events", "4"),
+    "watch for text": (lambda loop: loop.watch(0, "r", print), ValueError, "events", "'r'"),
+    "watch fn": (lambda loop: loop.watch(0, 1, 5), TypeError, "fn", "5"),
+    "unwatch text": (lambda loop: loop.unwatch("file"), TypeError, "fd", "'file'"),
+    "on_signal text": (lambda loop: loop.on_signal("TERM", print), TypeError, "signum", "'TERM'"),
+    "on_signal 0": (lambda loop: loop.on_signal(0, print), ValueError, "signum", "0"),
+    "on_signal 9999": (lambda loop: loop.on_signal(9999, print), ValueError, "signum", "9999"),
+    "on_signal fn": (lambda loop: loop.on_signal(10, 5), TypeError, "fn", "5"),
+    "server of no loop": (lambda loop: Server("loop"), TypeError, "loop", "'loop'"),
+    "on_connection": (lambda loop: Server(loop, "greet"), TypeError, "on_connection", "'greet'"),
+    "unknown setting": (lambda loop: Server(loop, idle_timeuot=5), TypeError, "idle_timeuot", "idle_timeout"),
+    "marks": (lambda loop: Server(loop, high_water=10, low_water=11), ValueError, "low_water", "11"),
+    "selector": (lambda loop: Reactor("epoll"), TypeError, "selector", "'epoll'"),
+    "selector class": (lambda loop: Reactor(Reactor), TypeError, "selector", "Reactor"),
+    "clock": (lambda loop: Reactor(clock=5), TypeError, "clock", "5"),
+    "debug": (lambda loop: Reactor(debug="yes"), TypeError, "debug", "'yes'"),
+}
+
+SERVE: dict[str, Case] = {
+    "on_connection": (lambda _: serve("greet"), TypeError, "on_connection", "'greet'"),
+    "port": (lambda _: serve(print, "127.0.0.1", 70000), ValueError, "port", "70000"),
+    "host": (lambda _: serve(print, 80), TypeError, "host", "80"),
+    **timeouts("serve grace", lambda _, value: serve(print, "127.0.0.1", 0, grace=value), zero=True),
+    "on_server": (lambda _: serve(print, "127.0.0.1", 0, on_server=5), TypeError, "on_server", "5"),
+    "setting": (lambda _: serve(print, "127.0.0.1", 0, max_connections=0), ValueError, "max_connections", "0"),
+    "unknown": (lambda _: serve(print, "127.0.0.1", 0, colour=1), TypeError, "colour", "max_connections"),
+}
+
+
+@named(BOTH | CONNECTION)
+def test_a_connection(
+    call: Callable[[Connection], object], kind: type[Exception], argument: str, shown: str, harness: Any
+) -> None:
+    wire = harness()
+    peer, conn = wire.connect()
+    check(call, conn, kind, argument, shown)
+    settle(wire.loop)
+    assert (conn.state, conn.bytes_written, conn.pending_bytes) == ("open", 0, 0)
+    conn.end(b"unharmed")
+    settle(wire.loop)
+    assert peer.receive_all() == (b"unharmed", "FIN")
+
+
+@named(BOTH | SERVER)
+def test_a_server(
+    call: Callable[[Server], object], kind: type[Exception], argument: str, shown: str, loop: Reactor
+) -> None:
+    server = Server(loop)
+    server.listen("127.0.0.1", 0)
+    check(call, server, kind, argument, shown)
+    assert (len(server.addresses), server.listening) == (1, True)
+    with Peer(server.addresses[0]):
+        pump(loop, lambda: server.connections)
+
+
+@named(REACTOR)
+def test_a_reactor(
+    call: Callable[[Reactor], object], kind: type[Exception], argument: str, shown: str, loop: Reactor
+) -> None:
+    before = loop.statistics()
+    check(call, loop, kind, argument, shown)
+    assert loop.statistics() == before
+
+
+@named(SERVE)
+def test_serve(call: Callable[[object], object], kind: type[Exception], argument: str, shown: str) -> None:
+    check(call, None, kind, argument, shown)
+
+
+@pytest.mark.parametrize("way", ["setting", "keyword"])
+def test_low_water_above_high_water_is_refused_however_it_comes_about(way: str, loop: Reactor) -> None:
+    if way == "keyword":
+        with pytest.raises(ValueError, match="low_water must be at most high_water"):
+            Server(loop, high_water=1, low_water=2)
+        return
+    server = Server(loop, low_water=100)
+    with pytest.raises(ValueError, match=r"low_water .*high_water \(99\).* 100"):
+        server.high_water = 99
+    assert server.high_water == 65536
+
+
+def test_listen_takes_one_kind_of_address(loop: Reactor) -> None:
+    server = Server(loop)
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        for options in ({"sock": sock, "port": 1}, {"sock": sock, "fd": 3}, {"fd": 3, "host": "127.0.0.1"}):
+            with pytest.raises(TypeError, match="one of"):
+                server.listen(**options)
+        assert not server.listening
+
+
+@pytest.mark.parametrize("kind", ["not listening", "of datagrams", "no socket at all"])
+def test_listen_refuses_a_socket_it_cannot_accept_from(kind: str, loop: Reactor) -> None:
+    server = Server(loop)
+    if kind == "no socket at all":
+        reader, writer = os.pipe()
+        with pytest.raises(OSError, match="ocket"):
+            server.listen(fd=reader)
+        os.close(reader)
+        os.close(writer)
+        return
+    with socket.socket(type=socket.SOCK_DGRAM if kind == "of datagrams" else socket.SOCK_STREAM) as sock:
+        with pytest.raises(ValueError, match="sock must be"):
+            server.listen(sock=sock)
+        assert (server.listening, sock.fileno() >= 0) == (False, True)
+
+
+@pytest.mark.parametrize("kind", ["not listening", "of datagrams"])
+def test_a_descriptor_that_is_refused_stays_the_callers(kind: str, loop: Reactor) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM if kind == "of datagrams" else socket.SOCK_STREAM) as sock:
+        with pytest.raises(ValueError, match="must be"):
+            Server(loop).listen(fd=sock.fileno())
+        os.fstat(sock.fileno())

@@ -1,0 +1,104 @@
+"""A loop in a thread of its own, beside a program that has a main thread already."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from reactor import Reactor, ReactorError, Server, WrongThread
+from reactor.testing import Peer
+
+SECONDS = 5.0  # how long a test waits for what must happen
+
+
+def _in_thread(fn: Callable[[], Any]) -> Any:
+    """What `fn` returns or raises in another thread."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(fn).result(SECONDS)
+
+
+def test_the_thread_runs_on_while_there_is_nothing_to_do() -> None:
+    with Reactor().start_thread() as loop:
+        for _ in range(3):
+            assert loop.call_soon_threadsafe(lambda: "here").result(SECONDS) == "here"
+
+
+def test_leaving_the_block_stops_the_thread_and_closes_the_loop() -> None:
+    before = threading.active_count()
+    with Reactor().start_thread() as loop:
+        server = Server(loop)
+        address = loop.call_soon_threadsafe(server.listen, "127.0.0.1", 0).result(SECONDS)
+        peer = Peer(address)
+        assert threading.active_count() == before + 1
+    assert loop.closed
+    assert threading.active_count() == before
+    assert peer.outcome() == "ECONNRESET"
+    peer.close()
+
+
+def test_the_thread_is_a_daemon_so_that_it_never_keeps_a_process_alive() -> None:
+    with Reactor().start_thread() as loop:
+        thread = loop.call_soon_threadsafe(threading.current_thread).result(SECONDS)
+        assert thread.daemon
+        assert thread.name == "reactor"
+
+
+def test_starting_it_twice_is_refused() -> None:
+    with Reactor().start_thread() as loop, pytest.raises(ReactorError, match="while the reactor is running"):
+        loop.start_thread()
+
+
+def test_starting_a_closed_one_is_refused(loop: Reactor) -> None:
+    loop.close()
+    with pytest.raises(ReactorError, match="closed reactor"):
+        loop.start_thread()
+
+
+def test_after_stop_it_may_be_started_again() -> None:
+    with Reactor() as loop:
+        for _ in range(2):
+            loop.start_thread()
+            thread = loop.call_soon_threadsafe(threading.current_thread).result(SECONDS)
+            loop.stop()
+            thread.join(SECONDS)
+            assert not thread.is_alive()
+
+
+def test_after_stop_run_may_be_called_by_another_thread() -> None:
+    heard: list[str] = []
+    with Reactor() as loop:
+        loop.start_thread()
+        thread = loop.call_soon_threadsafe(threading.current_thread).result(SECONDS)
+        loop.stop()
+        thread.join(SECONDS)
+        loop.call_soon(heard.append, "here")
+        loop.run()  # and it returns when nothing is left to do
+    assert heard == ["here"]
+
+
+def test_the_loop_may_be_closed_from_its_own_thread() -> None:
+    loop = Reactor().start_thread()
+    thread = loop.call_soon_threadsafe(threading.current_thread).result(SECONDS)
+    loop.call_soon_threadsafe(loop.close).result(SECONDS)
+    thread.join(SECONDS)
+    assert loop.closed
+    assert not thread.is_alive()
+
+
+def test_closing_from_the_wrong_thread_is_refused_where_run_was_called(loop: Reactor) -> None:
+    refused: list[BaseException] = []
+
+    def close() -> None:
+        try:
+            _in_thread(loop.close)
+        except WrongThread as error:
+            refused.append(error)
+
+    loop.call_soon(close)
+    loop.run()
+    assert len(refused) == 1
+    assert not loop.closed

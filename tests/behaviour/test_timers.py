@@ -1,0 +1,182 @@
+"""Timers: in order, never early, a bounded number a turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from reactor import Reactor, Timer
+from reactor.testing import ManualClock, pump, settle
+
+
+def _noter(heard: list[Any], what: Any) -> Callable[..., None]:
+    return lambda *_: heard.append(what)
+
+
+def test_a_timer_is_never_early_and_at_most_a_turn_late(each_loop: Reactor, clock: ManualClock) -> None:
+    heard: list[str] = []
+    each_loop.call_later(60, _noter(heard, "fired"))
+    clock.advance(59.75)
+    settle(each_loop)
+    assert heard == []
+    clock.advance(0.25)
+    each_loop.run_once(0)
+    assert heard == ["fired"]
+
+
+def test_a_timer_fires_once(loop: Reactor, clock: ManualClock) -> None:
+    heard: list[str] = []
+    timer = loop.call_later(60, _noter(heard, "fired"))
+    for _ in range(3):
+        clock.advance(60)
+        settle(loop)
+    assert heard == ["fired"]
+    assert not timer.active
+
+
+def test_timers_fire_by_deadline_and_those_of_one_deadline_in_order_of_arming(
+    loop: Reactor, clock: ManualClock
+) -> None:
+    heard: list[str] = []
+    loop.call_at(1030, _noter(heard, "late"))
+    loop.call_at(1010, _noter(heard, "first"))
+    loop.call_at(1010, _noter(heard, "second"))
+    loop.call_later(10, _noter(heard, "third"))
+    clock.advance(60)
+    loop.run_once(0)
+    assert heard == ["first", "second", "third", "late"]
+
+
+def test_a_timer_tells_when_it_is_due(loop: Reactor, clock: ManualClock) -> None:
+    clock.advance(5)
+    assert loop.call_later(60, print).when == 1065.0
+    assert loop.call_at(1100, print).when == 1100
+
+
+def test_the_time_is_asked_at_the_call_not_at_the_start_of_the_turn(loop: Reactor, clock: ManualClock) -> None:
+    made: list[Timer] = []
+
+    def slow() -> None:
+        clock.advance(30)
+        made.append(loop.call_later(60, print))
+
+    loop.call_soon(slow)
+    loop.run_once(0)
+    assert made[0].when == 1090.0
+
+
+def test_a_cancelled_timer_never_fires(loop: Reactor, clock: ManualClock) -> None:
+    heard: list[str] = []
+    timer = loop.call_later(60, _noter(heard, "fired"))
+    timer.cancel()
+    timer.cancel()
+    clock.advance(60)
+    settle(loop)
+    assert heard == []
+    assert not timer.active
+
+
+def test_a_timer_cancelled_by_one_that_is_due_at_the_same_moment_does_not_fire(
+    loop: Reactor, clock: ManualClock
+) -> None:
+    heard: list[str] = []
+
+    def cancel() -> None:
+        second.cancel()
+
+    loop.call_at(1010, cancel)
+    second = loop.call_at(1010, _noter(heard, "second"))
+    clock.advance(10)
+    settle(loop)
+    assert heard == []
+
+
+def test_a_timer_may_cancel_itself_while_it_fires(loop: Reactor, clock: ManualClock) -> None:
+    def cancel() -> None:
+        timer.cancel()
+
+    timer = loop.call_later(10, cancel)
+    clock.advance(10)
+    settle(loop)
+    assert loop.statistics().timers == 0
+
+
+def test_a_timer_armed_by_a_timer_fires_in_a_later_turn(loop: Reactor, clock: ManualClock) -> None:
+    heard: list[int] = []
+
+    def again() -> None:
+        heard.append(loop.statistics().turns)
+        loop.call_later(0, again)
+
+    loop.call_later(0, again)
+    settle(loop, 5)
+    assert len(heard) == len(set(heard)) == 5
+
+
+def test_a_turn_fires_a_bounded_number_and_calls_are_made_in_between(loop: Reactor, clock: ManualClock) -> None:
+    fired: list[int] = []
+    for number in range(5000):
+        loop.call_later(1, fired.append, number)
+    clock.advance(1)
+    turns = 0
+    while len(fired) < 5000:
+        before, called = len(fired), []
+        loop.call_soon(called.append, True)
+        loop.run_once(0)
+        turns += 1
+        assert called
+        assert 0 < len(fired) - before <= 1000
+    assert turns >= 5
+    assert fired == list(range(5000))
+
+
+def test_clients_are_served_while_a_flood_of_timers_is_due(harness: Any, loop: Reactor, clock: ManualClock) -> None:
+    h = harness()
+    h.server.on("data", lambda conn, data: conn.write(data))
+    peer, _ = h.connect()
+    fired: list[int] = []
+    for number in range(5000):
+        loop.call_later(1, fired.append, number)
+    clock.advance(1)
+    peer.send(b"ping")
+    pump(loop, lambda: not peer.nothing_comes())
+    assert len(fired) < 5000
+    assert peer.receive(4) == b"ping"
+
+
+def test_a_hundred_thousand_cancelled_timers_leave_nothing_behind(loop: Reactor) -> None:
+    for _ in range(100):
+        for timer in [loop.call_later(3600, print) for _ in range(1000)]:
+            timer.cancel()
+    assert loop.statistics().timers == 0
+    assert loop.next_deadline() is None
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
+def test_an_unusable_time_is_refused(loop: Reactor, seconds: float) -> None:
+    with pytest.raises(ValueError, match="seconds must be 0 or more seconds and finite"):
+        loop.call_later(seconds, print)
+
+
+@pytest.mark.parametrize("when", [float("nan"), float("inf")])
+def test_an_unusable_moment_is_refused(loop: Reactor, when: float) -> None:
+    with pytest.raises(ValueError, match=r"when must be .*finite"):
+        loop.call_at(when, print)
+
+
+@pytest.mark.parametrize("call", ["call_later", "call_at"])
+def test_what_cannot_be_called_is_refused(loop: Reactor, call: str) -> None:
+    with pytest.raises(TypeError, match="fn must be callable, not 7"):
+        getattr(loop, call)(5, 7)
+    with pytest.raises(TypeError, match="must be a number of seconds, not '5'"):
+        getattr(loop, call)("5", print)
+    assert loop.statistics().timers == 0
+
+
+def test_a_timer_shows_its_state(loop: Reactor) -> None:
+    timer = loop.call_later(60, print)
+    assert repr(timer) == "<Timer when=1060.000 active>"
+    timer.unref().cancel()
+    assert repr(timer) == "<Timer when=1060.000 done unref>"

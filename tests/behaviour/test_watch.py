@@ -1,0 +1,213 @@
+"""`watch` and `unwatch`: foreign descriptors in the loop."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from selectors import EVENT_READ, EVENT_WRITE
+from typing import Any
+
+import pytest
+
+from reactor import Reactor
+from reactor.testing import settle
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    left, right = socket.socketpair()
+    with left, right:
+        yield left, right
+
+
+def _noter(heard: list[Any]) -> Callable[[int, int], None]:
+    return lambda fd, events: heard.append((fd, events))
+
+
+def test_the_function_gets_the_descriptor_and_what_it_is_ready_for(each_loop: Reactor, pair: Pair) -> None:
+    left, right = pair
+    heard: list[Any] = []
+    each_loop.watch(left, EVENT_READ | EVENT_WRITE, _noter(heard))
+    each_loop.run_once(0)
+    right.send(b"x")
+    each_loop.run_once(0)
+    assert heard == [(left.fileno(), EVENT_WRITE), (left.fileno(), EVENT_READ | EVENT_WRITE)]
+    each_loop.unwatch(left)
+
+
+def test_it_is_called_while_the_descriptor_is_ready_and_not_longer(each_loop: Reactor, pair: Pair) -> None:
+    left, right = pair
+    heard: list[Any] = []
+    each_loop.watch(left.fileno(), EVENT_READ, _noter(heard))
+    settle(each_loop)
+    assert heard == []
+    right.send(b"x")
+    settle(each_loop, 3)
+    assert heard == [(left.fileno(), EVENT_READ)] * 3
+    left.recv(1)
+    settle(each_loop, 3)
+    assert len(heard) == 3
+    each_loop.unwatch(left)
+
+
+def test_the_end_of_the_stream_shows_as_readable(each_loop: Reactor, pair: Pair) -> None:
+    left, right = pair
+    heard: list[Any] = []
+    each_loop.watch(left, EVENT_READ, _noter(heard))
+    right.close()
+    each_loop.run_once(0)
+    assert heard == [(left.fileno(), EVENT_READ)]
+    each_loop.unwatch(left)
+
+
+def test_trouble_shows_as_readiness_to_a_writer_too(each_loop: Reactor) -> None:
+    reader, writer = os.pipe()
+    heard: list[Any] = []
+    os.close(reader)
+    each_loop.watch(writer, EVENT_WRITE, _noter(heard))
+    each_loop.run_once(0)
+    each_loop.unwatch(writer)
+    os.close(writer)
+    assert heard == [(writer, EVENT_WRITE)]
+
+
+def test_watching_again_replaces_what_was_asked_before(each_loop: Reactor, pair: Pair) -> None:
+    left, right = pair
+    before: list[Any] = []
+    after: list[Any] = []
+    each_loop.watch(left, EVENT_READ | EVENT_WRITE, _noter(before))
+    each_loop.watch(left, EVENT_READ, _noter(after))
+    settle(each_loop)
+    assert (before, after) == ([], [])
+    right.send(b"x")
+    each_loop.run_once(0)
+    assert (len(before), len(after)) == (0, 1)
+    assert each_loop.statistics().held == 1
+    each_loop.unwatch(left)
+
+
+def test_after_unwatch_it_is_not_called(each_loop: Reactor, pair: Pair) -> None:
+    left, right = pair
+    heard: list[Any] = []
+    each_loop.watch(left, EVENT_READ, _noter(heard))
+    right.send(b"x")
+    each_loop.unwatch(left)
+    settle(each_loop)
+    assert heard == []
+
+
+def test_unwatch_of_what_is_not_watched_is_harmless(each_loop: Reactor, pair: Pair) -> None:
+    each_loop.unwatch(pair[0])
+    each_loop.unwatch(12345)
+
+
+def test_an_event_already_fetched_is_not_delivered_after_unwatch(each_loop: Reactor) -> None:
+    heard: list[int] = []
+    pairs = [socket.socketpair() for _ in range(4)]
+    inner = [left for left, _ in pairs]
+
+    def unwatch_all(fd: int, events: int) -> None:
+        heard.append(fd)
+        for sock in inner:
+            each_loop.unwatch(sock)
+
+    for left, right in pairs:
+        each_loop.watch(left, EVENT_READ, unwatch_all)
+        right.send(b"x")
+    settle(each_loop)
+    for left, right in pairs:
+        left.close()
+        right.close()
+    assert len(heard) == 1
+
+
+def test_an_event_of_a_closed_descriptor_does_not_reach_who_got_its_number(each_loop: Reactor) -> None:
+    pairs = [socket.socketpair() for _ in range(2)]
+    new: list[Pair] = []
+    stale: list[int] = []
+
+    def replace(fd: int, events: int) -> None:
+        """The first of the two to be called closes the other one, and opens a pair that gets its number."""
+        other = next(left for left, _ in pairs if left.fileno() != fd)
+        number = other.fileno()
+        each_loop.unwatch(other)
+        each_loop.unwatch(fd)
+        other.close()
+        new.append(socket.socketpair())
+        assert number in (new[0][0].fileno(), new[0][1].fileno())
+        for sock in new[0]:
+            each_loop.watch(sock, EVENT_READ, lambda fd, events: stale.append(fd))
+
+    for left, right in pairs:
+        each_loop.watch(left, EVENT_READ, replace)
+        right.send(b"x")
+    each_loop.run_once(0)
+    assert stale == []
+    new[0][0].send(b"x")
+    each_loop.run_once(0)
+    assert stale == [new[0][1].fileno()]
+    for sock in new[0]:
+        each_loop.unwatch(sock)
+    for pair in (*pairs, *new):
+        for sock in pair:
+            sock.close()
+
+
+def test_a_connection_that_gets_the_number_of_a_watched_descriptor_is_served(
+    harness: Any, loop: Reactor, pair: Pair
+) -> None:
+    h = harness()
+    left, right = pair
+    heard: list[Any] = []
+    loop.watch(left, EVENT_READ, _noter(heard))
+    right.send(b"x")
+    number = left.fileno()
+    loop.unwatch(left)
+    left.close()
+    peer, conn = h.connect()
+    peer.send(b"hello")
+    settle(loop)
+    assert number in (conn.fileno(), peer.sock.fileno())
+    assert h.record.data() == b"hello"
+    assert heard == []
+
+
+def test_what_cannot_be_polled_is_refused(loop: Reactor) -> None:
+    with tempfile.TemporaryFile() as plain, pytest.raises(OSError, match="not permitted"):
+        loop.watch(plain, EVENT_READ, print)
+    assert loop.statistics().held == 0
+
+
+@pytest.mark.parametrize("events", [0, 4, True, None, "r"])
+def test_unusable_events_are_refused(loop: Reactor, pair: Pair, events: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="events must be"):
+        loop.watch(pair[0], events, print)
+
+
+@pytest.mark.parametrize("fd", ["0", None, 1.5])
+def test_what_is_no_descriptor_is_refused(loop: Reactor, fd: Any) -> None:
+    with pytest.raises(TypeError, match="fd must be a file descriptor or have a fileno"):
+        loop.watch(fd, EVENT_READ, print)
+
+
+def test_a_closed_file_is_refused(loop: Reactor) -> None:
+    sock = socket.socket()
+    sock.close()
+    with pytest.raises(ValueError, match="fd must be an open file descriptor"):
+        loop.watch(sock, EVENT_READ, print)
+
+
+def test_a_watch_that_failed_leaves_an_earlier_one_alone(loop: Reactor, pair: Pair) -> None:
+    left, right = pair
+    heard: list[Any] = []
+    loop.watch(left, EVENT_READ, _noter(heard))
+    with pytest.raises(TypeError):
+        loop.watch(left, EVENT_READ, 7)  # type: ignore[arg-type]
+    right.send(b"x")
+    loop.run_once(0)
+    assert heard == [(left.fileno(), EVENT_READ)]
+    loop.unwatch(left)

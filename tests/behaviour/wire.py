@@ -1,0 +1,96 @@
+"""What the tests of deadlines ask the kernel and do to it, and how they let time pass."""
+
+from __future__ import annotations
+
+import array
+import ctypes
+import errno
+import fcntl
+import socket
+import struct
+import termios
+from collections.abc import Callable
+
+from reactor import Connection, Reactor
+from reactor.testing import ManualClock, Peer, pump
+
+SO_ATTACH_FILTER = 26  # asm-generic/socket.h; the socket module does not name it
+DROP_ALL = struct.pack("HBBI", 0x06, 0, 0, 0)  # struct sock_filter: BPF_RET | BPF_K, 0 bytes
+
+
+def vanish(peer: Peer) -> None:
+    """Cut the cable: from now on the peer's socket receives no segment, so its kernel acknowledges nothing.
+
+    A socket filter that drops everything does it without privileges (socket(7), SO_ATTACH_FILTER).
+    """
+    program = ctypes.create_string_buffer(DROP_ALL)
+    option = struct.pack("@HP", 1, ctypes.addressof(program))  # struct sock_fprog
+    peer.sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, option)
+
+
+def unacked(conn: Connection) -> int:
+    """SIOCOUTQ, asked from outside: what the peer's kernel has not acknowledged, an unacknowledged FIN being one."""
+    answer = array.array("i", [0])
+    fcntl.ioctl(conn.fileno(), termios.TIOCOUTQ, answer, True)
+    return answer[0]
+
+
+def all_acked(conn: Connection) -> Callable[[], bool]:
+    """For `pump`: has the peer's kernel everything?"""
+    return lambda: unacked(conn) == 0
+
+
+def pass_time(loop: Reactor, clock: ManualClock, seconds: float, step: float = 1.0) -> None:
+    """Let `seconds` go by in steps, with a few turns after each, as if the loop had run all the time."""
+    for _ in range(round(seconds / step)):
+        clock.advance(step)
+        for _ in range(3):
+            loop.run_once(0)
+
+
+def pass_until(loop: Reactor, clock: ManualClock, until: Callable[[], object], most: float, step: float = 1.0) -> float:
+    """Let time go by until a condition holds; how many seconds that took, `most` at most."""
+    began = clock()
+    while not until():
+        assert clock() - began < most, f"not within {most} s of the reactor's time: {until}"
+        pass_time(loop, clock, step, step)
+    return clock() - began
+
+
+def read_to_the_end(loop: Reactor, peer: Peer) -> bytes:
+    """What the peer gets until FIN, with turns in between so that the server can go on sending."""
+    got = bytearray()
+    peer.sock.setblocking(False)
+
+    def ended() -> bool:
+        while True:
+            try:
+                piece = peer.sock.recv(1 << 20)
+            except BlockingIOError:
+                return False
+            if not piece:
+                return True
+            got.extend(piece)
+
+    pump(loop, ended)
+    return bytes(got)
+
+
+def acks_arrived(conn: Connection, peer: Peer) -> Callable[[], bool]:
+    """For `pump`, of a peer that reads nothing: did the acknowledgement of all that it holds come back?
+
+    A kernel may delay it by some 40 ms (tcp(7), TCP_QUICKACK), and the manual clock does not wait for that.
+    """
+
+    def held() -> int:
+        answer = array.array("i", [0])
+        fcntl.ioctl(peer.sock.fileno(), termios.FIONREAD, answer, True)
+        return answer[0]
+
+    return lambda: conn.bytes_written - unacked(conn) == held()
+
+
+def refused(host: str, port: int) -> bool:
+    """Does nobody listen there?"""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
+        return sock.connect_ex((host, port)) == errno.ECONNREFUSED

@@ -1,0 +1,96 @@
+"""The picture of the house in design.md is true: imports go downward only, inside a folder in no circle, and
+each rule of the house holds. Imports for type checking only are no dependencies.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import reactor
+
+ROOT = Path(reactor.__file__).parent
+MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in ROOT.rglob("*.py")}
+FLOORS = ["errors", "arguments", "engine", "net", "testing", "apps", "options", "__main__"]  # from the ground up
+
+
+def imports(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield node
+        yield from imports(node)
+
+
+def imported(name: str) -> set[str]:
+    """The modules that a module imports: ours by their place in the house ("net.server"), others by name."""
+    found = set()
+    package = ["reactor", *name.split(".")[:-1]]
+    for node in imports(ast.parse(MODULES[name].read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+            continue
+        base = [*package[: len(package) - node.level + 1], *filter(None, [node.module])] if node.level else [node.module]
+        whole = ".".join(filter(None, base))
+        found |= {f"{whole}.{alias.name}" if _is_ours(f"{whole}.{alias.name}") else whole for alias in node.names}
+    return {module.removeprefix("reactor.") for module in found}
+
+
+def _is_ours(module: str) -> bool:
+    return module.removeprefix("reactor.") in MODULES
+
+
+def floor(name: str) -> int:
+    return FLOORS.index(name.partition(".")[0])
+
+
+INNER = [name for name in MODULES if not name.endswith("__init__")]
+
+
+@pytest.mark.parametrize("name", INNER)
+def test_imports_go_downward_only(name: str) -> None:
+    ours = {module for module in imported(name) if module in MODULES}
+    assert [module for module in ours if floor(module) > floor(name)] == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {name: {module for module in imported(name) if module in MODULES} for name in INNER}
+    TopologicalSorter(graph).prepare()  # raises CycleError with the circle in it
+
+
+def test_only_the_poller_knows_how_to_wait_on_descriptors() -> None:
+    users = {name for name in INNER if imported(name) & {"select", "selectors"} and floor(name) < FLOORS.index("testing")}
+    assert users == {"engine.poller"}
+
+
+def test_the_engine_knows_no_socket_but_its_own_wakeup() -> None:
+    users = {name for name in INNER if name.startswith("engine.") and "socket" in imported(name)}
+    assert users == {"engine.wakeup"}
+
+
+def test_the_pure_parts_know_no_socket_and_no_clock() -> None:
+    for name in ("engine.timers", "net.lifecycle", "net.outbuf", "net.idle", "net.deadlines", "net.report"):
+        assert not imported(name) & {"socket", "time", "os", "net.sockets"}, name
+
+
+@pytest.mark.parametrize("name", INNER)
+def test_nothing_outside_the_standard_library_is_needed(name: str) -> None:
+    others = {module.partition(".")[0] for module in imported(name) if module not in MODULES}
+    assert others <= sys.stdlib_module_names | {"reactor"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_can_be_read_in_one_go(name: str) -> None:
+    lines = MODULES[name].read_text().count("\n")
+    assert lines <= 400
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_opens_with_its_theory(name: str) -> None:
+    assert ast.get_docstring(ast.parse(MODULES[name].read_text()))

@@ -1,0 +1,143 @@
+"""Errors of the operating system as users see them: text and attributes like Node's; and our own exceptions, by
+who is at fault.
+"""
+
+from __future__ import annotations
+
+import errno
+import pickle
+import socket
+from typing import Any
+
+import pytest
+
+import reactor
+from reactor import ConnectionClosed, NeverConnected, ReactorError, ServerClosed, WriteAfterEnd, WrongThread
+from reactor.net import sockets
+
+V4, V6 = ("127.0.0.1", 80), ("::1", 80)
+
+
+@pytest.mark.parametrize(
+    ("code", "syscall", "address", "text"),
+    [
+        (errno.ECONNREFUSED, "connect", V4, "connect ECONNREFUSED 127.0.0.1:80"),
+        (errno.ECONNREFUSED, "connect", V6, "connect ECONNREFUSED [::1]:80"),
+        (errno.EADDRINUSE, "listen", V4, "listen EADDRINUSE 127.0.0.1:80"),
+        (errno.EACCES, "listen", "/run/app.sock", "listen EACCES /run/app.sock"),
+        (errno.EACCES, "listen", "\0app", "listen EACCES @app"),
+        (errno.ECONNRESET, "read", None, "read ECONNRESET"),
+        (errno.EPIPE, "write", None, "write EPIPE"),
+        (9999, "read", None, "read errno 9999"),
+    ],
+)
+def test_the_text_names_syscall_code_and_address(code: int, syscall: str, address: Any, text: str) -> None:
+    error = sockets.os_error(code, syscall, address)
+    assert error.strerror == text
+    assert error.errno == code
+    assert text in str(error)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (errno.ECONNRESET, ConnectionResetError),
+        (errno.ECONNREFUSED, ConnectionRefusedError),
+        (errno.ECONNABORTED, ConnectionAbortedError),
+        (errno.EPIPE, BrokenPipeError),
+        (errno.ETIMEDOUT, TimeoutError),
+        (errno.EACCES, PermissionError),
+        (errno.EADDRINUSE, OSError),
+    ],
+)
+def test_it_is_the_fitting_subclass_of_oserror(code: int, kind: type[OSError]) -> None:
+    assert type(sockets.os_error(code, "read")) is kind
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "port"), [(V4, "127.0.0.1", 80), (V6, "::1", 80), ("/run/app.sock", "/run/app.sock", None)]
+)
+def test_syscall_address_and_port_are_attributes(address: Any, host: str, port: int | None) -> None:
+    error: Any = sockets.os_error(errno.ECONNREFUSED, "connect", address)
+    assert (error.syscall, error.address, error.port) == ("connect", host, port)
+
+
+def test_an_error_without_an_address_has_the_attributes_all_the_same() -> None:
+    error: Any = sockets.os_error(errno.ECONNRESET, "read")
+    assert (error.syscall, error.address, error.port) == ("read", None, None)
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [(socket.EAI_NONAME, "getaddrinfo ENOTFOUND no.such.name"), (socket.EAI_AGAIN, "getaddrinfo EAI_AGAIN no.such.name")],
+)
+def test_a_name_that_is_unknown_is_told_as_node_tells_it(code: int, text: str) -> None:
+    error: Any = sockets.name_error("no.such.name", socket.gaierror(code, "whatever the C library says"))
+    assert isinstance(error, socket.gaierror)
+    assert (error.errno, error.strerror) == (code, text)
+    assert (error.syscall, error.address) == ("getaddrinfo", "no.such.name")
+
+
+def test_a_name_that_cannot_be_encoded_is_an_unknown_one() -> None:
+    error = sockets.name_error("x" * 70, UnicodeError("label too long"))
+    assert isinstance(error, socket.gaierror)
+    assert error.strerror == f"getaddrinfo ENOTFOUND {'x' * 70}"
+
+
+@pytest.mark.parametrize("code", [errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN])
+def test_what_a_reset_looks_like_counts_as_one(code: int) -> None:
+    assert sockets.is_reset(OSError(code, ""))
+
+
+@pytest.mark.parametrize("code", [errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNREFUSED])
+def test_other_trouble_of_the_network_is_no_reset(code: int) -> None:
+    assert not sockets.is_reset(OSError(code, ""))
+
+
+@pytest.mark.parametrize(
+    ("raw", "address"),
+    [
+        (("127.0.0.1", 80), ("127.0.0.1", 80)),
+        (("::1", 80, 0, 0), ("::1", 80)),
+        (("fe80::1", 80, 0, 2), ("fe80::1%2", 80)),
+        (("fe80::1%eth0", 80, 0, 2), ("fe80::1%eth0", 80)),
+        ("/run/app.sock", "/run/app.sock"),
+        (b"\0abstract", "\0abstract"),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_an_address_is_host_and_port_for_both_families_or_a_path(raw: Any, address: Any) -> None:
+    assert sockets.address_of(raw) == address
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [(V4, "127.0.0.1:80"), (V6, "[::1]:80"), ("/run/x", "/run/x"), ("\0abstract", "@abstract"), ("", "unix")],
+)
+def test_an_address_is_shown_as_people_write_it(address: Any, text: str) -> None:
+    assert sockets.show(address) == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "base"),
+    [
+        (ReactorError, Exception),
+        (ConnectionClosed, ReactorError),
+        (WriteAfterEnd, ConnectionClosed),
+        (NeverConnected, ConnectionClosed),
+        (ServerClosed, ReactorError),
+        (WrongThread, ReactorError),
+    ],
+)
+def test_our_own_exceptions_are_ordered_by_fault(kind: type[Exception], base: type[Exception]) -> None:
+    assert kind.__bases__ == (base,)
+    assert not issubclass(kind, OSError)
+    assert kind.__doc__
+    assert getattr(reactor, kind.__name__) is kind
+
+
+@pytest.mark.parametrize("kind", [ReactorError, ConnectionClosed, WriteAfterEnd, NeverConnected, ServerClosed])
+def test_our_own_exceptions_survive_a_trip_to_another_process(kind: type[Exception]) -> None:
+    twin = pickle.loads(pickle.dumps(kind("text")))
+    assert (type(twin), str(twin)) == (kind, "text")

@@ -1,0 +1,347 @@
+"""Who is called for an event, in what order: tables of listeners, shared by a server and its connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reactor.net.listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listeners, check_event, discard
+
+
+class Calls(list[Any]):
+    """What was called, in order."""
+
+    def noter(self, name: str) -> Callable[..., None]:
+        return lambda *args: self.append((name, *args))
+
+
+@pytest.fixture
+def calls() -> Calls:
+    return Calls()
+
+
+def emit(table: Listeners, event: str, *args: object) -> None:
+    listener = getattr(table, event)
+    if listener is not None:
+        listener(*args)
+
+
+def test_listeners_are_called_in_the_order_they_were_added(calls: Calls) -> None:
+    table = Listeners()
+    for name in ("first", "second", "third"):
+        table.add("end", calls.noter(name))
+    emit(table, "end", 1)
+    assert calls == [("first", 1), ("second", 1), ("third", 1)]
+
+
+def test_the_servers_listeners_come_before_the_connections_own(calls: Calls) -> None:
+    server = Listeners()
+    conn = Listeners(server)
+    conn.add("end", calls.noter("own"))
+    server.add("end", calls.noter("server's"))
+    conn.refresh()
+    emit(conn, "end")
+    assert calls == [("server's",), ("own",)]
+
+
+def test_a_listener_added_to_the_server_later_counts_for_a_connection_with_its_own(calls: Calls) -> None:
+    server = Listeners()
+    conn = Listeners(server)
+    conn.add("data", calls.noter("own"))
+    server.add("drain", calls.noter("later"))
+    conn.refresh()
+    emit(conn, "drain")
+    assert calls == [("later",)]
+
+
+def test_a_connections_own_listener_is_nobody_elses(calls: Calls) -> None:
+    server = Listeners()
+    first, second = Listeners(server), Listeners(server)
+    first.add("end", calls.noter("first"))
+    emit(second, "end")
+    emit(server, "end")
+    assert calls == []
+
+
+def test_a_listener_removed_from_the_server_is_gone_for_its_connections(calls: Calls) -> None:
+    server = Listeners()
+    fn = calls.noter("server's")
+    server.add("end", fn)
+    conn = Listeners(server)
+    server.discard("end", fn)
+    conn.refresh()
+    assert conn.end is None
+
+
+def test_removing_leaves_what_belongs_to_the_server(calls: Calls) -> None:
+    server = Listeners()
+    fn = calls.noter("both")
+    server.add("end", fn)
+    conn = Listeners(server)
+    conn.add("end", fn)
+    conn.discard("end", fn)
+    conn.discard("end", fn)
+    emit(conn, "end")
+    assert calls == [("both",)]
+
+
+def test_nobody_listening_costs_nothing() -> None:
+    table = Listeners()
+    for event in CONNECTION_EVENTS:
+        assert getattr(table, event) is (discard if event == "data" else None)
+
+
+def test_one_listener_is_called_directly(calls: Calls) -> None:
+    table, fn = Listeners(), calls.noter("only")
+    table.add("data", fn)
+    assert table.data is fn
+
+
+def test_data_that_nobody_listens_to_is_counted() -> None:
+    class Counter:
+        count = 0
+
+        def count_discarded(self, count: int) -> None:
+            self.count += count
+
+    table, conn = Listeners(), Counter()
+    table.data(conn, b"12345")
+    assert conn.count == 5
+
+
+def test_when_the_last_data_listener_leaves_data_is_counted_again(calls: Calls) -> None:
+    table, fn = Listeners(), calls.noter("data")
+    table.add("data", fn)
+    table.discard("data", fn)
+    assert table.data is discard
+
+
+def test_a_listener_added_twice_is_called_twice(calls: Calls) -> None:
+    table, fn = Listeners(), calls.noter("twice")
+    table.add("end", fn)
+    table.add("end", fn)
+    emit(table, "end")
+    assert calls == [("twice",), ("twice",)]
+
+
+def test_off_removes_the_latest_of_equal_registrations(calls: Calls) -> None:
+    table, fn, other = Listeners(), calls.noter("fn"), calls.noter("other")
+    for each in (fn, other, fn):
+        table.add("end", each)
+    table.discard("end", fn)
+    emit(table, "end")
+    assert calls == [("fn",), ("other",)]
+
+
+def test_off_of_what_does_not_listen_is_harmless(calls: Calls) -> None:
+    table, fn = Listeners(), calls.noter("fn")
+    table.add("end", fn)
+    table.discard("end", print)
+    table.discard("drain", fn)
+    emit(table, "end")
+    assert calls == [("fn",)]
+
+
+def test_once_is_called_once(calls: Calls) -> None:
+    table = Listeners()
+    table.add_once("end", calls.noter("once"))
+    emit(table, "end", 1)
+    emit(table, "end", 2)
+    assert calls == [("once", 1)]
+    assert table.end is None
+
+
+def test_once_is_removed_before_its_call_and_may_be_added_again_in_it(calls: Calls) -> None:
+    table = Listeners()
+
+    def again(value: int) -> None:
+        calls.append(value)
+        table.add_once("end", calls.noter("next"))
+
+    table.add_once("end", again)
+    emit(table, "end", 1)
+    assert calls == [1]
+    emit(table, "end", 2)
+    assert calls == [1, ("next", 2)]
+
+
+def test_once_that_raises_is_gone_all_the_same() -> None:
+    table = Listeners()
+    table.add_once("end", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        emit(table, "end")
+    assert table.end is None
+
+
+def test_off_removes_a_once(calls: Calls) -> None:
+    table, fn = Listeners(), calls.noter("once")
+    table.add_once("end", fn)
+    table.discard("end", fn)
+    assert table.end is None
+
+
+def test_once_keeps_its_place_among_others(calls: Calls) -> None:
+    table = Listeners()
+    table.add("end", calls.noter("a"))
+    table.add_once("end", calls.noter("once"))
+    table.add("end", calls.noter("b"))
+    emit(table, "end")
+    emit(table, "end")
+    assert calls == [("a",), ("once",), ("b",), ("a",), ("b",)]
+
+
+def test_a_bound_method_can_be_removed() -> None:
+    class Program:
+        def __init__(self) -> None:
+            self.heard = 0
+
+        def on_end(self) -> None:
+            self.heard += 1
+
+    program, other, table = Program(), Program(), Listeners()
+    table.add("end", program.on_end)  # each access makes a new object: equal, not identical
+    table.add("end", other.on_end)
+    table.discard("end", program.on_end)
+    emit(table, "end")
+    assert (program.heard, other.heard) == (0, 1)
+
+
+def test_a_once_bound_method_can_be_removed() -> None:
+    heard: list[int] = []
+    table = Listeners()
+    table.add_once("end", heard.append)
+    table.discard("end", heard.append)
+    assert table.end is None
+
+
+def test_listeners_changed_during_an_event_count_from_the_next_one_on(calls: Calls) -> None:
+    table = Listeners()
+    late = calls.noter("late")
+
+    def change() -> None:
+        calls.append("change")
+        table.discard("end", leaving)
+        table.add("end", late)
+
+    leaving = calls.noter("leaving")
+    table.add("end", change)
+    table.add("end", leaving)
+    emit(table, "end")
+    assert calls == ["change", ("leaving",)]
+    table.discard("end", change)
+    emit(table, "end")
+    assert calls[2:] == [("late",)]
+
+
+def test_each_lists_the_servers_first(calls: Calls) -> None:
+    server = Listeners()
+    conn = Listeners(server)
+    a, b = calls.noter("a"), calls.noter("b")
+    conn.add("close", a)
+    server.add("close", b)
+    assert conn.each("close") == (b, a)
+
+
+@pytest.mark.parametrize("event", [*CONNECTION_EVENTS, *SERVER_EVENTS])
+def test_every_event_that_is_emitted_may_be_listened_to(event: str) -> None:
+    assert check_event(event, CONNECTION_EVENTS + SERVER_EVENTS) == event
+
+
+@pytest.mark.parametrize("event", ["Data", "datas", "", "connect", "listening", 5, None, b"data"])
+def test_an_event_that_nobody_emits_is_refused_with_those_that_are(event: Any) -> None:
+    with pytest.raises((TypeError, ValueError)) as caught:
+        check_event(event, CONNECTION_EVENTS)
+    text = str(caught.value)
+    assert "event" in text
+    assert repr(event) in text
+    assert all(repr(name) in text for name in CONNECTION_EVENTS)
+
+
+class Noisy(Emitter):
+    """The smallest thing with `on`, `once` and `off`."""
+
+    _EVENTS = CONNECTION_EVENTS
+
+    def __init__(self) -> None:
+        self.table = Listeners()
+
+    def _add_listener(self, event: str, fn: Callable[..., object], once: bool) -> None:
+        (self.table.add_once if once else self.table.add)(check_event(event, CONNECTION_EVENTS), fn)
+
+    def _remove_listener(self, event: str, fn: Callable[..., object]) -> None:
+        self.table.discard(check_event(event, CONNECTION_EVENTS), fn)
+
+
+@pytest.mark.parametrize("how", ["on", "once"])
+def test_on_and_once_return_their_function(how: str) -> None:
+    fn = print
+    assert getattr(Noisy(), how)("end", fn) is fn
+
+
+@pytest.mark.parametrize("how", ["on", "once"])
+def test_on_and_once_serve_as_decorators(how: str, calls: Calls) -> None:
+    thing = Noisy()
+
+    @getattr(thing, how)("end")  # type: ignore[untyped-decorator]
+    def listener() -> None:
+        calls.append("heard")
+
+    assert callable(listener)
+    emit(thing.table, "end")
+    assert calls == ["heard"]
+
+
+@pytest.mark.parametrize("how", ["on", "once", "off"])
+@pytest.mark.parametrize("fn", [5, "listener", [], b""])
+def test_what_cannot_be_called_is_no_listener(how: str, fn: Any) -> None:
+    with pytest.raises(TypeError, match="fn must be callable"):
+        getattr(Noisy(), how)("end", fn)
+
+
+@pytest.mark.parametrize("how", ["on", "once", "off"])
+def test_an_unknown_event_is_refused_at_the_call(how: str) -> None:
+    with pytest.raises(ValueError, match="event must be one of"):
+        getattr(Noisy(), how)("nonsense", print)
+
+
+@pytest.mark.parametrize("how", ["on", "once"])
+def test_an_unknown_event_is_refused_where_the_decorator_is_made(how: str) -> None:
+    with pytest.raises(ValueError, match="event must be one of"):
+        getattr(Noisy(), how)("nonsense")
+
+
+# Add to the server or to the connection, by on or once; remove; or emit.
+OPERATIONS = st.lists(
+    st.tuples(st.sampled_from(["add", "once", "off", "emit"]), st.booleans(), st.integers(0, 3)), max_size=40
+)
+
+
+@given(OPERATIONS)
+def test_whatever_is_added_and_removed_the_order_is_servers_then_own(operations: list[tuple[str, bool, int]]) -> None:
+    server = Listeners()
+    conn = Listeners(server)
+    heard: list[tuple[str, int]] = []
+    functions = {
+        side: [lambda i=i, side=side: heard.append((side, i)) for i in range(4)] for side in ("server", "own")
+    }
+    model: dict[str, list[tuple[int, bool]]] = {"server": [], "own": []}
+    for what, own, number in operations:
+        side, table = ("own", conn) if own else ("server", server)
+        if what == "emit":
+            heard.clear()
+            emit(conn, "end")
+            assert heard == [(side, i) for side in ("server", "own") for i, _ in model[side]]
+            model = {side: [(i, once) for i, once in found if not once] for side, found in model.items()}
+        elif what == "off":
+            table.discard("end", functions[side][number])
+            places = [place for place, (i, _) in enumerate(model[side]) if i == number]
+            if places:
+                del model[side][places[-1]]
+        else:
+            (table.add_once if what == "once" else table.add)("end", functions[side][number])
+            model[side].append((number, what == "once"))
+        conn.refresh()

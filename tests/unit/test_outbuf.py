@@ -1,0 +1,157 @@
+"""The write buffer: what was appended is what is sent, whatever the kernel takes at a time."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reactor.net.outbuf import JOIN_LIMIT, OutBuffer
+
+SOURCE = random.Random(3).randbytes(4 * JOIN_LIMIT)
+
+sizes = st.one_of(
+    st.integers(0, 40),
+    st.sampled_from([JOIN_LIMIT // 2 - 1, JOIN_LIMIT // 2, JOIN_LIMIT - 1, JOIN_LIMIT, JOIN_LIMIT + 1]),
+)
+kinds = st.sampled_from([bytes, memoryview])
+
+
+def filled(*chunks: bytes | memoryview) -> OutBuffer:
+    buffer = OutBuffer()
+    for chunk in chunks:
+        buffer.append(chunk)
+    return buffer
+
+
+def sent_by(buffer: OutBuffer, take: Callable[[int], int]) -> bytes:
+    """Empty the buffer as a kernel would that takes `take(len(head))` bytes of each `head()`."""
+    sent = []
+    while buffer.size:
+        head = buffer.head()
+        assert len(head) > 0
+        count = max(take(len(head)), 1)
+        sent.append(bytes(head[:count]))
+        buffer.consume(count)
+    return b"".join(sent)
+
+
+@given(st.lists(st.tuples(sizes, kinds), max_size=12), st.lists(sizes, min_size=1, max_size=8))
+def test_what_is_sent_is_what_was_appended(chunks: list[tuple[int, type]], takes: list[int]) -> None:
+    buffer, appended, start = OutBuffer(), b"", 0
+    for size, kind in chunks:
+        piece = SOURCE[start : start + size]
+        start += size // 7  # so that neighbours differ
+        buffer.append(kind(piece))
+        appended += piece
+    often = itertools.cycle([*takes, JOIN_LIMIT])
+    assert sent_by(buffer, lambda size: min(next(often), size)) == appended
+    assert buffer.size == 0
+
+
+@given(st.lists(st.tuples(st.booleans(), sizes), max_size=40))
+def test_appending_and_sending_in_turns_keeps_every_byte_in_order(steps: list[tuple[bool, int]]) -> None:
+    buffer, appended, sent = OutBuffer(), bytearray(), bytearray()
+    for appends, size in steps:
+        if appends:
+            piece = SOURCE[len(appended) % 1000 :][:size]
+            buffer.append(piece)
+            appended += piece
+        elif buffer.size:
+            head = bytes(buffer.head())
+            count = min(max(size, 1), len(head))
+            sent += head[:count]
+            buffer.consume(count)
+        assert buffer.size == len(buffer) == len(appended) - len(sent)
+    sent += sent_by(buffer, lambda size: size)
+    assert sent == appended
+
+
+def test_small_chunks_leave_as_one() -> None:
+    buffer = filled(*(b"%04d" % i for i in range(1000)))
+    assert bytes(buffer.head()) == b"".join(b"%04d" % i for i in range(1000))
+
+
+def test_what_is_joined_stays_within_the_limit() -> None:
+    buffer = filled(*[b"x" * 1000] * 100)
+    assert JOIN_LIMIT - 1000 < len(buffer.head()) <= JOIN_LIMIT
+
+
+@pytest.mark.parametrize("size", [JOIN_LIMIT, JOIN_LIMIT + 1, 4 * JOIN_LIMIT])
+def test_a_large_chunk_is_never_copied(size: int) -> None:
+    chunk = SOURCE[:size]
+    buffer = filled(chunk, b"after")
+    assert buffer.head() is chunk
+    buffer.consume(10)
+    rest = buffer.head()
+    assert isinstance(rest, memoryview)
+    assert rest.obj is chunk
+    assert rest == chunk[10:]
+
+
+def test_a_large_chunk_behind_a_small_one_is_not_copied() -> None:
+    chunk = SOURCE[:JOIN_LIMIT]
+    buffer = filled(b"small", chunk)
+    assert bytes(buffer.head()) == b"small"
+    buffer.consume(5)
+    assert buffer.head() is chunk
+
+
+def test_one_chunk_is_never_copied_however_small() -> None:
+    chunk = b"alone"
+    buffer = filled(chunk)
+    assert buffer.head() is chunk
+    buffer.consume(2)
+    rest = buffer.head()
+    assert isinstance(rest, memoryview)
+    assert rest.obj is chunk
+
+
+def test_looking_twice_shows_the_same() -> None:
+    buffer = filled(b"a", b"b", b"c")
+    assert bytes(buffer.head()) == bytes(buffer.head()) == b"abc"
+    assert buffer.size == 3
+
+
+def test_what_was_joined_is_not_joined_again_for_each_byte_the_kernel_takes() -> None:
+    buffer = filled(*[b"x" * 10] * 100)
+    joined = buffer.head()
+    buffer.consume(1)
+    rest = buffer.head()
+    assert isinstance(rest, memoryview)
+    assert rest.obj is joined
+
+
+def test_empty_chunks_are_not_kept() -> None:
+    buffer = filled(b"", memoryview(b""))
+    assert buffer.size == 0
+    buffer.append(b"x")
+    assert bytes(buffer.head()) == b"x"
+
+
+def test_bytes_are_counted_exactly() -> None:
+    buffer = filled(b"1234", b"567890")
+    assert (buffer.size, len(buffer)) == (10, 10)
+    buffer.head()
+    buffer.consume(3)
+    assert buffer.size == 7
+    buffer.append(b"ab")
+    assert buffer.size == 9
+
+
+def test_clear_drops_everything_and_says_how_much() -> None:
+    buffer = filled(b"1234", b"567890")
+    buffer.consume(3)
+    assert buffer.clear() == 7
+    assert buffer.size == 0
+    assert buffer.clear() == 0
+    buffer.append(b"new")
+    assert bytes(buffer.head()) == b"new"
+
+
+def test_a_buffer_says_what_it_holds() -> None:
+    assert repr(filled(b"1234", b"5")) == "<OutBuffer 5 bytes in 2 chunks>"

@@ -1,0 +1,146 @@
+"""The accounts: what a close report and a shutdown report say, and how a server counts."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from reactor import CloseReport, Reason, ShutdownReport
+from reactor.net.report import Tally
+
+# closing.md, "The report"
+REASONS = """PEER_ENDED ENDED DESTROYED RESET PEER_RESET NETWORK_ERROR IDLE READ_TIMEOUT WRITE_TIMEOUT LINGER_TIMEOUT
+HALF_OPEN_TIMEOUT END_TIMEOUT CONNECT_TIMEOUT CONNECT_FAILED LISTENER_FAILED SHUTDOWN_DEADLINE BUFFER_LIMIT
+REFUSED""".split()
+FIELDS = """reason phase error clean bytes_read bytes_discarded bytes_written bytes_unsent bytes_unacked opened_at
+duration""".split()
+
+
+def report(**given: Any) -> CloseReport:
+    defaults: dict[str, Any] = {
+        "reason": Reason.ENDED,
+        "phase": "lingering",
+        "error": None,
+        "clean": True,
+        "bytes_read": 0,
+        "bytes_discarded": 0,
+        "bytes_written": 0,
+        "bytes_unsent": 0,
+        "bytes_unacked": 0,
+        "opened_at": 1000.0,
+        "duration": 1.0,
+    }
+    return CloseReport(**(defaults | given))
+
+
+def test_there_are_exactly_the_reasons_that_closing_md_names() -> None:
+    assert [reason.name for reason in Reason] == REASONS
+
+
+def test_a_reason_reads_as_words() -> None:
+    assert Reason.WRITE_TIMEOUT.value == "write timeout"
+    assert len({reason.value for reason in Reason}) == len(Reason)
+    assert repr(Reason.IDLE) == "Reason.IDLE"
+
+
+def test_reasons_can_be_counted() -> None:
+    assert {reason: 1 for reason in Reason}[Reason.IDLE] == 1
+    assert Reason.IDLE == Reason.IDLE != Reason.RESET
+
+
+def test_a_close_report_says_everything_that_closing_md_names() -> None:
+    assert list(CloseReport._fields) == FIELDS
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_close_report_cannot_be_changed(name: str) -> None:
+    with pytest.raises(AttributeError):
+        setattr(report(), name, 5)
+
+
+def test_a_shutdown_report_cannot_be_changed() -> None:
+    stopped = Tally().since(Tally(), 1.0)
+    with pytest.raises(AttributeError):
+        stopped.clean = 5  # type: ignore[misc]
+
+
+def test_a_tally_counts_endings_by_reason_and_bytes() -> None:
+    tally = Tally()
+    tally.add(report(bytes_read=10, bytes_written=20))
+    tally.add(report(reason=Reason.RESET, clean=False, bytes_unsent=5, bytes_read=1))
+    tally.add(report(reason=Reason.RESET, clean=False, bytes_unsent=7))
+    seen = tally.statistics(open_now=0, live=[])
+    assert seen.ended == {Reason.ENDED: 1, Reason.RESET: 2}
+    assert (seen.bytes_read, seen.bytes_written, seen.bytes_unsent) == (11, 20, 12)
+
+
+def test_statistics_include_what_open_connections_have_moved() -> None:
+    tally = Tally()
+    tally.add(report(bytes_read=10, bytes_written=20))
+    live = [SimpleNamespace(bytes_read=100, bytes_written=200), SimpleNamespace(bytes_read=1, bytes_written=2)]
+    seen = tally.statistics(open_now=2, live=live)
+    assert (seen.open, seen.bytes_read, seen.bytes_written) == (2, 111, 222)
+
+
+def test_statistics_count_those_never_let_in() -> None:
+    tally = Tally()
+    tally.refused = 3
+    seen = tally.statistics(open_now=0, live=[])
+    assert (seen.refused, seen.ended) == (3, {Reason.REFUSED: 3})
+
+
+def test_statistics_are_a_snapshot() -> None:
+    tally = Tally()
+    before = tally.statistics(open_now=0, live=[])
+    tally.add(report())
+    assert before.ended == {}
+    with pytest.raises(FrozenInstanceError):
+        before.open = 5  # type: ignore[misc]
+
+
+def test_a_shutdown_report_counts_only_what_ended_since_the_stop_began() -> None:
+    tally = Tally()
+    tally.add(report(bytes_unsent=100, clean=False))
+    before = tally.copy()
+    tally.add(report())
+    tally.add(report(reason=Reason.SHUTDOWN_DEADLINE, clean=False, bytes_unsent=5))
+    stopped = tally.since(before, seconds=2.5)
+    assert stopped == ShutdownReport(
+        connections=2,
+        clean=1,
+        by_reason={Reason.ENDED: 1, Reason.SHUTDOWN_DEADLINE: 1},
+        bytes_unsent=5,
+        seconds=2.5,
+    )
+
+
+def test_a_copy_of_a_tally_counts_on_its_own() -> None:
+    tally = Tally()
+    twin = tally.copy()
+    tally.add(report())
+    assert twin.statistics(0, []).ended == {}
+
+
+def test_a_shutdown_report_says_how_many_were_cut() -> None:
+    tally, before = Tally(), Tally()
+    assert tally.since(before, 1.0).cut == 0
+    for _ in range(3):
+        tally.add(report(reason=Reason.SHUTDOWN_DEADLINE, clean=False))
+    assert tally.since(before, 1.0).cut == 3
+
+
+def test_a_shutdown_report_reads_as_one_line() -> None:
+    tally, before = Tally(), Tally()
+    tally.add(report())
+    tally.add(report(reason=Reason.SHUTDOWN_DEADLINE, clean=False, bytes_unsent=5))
+    text = str(tally.since(before, 2.5))
+    assert "\n" not in text
+    for told in ("2.500 s", "2 connections", "1 of them clean", "1 ended", "1 shutdown deadline", "5 bytes unsent"):
+        assert told in text
+
+
+def test_a_stop_without_connections_says_so() -> None:
+    assert "0 connections" in str(Tally().since(Tally(), 0.0))

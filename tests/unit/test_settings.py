@@ -1,0 +1,236 @@
+"""The settings of servers and connections: defaults, and the refusal of every bad value, which names the setting,
+the value and what was expected.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import math
+from typing import Any
+
+import pytest
+
+from reactor.net.settings import CONNECTION_SETTINGS, SERVER_SETTINGS, ServerSettings, Settings, split
+
+TIMEOUTS = ["idle_timeout", "read_timeout", "write_timeout", "linger_timeout", "half_open_timeout"]
+SIZES = ["high_water", "low_water", "buffer_limit"]
+FLAGS = ["allow_half_open", "pause_on_connect", "no_delay"]
+
+DEFAULTS = {
+    # closing.md, "Deadlines", "Memory" and "The server"; design.md, "Surface"
+    "idle_timeout": None,
+    "read_timeout": None,
+    "write_timeout": 60.0,
+    "linger_timeout": 30.0,
+    "half_open_timeout": 600.0,
+    "on_idle": "close",
+    "allow_half_open": False,
+    "pause_on_connect": False,
+    "no_delay": True,
+    "keep_alive": False,
+    "high_water": 65_536,
+    "low_water": None,
+    "buffer_limit": 64 * 1024 * 1024,
+    "max_connections": None,
+    "when_full": "drop",
+    "block": (),
+}
+
+
+def made(**given: Any) -> tuple[Settings, ServerSettings]:
+    return split(given)
+
+
+def refusal(name: str, value: Any, kind: type[Exception] | tuple[type[Exception], ...]) -> str:
+    """The text with which a value is refused: it names the setting and the value."""
+    with pytest.raises(kind) as caught:
+        made(**{name: value})
+    text = str(caught.value)
+    assert text.startswith(f"{name} must be "), text
+    assert repr(value) in text
+    return text
+
+
+@pytest.mark.parametrize(("name", "value"), DEFAULTS.items())
+def test_the_defaults_are_those_that_the_documents_name(name: str, value: Any) -> None:
+    connection, server = made()
+    found = getattr(connection if name in CONNECTION_SETTINGS else server, name)
+    assert (found, type(found)) == (value, type(value))
+
+
+def test_every_setting_is_known_to_one_of_the_two() -> None:
+    assert set(DEFAULTS) == CONNECTION_SETTINGS | SERVER_SETTINGS
+    assert not CONNECTION_SETTINGS & SERVER_SETTINGS
+
+
+@pytest.mark.parametrize("name", sorted(DEFAULTS))
+def test_every_setting_says_in_words_what_it_does(name: str) -> None:
+    fields = {field.name: field for field in (*dataclasses.fields(Settings), *dataclasses.fields(ServerSettings))}
+    assert len(fields[name].metadata["help"]) > 10
+    if name in TIMEOUTS:
+        assert fields[name].metadata["unit"] == "s"
+    if name in SIZES:
+        assert fields[name].metadata["unit"] == "bytes"
+
+
+@pytest.mark.parametrize("name", TIMEOUTS)
+@pytest.mark.parametrize("value", [0.001, 1, 3600, None])
+def test_a_timeout_is_seconds_or_none(name: str, value: float | None) -> None:
+    assert getattr(made(**{name: value})[0], name) == value
+
+
+@pytest.mark.parametrize("name", TIMEOUTS)
+@pytest.mark.parametrize("value", ["60", b"60", True, False, [], (), {}, 1j, object], ids=repr)
+def test_a_timeout_must_be_a_number(name: str, value: Any) -> None:
+    assert "number of seconds" in refusal(name, value, TypeError)
+
+
+@pytest.mark.parametrize("name", TIMEOUTS)
+@pytest.mark.parametrize("value", [0, 0.0, -1, -0.5, math.inf, -math.inf, math.nan], ids=repr)
+def test_a_timeout_must_be_more_than_zero_and_finite(name: str, value: float) -> None:
+    assert "more than 0 seconds and finite" in refusal(name, value, ValueError)
+
+
+@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("value", [-1, -(10**9)])
+def test_a_size_must_not_be_negative(name: str, value: int) -> None:
+    assert "0 or more" in refusal(name, value, ValueError)
+
+
+@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("value", ["64k", 65_536.0, True, [], math.inf], ids=repr)
+def test_a_size_must_be_a_whole_number(name: str, value: Any) -> None:
+    assert "whole number" in refusal(name, value, TypeError)
+
+
+@pytest.mark.parametrize("name", ["high_water", "buffer_limit"])
+def test_only_the_low_water_mark_may_be_left_to_the_library(name: str) -> None:
+    refusal(name, None, TypeError)
+    assert made(low_water=None)[0].low_water is None
+
+
+def test_zero_is_a_value_for_the_water_marks() -> None:
+    settings, _ = made(high_water=0, low_water=0)
+    assert (settings.high_water, settings.low_water, settings.drain_at) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("high", "low"), [(0, 1), (100, 101), (65_536, 10**9)])
+def test_the_low_water_mark_must_not_be_above_the_high_one(high: int, low: int) -> None:
+    with pytest.raises(ValueError, match=rf"low_water must be at most high_water \({high}\), not {low}$"):
+        made(high_water=high, low_water=low)
+
+
+def test_the_low_water_mark_may_be_the_high_one() -> None:
+    assert made(high_water=100, low_water=100)[0].drain_at == 100
+
+
+@pytest.mark.parametrize(("given", "at"), [({}, 16_384), ({"high_water": 1000}, 250), ({"low_water": 7}, 7)])
+def test_drain_comes_at_the_low_water_mark_or_a_quarter_of_the_high_one(given: dict[str, int], at: int) -> None:
+    assert made(**given)[0].drain_at == at
+
+
+@pytest.mark.parametrize("name", FLAGS)
+@pytest.mark.parametrize("value", [0, 1, None, "yes", "", []], ids=repr)
+def test_a_flag_must_be_true_or_false(name: str, value: Any) -> None:
+    assert "True or False" in refusal(name, value, TypeError)
+
+
+@pytest.mark.parametrize("value", [True, False, 1, 7.5, 7200])
+def test_keep_alive_is_a_flag_or_seconds(value: bool | float) -> None:
+    found = made(keep_alive=value)[0].keep_alive
+    assert (found, isinstance(found, bool)) == (value, isinstance(value, bool))
+
+
+@pytest.mark.parametrize("value", [0, -1, math.inf, math.nan], ids=repr)
+def test_keep_alive_seconds_must_be_more_than_zero(value: float) -> None:
+    assert "more than 0" in refusal("keep_alive", value, ValueError)
+
+
+@pytest.mark.parametrize("value", [None, "yes", []], ids=repr)
+def test_keep_alive_must_be_a_flag_or_a_number(value: Any) -> None:
+    assert "True" in refusal("keep_alive", value, TypeError), "it does not say that True is expected too"
+
+
+@pytest.mark.parametrize("value", [1, 10_000, 10**9, None])
+def test_max_connections_is_a_number_or_none(value: int | None) -> None:
+    assert made(max_connections=value)[1].max_connections == value
+
+
+@pytest.mark.parametrize("value", [0, -1])
+def test_max_connections_must_be_at_least_one(value: int) -> None:
+    assert "1 or more" in refusal("max_connections", value, ValueError)
+
+
+@pytest.mark.parametrize("value", ["10", 1.5, True, []], ids=repr)
+def test_max_connections_must_be_a_whole_number(value: Any) -> None:
+    assert "whole number" in refusal("max_connections", value, TypeError)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("on_idle", ["close", "reset"]), ("when_full", ["drop", "reset", "wait"])]
+)
+def test_a_policy_is_one_of_its_words(name: str, words: list[str]) -> None:
+    for word in words:
+        connection, server = made(**{name: word})
+        assert getattr(connection if name == "on_idle" else server, name) == word
+    for value in ("RESET", "", "destroy", None, 1, b"reset", ["reset"]):
+        text = refusal(name, value, (TypeError, ValueError))
+        assert all(repr(word) in text for word in words)
+
+
+@pytest.mark.parametrize(
+    "value", [["10.0.0.0/8"], ("10.0.0.0/8",), [ipaddress.ip_network("10.0.0.0/8")], {"10.0.0.0/8"}], ids=repr
+)
+def test_block_is_any_collection_of_networks(value: Any) -> None:
+    assert made(block=value)[1].block == (ipaddress.ip_network("10.0.0.0/8"),)
+
+
+def test_block_takes_both_families_and_single_addresses() -> None:
+    networks = made(block=["192.0.2.1", "2001:db8::/32"])[1].block
+    assert list(map(str, networks)) == ["192.0.2.1/32", "2001:db8::/32"]
+
+
+@pytest.mark.parametrize("value", ["10.0.0.0/8", None, 5, True], ids=repr)
+def test_block_must_be_a_list(value: Any) -> None:
+    assert "list of networks" in refusal("block", value, TypeError)
+
+
+@pytest.mark.parametrize("entry", ["nonsense", "10.0.0.1/8", "10.0.0.0/33", "300.0.0.1", ""], ids=repr)
+def test_block_refuses_what_is_no_network_and_shows_it(entry: str) -> None:
+    with pytest.raises(ValueError, match=r"^block must be a list of networks like '10\.0\.0\.0/8'") as caught:
+        made(block=["192.0.2.0/24", entry])
+    assert entry in str(caught.value)
+
+
+@pytest.mark.parametrize("entry", [5, True, 1.5, None, b"\x0a\x00\x00\x01"], ids=repr)
+def test_block_refuses_entries_that_are_no_text(entry: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="^block must be a list of networks"):
+        made(block=[entry])
+
+
+def test_bytes_are_no_list_of_networks() -> None:
+    refusal("block", b"10.0.0.0/8", TypeError)
+
+
+@pytest.mark.parametrize("name", ["idle_timout", "timeout", "highWater", "port", "connect_timeout"])
+def test_an_unknown_setting_is_refused_with_those_that_are_known(name: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        made(**{name: 5})
+    text = str(caught.value)
+    assert repr(name) in text
+    assert all(known in text for known in DEFAULTS)
+
+
+def test_settings_cannot_be_changed_in_place() -> None:
+    connection, server = made()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        connection.idle_timeout = 5  # type: ignore[misc]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        server.max_connections = 5  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("name", "value"), [("idle_timeout", -1), ("low_water", 10**9), ("on_idle", "x")])
+def test_a_change_is_checked_as_the_first_value_was(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=name):
+        dataclasses.replace(Settings(), **{name: value})
