@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test stress lint test-all clean
+.PHONY: help run test stress bench lint test-all clean
 
 help: ## show this text
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ test: $(VENV)/.has-test ## the whole test suite, stress aside
 
 stress: $(VENV)/.has-test ## the tests that take long
 	@$(PY) -m pytest -m slow $(ARGS)
+
+bench: $(VENV)/.has-test ## echo beside asyncio, as a ratio
+	@PYTHONPATH=. $(PY) bench/echo.py $(ARGS)
 
 lint: $(VENV)/.has-lint ## ruff and mypy --strict
 	@$(PY) -m ruff check .
