@@ -8,7 +8,7 @@ look a period and nothing a message.
 
 An entry far off lies in the set of its whole second: entering and removing are one set operation each,
 whatever number of durations is in use, and nothing of a removed connection stays behind. When a second
-begins, its set is moved to a heap, in portions, and handed out in exact order. Removing from the heap is
+begins, its set is moved to a heap, and handed out in exact order, in portions. Removing from the heap is
 lazy, but no entry is in it for longer than a second.
 
 Rejected: a plain FIFO for each duration, which cannot take back in order a connection whose stamp lies

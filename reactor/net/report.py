@@ -78,8 +78,8 @@ class ShutdownReport(NamedTuple):
     def __str__(self) -> str:
         reasons = ", ".join(f"{count} {reason.value}" for reason, count in self.by_reason.items()) or "none open"
         return (
-            f"stopped in {self.seconds:.3f} s: {self.connections} connections ended, {self.clean} of them clean "
-            f"({reasons}), {self.bytes_unsent} bytes unsent"
+            f"stopped in {self.seconds:.3f} s: {self.connections} connection{'s' * (self.connections != 1)} ended, "
+            f"{self.clean} of them clean ({reasons}), {self.bytes_unsent} bytes unsent"
         )
 
 

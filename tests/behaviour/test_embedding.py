@@ -188,6 +188,26 @@ def test_the_next_deadline_is_no_later_than_that_of_a_connection(
     assert clock() == 1060.0
 
 
+@pytest.mark.parametrize("selector", [None, selectors.EpollSelector])
+def test_a_host_hears_of_a_paused_peers_leaving(harness: Any, selector: type[selectors.EpollSelector] | None) -> None:
+    with Reactor(selector and selector()) as loop:
+        h = harness(loop=loop, pause_on_connect=True)
+        peer, _ = h.connect()
+        settle(loop)
+        peer.end()
+        assert _hosted_until(loop, lambda: h.record.names() == ["hangup"])
+
+
+def _hosted_until(loop: Reactor, until: Callable[[], bool], seconds: float = 2.0) -> bool:
+    """Does a host that turns the loop when asked to, and no more often, bring it about?"""
+    limit = loop.now + seconds
+    while not until() and loop.now < limit:
+        deadline = min(loop.next_deadline() or limit, limit)
+        if select.select([loop.fileno()], [], [], max(deadline - loop.now, 0))[0] or deadline < limit:
+            loop.run_once(0)
+    return until()
+
+
 def test_timers_that_are_not_ref_d_count_for_a_host_too(loop: Reactor) -> None:
     loop.call_later(60, print).unref()
     assert loop.next_deadline() == 1060.0

@@ -164,6 +164,20 @@ def test_set_timeout_goes_on_after_its_listener_left_run(
     assert h.record.names().count("timeout") == 2
 
 
+@pytest.mark.parametrize("leave", LEAVES)
+def test_a_close_that_a_listener_left_may_be_called_again(
+    harness: Any, loop: Reactor, leave: type[BaseException]
+) -> None:
+    h = harness()
+    conns = [h.connect()[1] for _ in range(3)]
+    h.server.once("close", _fails(leave()))
+    with pytest.raises(leave):
+        loop.close()
+    loop.close()
+    assert loop.closed
+    assert [conn.report is not None for conn in conns] == [True] * 3
+
+
 @pytest.mark.expects_errors
 def test_a_connection_listener_that_raises_ends_its_own_connection_only(
     harness: Any, loop: Reactor, caplog: pytest.LogCaptureFixture
