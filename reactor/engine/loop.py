@@ -134,7 +134,7 @@ class Reactor(Turns):
         From inside a turn it happens when that turn is over. From another thread than the one of
         `start_thread()` it stops that thread first. Calls after it are harmless.
         """
-        if self._closed or self._closing:
+        if self._closed:
             return
         thread = self._thread
         if thread is not None and thread.ident != threading.get_ident():
@@ -153,11 +153,7 @@ class Reactor(Turns):
         for _ in range(LAST_TURNS):
             if not self._queued():
                 break
-            self.in_turn = True
-            self._run_ready()
-            self._run_flushes()
-            self._run_teardowns()
-            self.in_turn = False
+            self.take_last_turn()
         self._closed = True
         self._closing = False
         self._signals.close()
@@ -323,7 +319,11 @@ class Reactor(Turns):
         """
         if self._queued():
             return self._clock()
-        return self._timers.next_deadline()
+        deadline, patience = self._timers.next_deadline(), self.poller.patience
+        if patience is None:
+            return deadline
+        look = self._clock() + patience
+        return look if deadline is None else min(look, deadline)
 
     def statistics(self) -> ReactorStatistics:
         """Counts as of now."""

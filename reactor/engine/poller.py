@@ -52,6 +52,8 @@ class Handler(Protocol):
 class Poller(Protocol):
     """What the loop and its users need of a poller."""
 
+    @property
+    def patience(self) -> float | None: ...  # seconds until it must poll again though nothing is readable
     def add(self, fd: int, mask: int, handler: Handler) -> None: ...
     def change(self, fd: int, mask: int) -> None: ...
     def remove(self, fd: int) -> None: ...
@@ -119,6 +121,10 @@ class EpollPoller(selectors.BaseSelector):
         # A descriptor that was closed under us while another process holds a copy still reports (fact 3):
         # skipped.
         return [(handlers[fd], mask) for fd, mask in self._epoll.poll(timeout, MAX_EVENTS) if fd in handlers]
+
+    @property
+    def patience(self) -> float | None:
+        return None
 
     def fileno(self) -> int:
         return self._epoll.fileno()
@@ -238,6 +244,10 @@ class SelectorPoller:
             ready += [(self._hangups[fd], mask) for fd, mask in self._hangup_poll.poll(0) if fd in self._hangups]
             self._next_look = time.monotonic() + HANGUP_PERIOD
         return ready
+
+    @property
+    def patience(self) -> float | None:
+        return max(self._next_look - time.monotonic(), 0) if self._hangups else None
 
     def fileno(self) -> int:
         fileno = getattr(self._selector, "fileno", None)

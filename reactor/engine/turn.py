@@ -73,6 +73,16 @@ class Turns:
             self._turns += 1
             self.in_turn = False
 
+    def take_last_turn(self) -> None:
+        """A turn that neither polls nor waits: what is queued happens."""
+        self.in_turn = True
+        try:
+            self._run_ready()
+            self._run_flushes()
+            self._run_teardowns()
+        finally:
+            self.in_turn = False
+
     def ask_clock(self) -> float:
         """The time between two turns, when the host calls: as of now, and not of the last turn."""
         self.turn_now = self._clock() + 0.0

@@ -131,7 +131,7 @@ class Listener:
 
     def accept(self, most: int) -> None:
         """Let in those who wait, `most` of them at most."""
-        for _ in range(most):
+        for accepted in range(most):
             if not self._gate.has_room():
                 return
             try:
@@ -139,9 +139,13 @@ class Listener:
             except BlockingIOError:
                 return
             except OSError as error:
-                if error.errno not in _NEXT_CLIENT:
+                if error.errno in _NEXT_CLIENT:
+                    continue
+                # accept(2) looks for a free descriptor before it looks whether anybody waits: after the last one was
+                # used, only readiness tells.
+                if not (accepted and error.errno == errno.EMFILE):
                     self._trouble(error)
-                    return
+                return
             else:
                 sock.setblocking(False)
                 self._gate.admit(sock, sockets.address_of(raw), self)

@@ -125,10 +125,12 @@ def test_modifying_what_is_not_registered_is_a_key_error(selector: selectors.Bas
 
 
 @pytest.mark.parametrize("events", [0, 4, READ | 4], ids=str)
-def test_modifying_to_other_events_is_refused(selector: selectors.BaseSelector, pair: Pair, events: int) -> None:
-    selector.register(pair[0], READ)
-    with pytest.raises(ValueError):
-        selector.modify(pair[0], events)
+def test_modifying_to_other_events_is_refused(pair: Pair, events: int) -> None:
+    """As documented; the standard selectors over epoll and poll do not hold it themselves."""
+    with EpollPoller() as selector:
+        selector.register(pair[0], READ)
+        with pytest.raises(ValueError):
+            selector.modify(pair[0], events)
 
 
 def test_the_key_is_found_by_object_and_by_number(selector: selectors.BaseSelector, pair: Pair) -> None:
