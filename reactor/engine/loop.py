@@ -160,6 +160,9 @@ class Reactor(Turns):
         self._jobs.close()
         self.poller.close()
         self._wakeup.close()
+        for fn, args in self._ready:  # queued by another thread in the last moment
+            if fn is _resolve:
+                args[0].cancel()
         self._ready.clear()
         self._watched.clear()
         self._timers = TimerHeap()

@@ -138,9 +138,8 @@ class EpollPoller(selectors.BaseSelector):
     # The rest of what a BaseSelector is.
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        if not events or events & ~(selectors.EVENT_READ | selectors.EVENT_WRITE):
-            raise ValueError(f"events must be EVENT_READ, EVENT_WRITE or both, not {events!r}")
-        fd = _fileno(fileobj)
+        _check_events(events)
+        fd = self._fd(fileobj)
         if fd in self._handlers:
             raise KeyError(f"{fileobj!r} (descriptor {fd}) is registered already")
         self.add(fd, to_mask(events), data)
@@ -154,6 +153,7 @@ class EpollPoller(selectors.BaseSelector):
         return key
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        _check_events(events)
         fd = self.get_key(fileobj).fd
         self.change(fd, to_mask(events))
         self._handlers[fd] = data
@@ -172,10 +172,20 @@ class EpollPoller(selectors.BaseSelector):
     def get_key(self, fileobj: Any) -> selectors.SelectorKey:
         if self._epoll.closed:
             raise RuntimeError("the selector is closed")
-        fd = _fileno(fileobj)
+        fd = self._fd(fileobj)
         if fd not in self._handlers:
             raise KeyError(f"{fileobj!r} is not registered")
         return self._key(fd)
+
+    def _fd(self, fileobj: Any) -> int:
+        """The descriptor of a file object, also of one that was closed while registered."""
+        try:
+            return _fileno(fileobj)
+        except ValueError:
+            for fd, known in self._objects.items():
+                if known is fileobj:
+                    return fd
+            raise
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
         return _Keys(self)
@@ -187,7 +197,7 @@ class EpollPoller(selectors.BaseSelector):
 
 
 class _Keys(Mapping[Any, selectors.SelectorKey]):
-    """The live view that `get_map()` gives: file object or number -> key."""
+    """The live view that `get_map()` gives: it iterates over numbers, and finds keys by number or file object."""
 
     def __init__(self, poller: EpollPoller) -> None:
         self._poller = poller
@@ -196,7 +206,7 @@ class _Keys(Mapping[Any, selectors.SelectorKey]):
         return len(self._poller._handlers)
 
     def __iter__(self) -> Iterator[Any]:
-        return (self._poller._key(fd).fileobj for fd in list(self._poller._handlers))
+        return iter(list(self._poller._handlers))
 
     def __getitem__(self, fileobj: Any) -> selectors.SelectorKey:
         return self._poller.get_key(fileobj)
@@ -300,7 +310,15 @@ def _pollable(mask: int) -> bool:
 
 
 def _fileno(fileobj: Any) -> int:
-    fd = fileobj if isinstance(fileobj, int) else fileobj.fileno()
+    try:
+        fd = fileobj if isinstance(fileobj, int) else int(fileobj.fileno())
+    except (AttributeError, TypeError):
+        raise ValueError(f"{fileobj!r} has no descriptor") from None
     if fd < 0:
         raise ValueError(f"{fileobj!r} is not an open file")
-    return int(fd)
+    return fd
+
+
+def _check_events(events: int) -> None:
+    if events not in (READABLE, WRITABLE, READABLE | WRITABLE):
+        raise ValueError(f"events must be EVENT_READ, EVENT_WRITE or both, not {events!r}")

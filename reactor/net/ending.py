@@ -26,7 +26,7 @@ from ..engine.loop import Reactor
 from ..errors import ConnectionClosed
 from . import sockets
 from .idle import NEVER, Schedule
-from .lifecycle import CLOSED, OPEN, Do, Event, State, Write
+from .lifecycle import CLOSED, OPEN, Do, Event, Read, State, Write
 from .listeners import Listeners
 from .outbuf import OutBuffer
 from .report import CloseReport, Reason
@@ -190,8 +190,8 @@ class Ending:
 
     @property
     def lingers(self) -> bool:
-        """Has everything of ours been sent, FIN included?"""
-        return self._life.write is Write.ENDED
+        """Is everything of ours delivered, and what the peer may still say of no interest?"""
+        return self._life.read is Read.DISCARDING and self._life.write is Write.ENDED and not self._in_flight()
 
     def _drop_pending(self) -> None:
         if self._out is not None:

@@ -24,6 +24,7 @@ from reactor.net.listeners import CONNECTION_EVENTS
 from reactor.testing import ManualClock
 
 REAL_TIME = 1.0  # seconds that a real kernel may take for its part; it takes milliseconds
+LEAVING = {"end": {"peer ended"}, "close": {"peer ended", "peer left"}, "reset": {"peer left"}}
 SMALL_BUFFER = 4096  # bytes asked of the kernel; it takes the double, and more
 
 
@@ -176,7 +177,7 @@ class World(logging.Filter):
             if track.conn is not None:
                 client.read(size, track)
         else:
-            track.happened |= {"end": {"peer ended"}, "close": {"peer ended", "peer left"}, "reset": {"peer left"}}[what]
+            track.happened |= LEAVING[what]
             getattr(client, what)()
 
     # Time.

@@ -66,7 +66,7 @@ def test_seconds_must_be_a_number(value: Any, zero: bool) -> None:
     assert "number of seconds" in refused(arguments.seconds, value, kind=TypeError, zero=zero)
 
 
-@pytest.mark.parametrize("value", [-1, -0.001, -math.inf, math.inf, math.nan, HUGE, -HUGE], ids=lambda value: f"{value!r:.12}")
+@pytest.mark.parametrize("value", [-1, -0.001, -math.inf, math.inf, math.nan, HUGE, -HUGE], ids="{!r:.12}".format)
 @pytest.mark.parametrize(("zero", "expected"), [(False, "more than 0"), (True, "0 or more")])
 def test_seconds_must_be_positive_and_finite(value: float, zero: bool, expected: str) -> None:
     assert expected in refused(arguments.seconds, value, kind=ValueError, zero=zero)

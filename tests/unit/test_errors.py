@@ -69,7 +69,10 @@ def test_an_error_without_an_address_has_the_attributes_all_the_same() -> None:
 
 @pytest.mark.parametrize(
     ("code", "text"),
-    [(socket.EAI_NONAME, "getaddrinfo ENOTFOUND no.such.name"), (socket.EAI_AGAIN, "getaddrinfo EAI_AGAIN no.such.name")],
+    [
+        (socket.EAI_NONAME, "getaddrinfo ENOTFOUND no.such.name"),
+        (socket.EAI_AGAIN, "getaddrinfo EAI_AGAIN no.such.name"),
+    ],
 )
 def test_a_name_that_is_unknown_is_told_as_node_tells_it(code: int, text: str) -> None:
     error: Any = sockets.name_error("no.such.name", socket.gaierror(code, "whatever the C library says"))

@@ -325,9 +325,7 @@ def test_whatever_is_added_and_removed_the_order_is_servers_then_own(operations:
     server = Listeners()
     conn = Listeners(server)
     heard: list[tuple[str, int]] = []
-    functions = {
-        side: [lambda i=i, side=side: heard.append((side, i)) for i in range(4)] for side in ("server", "own")
-    }
+    functions = {side: [lambda i=i, side=side: heard.append((side, i)) for i in range(4)] for side in ("server", "own")}
     model: dict[str, list[tuple[int, bool]]] = {"server": [], "own": []}
     for what, own, number in operations:
         side, table = ("own", conn) if own else ("server", server)

@@ -167,9 +167,7 @@ def test_max_connections_must_be_a_whole_number(value: Any) -> None:
     assert "whole number" in refusal("max_connections", value, TypeError)
 
 
-@pytest.mark.parametrize(
-    ("name", "words"), [("on_idle", ["close", "reset"]), ("when_full", ["drop", "reset", "wait"])]
-)
+@pytest.mark.parametrize(("name", "words"), [("on_idle", ["close", "reset"]), ("when_full", ["drop", "reset", "wait"])])
 def test_a_policy_is_one_of_its_words(name: str, words: list[str]) -> None:
     for word in words:
         connection, server = made(**{name: word})
@@ -205,7 +203,7 @@ def test_block_refuses_what_is_no_network_and_shows_it(entry: str) -> None:
 
 @pytest.mark.parametrize("entry", [5, True, 1.5, None, b"\x0a\x00\x00\x01"], ids=repr)
 def test_block_refuses_entries_that_are_no_text(entry: Any) -> None:
-    with pytest.raises((TypeError, ValueError), match="^block must be a list of networks"):
+    with pytest.raises((TypeError, ValueError), match=r"^block must be a list of networks"):
         made(block=[entry])
 
 
