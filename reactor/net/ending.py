@@ -190,8 +190,11 @@ class Ending:
 
     @property
     def lingers(self) -> bool:
-        """Is everything of ours delivered, and what the peer may still say of no interest?"""
-        return self._life.read is Read.DISCARDING and self._life.write is Write.ENDED and not self._in_flight()
+        """Is every byte of ours delivered, and what the peer may still say of no interest?"""
+        fin = 1  # it alone may still be unacknowledged
+        return (
+            self._life.read is Read.DISCARDING and self._life.write is Write.ENDED and (self._in_flight() or 0) <= fin
+        )
 
     def _drop_pending(self) -> None:
         if self._out is not None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from wire import all_acked, vanish
 
 from reactor import Reactor, Reason, Server
 from reactor.testing import ManualClock, Peer, pump, settle
@@ -208,6 +209,7 @@ def test_a_lingering_connection_that_was_given_up_has_lost_nothing(
     conn.destroy_soon()
     pump(loop, lambda: h.record.names() == ["finish"])
     assert peer.receive(3) == b"bye"
+    pump(loop, all_acked(conn))
     waiting(h.address, 1)
     descriptors(left=0)
     settle(loop)
@@ -215,6 +217,26 @@ def test_a_lingering_connection_that_was_given_up_has_lost_nothing(
     report = h.record.connections[0].report
     assert (report.reason, report.phase, report.bytes_unsent) == (Reason.LINGER_TIMEOUT, "lingering", 0)
     assert conn.fileno() == -1
+
+
+@pytest.mark.parametrize("ending", ["destroy_soon with bytes under way", "end"])
+def test_what_may_still_be_delivered_or_heard_is_not_given_up(
+    ending: str, harness: Any, loop: Reactor, descriptors: Lower, waiting: Any
+) -> None:
+    h = harness()
+    peer, conn = h.connect()
+    if ending == "end":
+        conn.end()
+    else:
+        vanish(peer)
+        conn.write(b"bye")
+        conn.destroy_soon()
+    pump(loop, lambda: h.record.names() == ["finish"])
+    waiting(h.address, 1)
+    descriptors(left=0)
+    settle(loop)
+    descriptors(left=None)
+    assert conn.state != "closed"
 
 
 def test_the_last_descriptor_is_no_trouble_while_nobody_else_waits(
