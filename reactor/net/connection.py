@@ -258,6 +258,7 @@ class Connection(Timed, Deadlined, Emitter):
     def on_teardown(self) -> None:
         if self._silence is not None:
             self._silence.cancel()
+            self._silence = None
         super().on_teardown()
 
     # Listening.

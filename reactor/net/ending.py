@@ -264,19 +264,24 @@ class Ending:
 
     def _last_words(self) -> Iterator[tuple[Callable[..., object], Any]]:
         """Whom to tell what, in order: answer what is open, then `error`, then `close`."""
-        self._closing = True  # callbacks given from now on are answered by calls of their own
-        while self._answers:
-            position, callback = self._answers.popleft()
-            yield callback, self._answer_for(position)
+        yield from self._open_answers()
         if self._error is not None and self._fault is not Fault.LISTENER:  # a listener's has been logged
             told = self._listeners.each("error")
             for listener in told:
                 yield listener, self._error
             if not told:
                 log.info("%r: %s", self, self._error)
+        self._closing = True  # callbacks given from now on are answered by calls of their own
+        yield from self._open_answers()
         self.report = self._make_report()
         for listener in self._listeners.each("close"):
             yield listener, self.report
+
+    def _open_answers(self) -> Iterator[tuple[Callable[..., object], BaseException | None]]:
+        answers: deque[tuple[float, Callback]] = self._answers or deque()
+        for _ in range(len(answers)):  # those there are: a callback may write again, with a callback
+            position, callback = answers.popleft()
+            yield callback, self._answer_for(position)
 
     def _make_report(self) -> CloseReport:
         both_fins = self._orderly is not None and self._fin_sent

@@ -23,15 +23,19 @@ SERVER_EVENTS = ("listening", "connection", "drop", "accept_error", "draining", 
 
 
 class Once:
-    """A listener that is called once: it is removed before the call."""
+    """A listener that is called once: it is removed before the call, and deaf in lists that were made before that."""
 
-    __slots__ = ("fn", "remove")
+    __slots__ = ("_called", "fn", "remove")
 
     def __init__(self, fn: Listener, remove: Callable[[Once], None]) -> None:
         self.fn = fn
         self.remove = remove
+        self._called = False
 
     def __call__(self, *args: Any) -> object:
+        if self._called:
+            return None
+        self._called = True
         self.remove(self)
         return self.fn(*args)
 

@@ -312,11 +312,11 @@ class Server(Deadlined, Emitter):
     # Listeners and settings.
 
     def _add_listener(self, event: str, fn: Function, once: bool) -> None:
+        listener = Once(fn, lambda done: self._remove_listener(event, done)) if once else fn
         if event in CONNECTION_EVENTS:
-            (self._table.add_once if once else self._table.add)(event, fn)
+            self._table.add(event, listener)
             self._refresh_connections()
         else:
-            listener = Once(fn, lambda done: self._remove_listener(event, done)) if once else fn
             self._own[event] = (*self._own.get(event, ()), listener)
 
     def _remove_listener(self, event: str, fn: Function) -> None:
