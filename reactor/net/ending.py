@@ -150,14 +150,12 @@ class Ending:
         for do in todo:
             if self._life is not after:  # a listener changed it
                 break
-            if do is Do.FLUSH:
+            if do is Do.FLUSH or do is Do.SETTLE:
                 self._flush_soon()
             elif do is Do.EMIT_END:
                 self._emit("end")
             elif do is Do.EMIT_FINISH:
                 self._emit("finish")
-            elif do is Do.SETTLE:
-                self._flush_soon()
             else:
                 self._loop.teardown_soon(self)
 
@@ -259,6 +257,8 @@ class Ending:
             self._loop.call_soon(self._close)
             raise
         self._set_ref(False)
+        if not self._listeners.shared:
+            self._listeners.clear()
         self._listeners, self._words = NOBODY, None  # they may hold the connection: leave no cycle behind
         self._owner.connection_closed(self)  # type: ignore[arg-type]
 

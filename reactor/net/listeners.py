@@ -79,6 +79,11 @@ class Listeners:
         self._own[event] = without(self._own.get(event, ()), fn)
         self._fill(event)
 
+    def clear(self) -> None:
+        """Let go of everything. A listener to be called once holds its table, and so would never be freed."""
+        self._own.clear()
+        self.refresh()
+
     def each(self, event: str) -> tuple[Listener, ...]:
         """All listeners of an event, the parent's first."""
         inherited = self._parent.each(event) if self._parent is not None else ()

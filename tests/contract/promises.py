@@ -60,8 +60,8 @@ class Track:
         self.events: list[str] = []
         self.report: CloseReport | None = None
         self.asked = self.answered = 0  # callbacks
-        self.late = 0  # of those asked, given to a connection that was over, by a callback of its own
-        self.answering = False
+        self.closing = False  # have the last callbacks, or the `error`, begun?
+        self.late = 0  # callbacks given since then: they may come after `close`
 
     def hold(self, condition: object, text: str) -> None:
         """Note a problem unless the condition holds."""
@@ -120,6 +120,7 @@ class Track:
 
     def check_error(self, error: BaseException) -> None:
         self.hold(isinstance(error, BaseException), "error without an exception")
+        self.closing = True
 
     def check_close(self, report: CloseReport) -> None:
         self.report = report
@@ -193,7 +194,7 @@ class Track:
         """A callback for the bytes up to `position`, or for our FIN."""
         number = self.asked
         self.asked += 1
-        self.late += self.answering and self.conn.state == "closed"
+        self.late += self.closing
         before = self.offered
 
         def answer(conn: Connection, error: BaseException | None) -> None:
@@ -205,11 +206,8 @@ class Track:
             if position != before:  # of an empty write nobody can tell
                 self.hold((error is None) == taken, f"callback for {position} got {error!r}")
             self.hold(error is None or isinstance(error, (OSError, ConnectionClosed)), f"callback got {error!r}")
-            self.answering = True
-            try:
-                self.react(self, "callback")
-            finally:
-                self.answering = False
+            self.closing = self.closing or conn.state == "closed"
+            self.react(self, "callback")
 
         return answer
 
@@ -308,6 +306,8 @@ class Track:
             return
         if conn.state in WRITABLE:
             self.hold(conn.bytes_written + conn.pending_bytes == self.offered, f"bytes went missing: {self.offered=}")
+        if conn.state == "write_only":
+            self.hold(conn.allow_half_open, "the peer's FIN did not end our half")
         if conn.state != "closed" and (conn.state != "open" or conn.peer_gone):
             self.hold(conn.look_at < float("inf"), "ending or gone without a timer")
         if conn.state in WRITABLE and self.drain_due:

@@ -25,7 +25,7 @@ from world import World
 
 from reactor.net.listeners import CONNECTION_EVENTS
 
-EXAMPLES = int(os.environ.get("REACTOR_EXAMPLES", "50"))
+EXAMPLES = int(os.environ.get("REACTOR_EXAMPLES", "120"))
 STEPS = 40
 SELECTORS = [None, selectors.EpollSelector, selectors.PollSelector, selectors.SelectSelector]
 
@@ -84,10 +84,23 @@ ENDING: list[tuple[Any, ...]] = [
 CLIENT = [("read", 100), ("read", 200_000), ("send", 1), ("send", 3_000), ("send", 200_000), ("end", 0), ("end", 0)]
 CLIENT += [("close", 0), ("reset", 0)]
 
+SERVER: list[tuple[str, Any]] = [
+    *(("once", event) for event in CONNECTION_EVENTS if event != "data"),
+    ("max_connections", 2),
+    ("max_connections", None),
+    ("idle_timeout", 2.0),
+    ("high_water", 100),
+    ("shutdown", (3.0, False)),
+    ("shutdown", (1.0,)),
+    ("shutdown", (0,)),
+    ("close", None),
+]
+
 who = st.integers(0, 3)
 calls = st.sampled_from(HARMLESS + 2 * WRITING + ENDING)
 reactions = st.sampled_from(HARMLESS + 2 * WRITING + ENDING + 6 * [("raise",)] + 2 * [("interrupt",)])
 acts = st.sampled_from(2 * CLIENT[:5] + CLIENT[5:])
+servers = st.sampled_from(SERVER)
 events = st.sampled_from([*CONNECTION_EVENTS, "connection", "callback"])
 
 server_settings = st.fixed_dictionaries(
@@ -97,6 +110,7 @@ server_settings = st.fixed_dictionaries(
         "on_idle": st.sampled_from(["close", "reset"]),
         "allow_half_open": st.booleans(),
         "pause_on_connect": st.booleans(),
+        "when_full": st.sampled_from(["wait", "drop", "reset"]),
         "high_water": st.sampled_from([65_536, 1_000]),
         "write_timeout": st.just(6.0),
         "linger_timeout": st.just(4.0),
@@ -139,6 +153,10 @@ class Sequences(RuleBasedStateMachine):
     def client(self, who: int, act: tuple[str, int]) -> None:
         self.world.client(who, *act)
         self.world.raise_problems()
+
+    @rule(act=servers)
+    def server(self, act: tuple[str, Any]) -> None:
+        self.world.serve(*act)
 
     @rule(turns=st.integers(1, 4))
     def turn(self, turns: int) -> None:

@@ -14,17 +14,23 @@ import selectors
 import socket
 import struct
 import time
+import weakref
 from collections import defaultdict, deque
+from collections.abc import Callable
 from typing import Any
 
 from promises import LIMIT, PATTERN, Boom, Track
 
-from reactor import Connection, Reactor, Server, ShutdownReport
+from reactor import Connection, Reactor, Reason, Server, ShutdownReport
 from reactor.net.listeners import CONNECTION_EVENTS
 from reactor.testing import ManualClock
 
 REAL_TIME = 1.0  # seconds that a real kernel may take for its part; it takes milliseconds
 LEAVING = {"end": {"peer ended"}, "close": {"peer ended", "peer left"}, "reset": {"peer left"}}
+RESETTING = {
+    Reason.RESET, Reason.WRITE_TIMEOUT, Reason.LINGER_TIMEOUT, Reason.HALF_OPEN_TIMEOUT, Reason.END_TIMEOUT,
+    Reason.LISTENER_FAILED, Reason.SHUTDOWN_DEADLINE, Reason.BUFFER_LIMIT,
+}  # fmt: skip
 SMALL_BUFFER = 4096  # bytes asked of the kernel; it takes the double, and more
 
 
@@ -112,6 +118,7 @@ class World(logging.Filter):
         self.clients: list[Client] = []
         self.by_address: dict[Any, Track] = {}
         self.plans: defaultdict[str, deque[tuple[Any, ...]]] = defaultdict(deque)
+        self.refusing = False  # has something been called that leaves clients outside?
         self.reports: list[ShutdownReport] = []
         self.server.on("connection", self.opened)
         self.server.on("stopped", lambda server, report: self.reports.append(report))
@@ -156,9 +163,34 @@ class World(logging.Filter):
                 raise KeyboardInterrupt
             who.call(*call)
 
+    def serve(self, what: str, value: Any) -> None:
+        """What a program does to the server."""
+        if what == "once":
+            self.once(value)
+        elif what == "shutdown":
+            self.server.shutdown(*value)
+        elif what == "close":
+            self.refusing = True
+            self.server.close()
+        else:
+            self.refusing = self.refusing or what == "max_connections"
+            setattr(self.server, what, value)
+
+    def once(self, event: str) -> None:
+        """A listener that may be called for one event of one connection only."""
+        heard: list[str] = []
+
+        def listener(conn: Connection, *args: object) -> None:
+            heard.append(event)
+            self.by_address[conn.remote_address].hold(len(heard) == 1, f"once({event!r}) of the server heard again")
+
+        self.server.once(event, listener)
+
     # What clients do.
 
     def connect(self) -> None:
+        if not self.server.listening:
+            return
         client = Client(self.address, self.small)
         track = Track(self.problems, self.react)
         self.clients.append(client)
@@ -206,36 +238,55 @@ class World(logging.Filter):
 
     @property
     def over(self) -> bool:
-        return all(track.report is not None for track in self.tracks)
+        return all(track.report is not None for track in self.tracks if track.conn is not None or not self.refusing)
 
     def end_in_silence(self) -> None:
         """The program ends what is open, once; then nobody does anything any more, and time passes."""
-        self.turn(3)
-        for track in self.tracks:
-            if track.conn.state in ("open", "write_only"):
-                track.call("end")
         for _ in range(60):
+            self.turn(3)
             if self.over:
                 return
+            self.end_what_is_open()
             self.tick(1)
         raise AssertionError(f"still there after a minute: {[t.conn for t in self.tracks if t.report is None]}")
 
+    def end_what_is_open(self) -> None:
+        """Also who is let in late, because there was no room before."""
+        for track in self.tracks:
+            if track.conn is not None and track.conn.state in ("open", "write_only"):
+                track.call("end")
+
     def end_well(self) -> None:
-        """The program ends what is open, and clients read to the end: no time passes at all."""
+        """Both sides read what there is; then the program ends what is open, and clients read to the end. No time
+        passes at all.
+        """
         self.turn(3)
         self.plans.clear()
-        for track in self.tracks:
-            track.call("resume")
-            track.call("end")
+        if not self.refusing:
+            self.read_until(lambda: all(map(self.has_arrived, self.tracks, self.clients)), "something does not arrive")
+        self.read_until(lambda: self.end_what_is_open() or self.over, "somebody is still there")
+
+    def read_until(self, arrived: Callable[[], bool], complaint: str) -> None:
         limit = time.monotonic() + REAL_TIME
-        while not self.over:
+        while not arrived():
             if time.monotonic() > limit:
-                raise AssertionError(f"still there: {[t.conn for t in self.tracks if t.report is None]}")
+                raise AssertionError(f"{complaint}: {[t.conn for t in self.tracks if t.report is None]}")
             for i, client in enumerate(self.clients):
+                self.tracks[i].call("resume")
                 self.client(i, "read", LIMIT)
                 if client.saw is not None and not client.ended:
                     self.client(i, "end", 0)
             self.turn(sleep=0.001)
+
+    def has_arrived(self, track: Track, client: Client) -> bool:
+        """Has everything come in that can, and gone out? Of those who left and of those who are over, nothing is
+        demanded.
+        """
+        conn = track.conn
+        if conn is None or not client.there or conn.state == "closed":
+            return conn is not None
+        heard = conn.state not in ("open", "read_only") or conn.bytes_read == client.sent
+        return heard and not conn.pending_bytes
 
     def end_by_shutdown(self) -> None:
         """The server stops, within two seconds."""
@@ -249,21 +300,28 @@ class World(logging.Filter):
     def end_by_close(self) -> None:
         """The reactor is closed."""
         self.plans.clear()
+        self.refusing = True
         for track in self.tracks:
             track.happened.add("destroy")
-        self.loop.close()
+        if self.small:
+            self.loop.close()
+        else:
+            self.loop.call_soon(self.loop.close)
+            self.loop.run_once(0)
 
     def check_over(self) -> None:
         """Everything is over: nothing is left, and the clients' accounts agree with ours."""
         self.raise_problems()
         for track, client in zip(self.tracks, self.clients, strict=True):
             report = track.report
-            if track.conn is None and self.loop.closed:
-                continue  # it was in the backlog
+            if track.conn is None and self.refusing:
+                continue
             if report is None:
                 raise AssertionError(f"no close: {track.conn!r} {track.events}")
             if client.there:
                 client.read(LIMIT, track)
+                cut = report.reason in RESETTING and "finish" not in track.events
+                track.hold(not (cut and client.saw == "FIN"), f"reset, and the peer saw FIN: {report}")
                 if client.saw == "FIN" or (report.clean and client.refused is None):
                     track.hold((client.saw, client.got) == ("FIN", report.bytes_written), f"{vars(client)} {report}")
         self.raise_problems()
@@ -272,6 +330,9 @@ class World(logging.Filter):
         if not self.loop.closed:
             self.server.close()
             self.turn(3)
+            waiting = (len(self.server.schedule), self.loop.statistics().timers)
+            if waiting > (0, 1):  # a timer for the next look at nobody
+                raise AssertionError(f"deadlines and timers left: {waiting}")
             self.tick(100)
             seen = self.loop.statistics()
             if (seen.timers, seen.held, seen.ready_calls, len(self.server.connections)) != (0, 0, 0, 0):
@@ -279,10 +340,21 @@ class World(logging.Filter):
         for track in self.tracks:
             track.hold(track.answered == track.asked, f"{track.asked} callbacks, {track.answered} answered")
         self.raise_problems()
+        if not self.loop.closed:  # else its last second of deadlines may still name them
+            self.check_nobody_is_kept()
+
+    def check_nobody_is_kept(self) -> None:
+        """No connection waits for the garbage collector."""
+        seen = [weakref.ref(track.conn) for track in self.tracks if track.conn is not None]
+        for track in self.tracks:
+            track.conn = None
+        if any(ref() is not None for ref in seen):
+            raise AssertionError(f"kept: {[ref() for ref in seen]}")
 
     def close(self) -> None:
         """Give everything back, also after a failure."""
         Track.busy = False
+        self.plans.clear()
         self.loop.close()
         for client in self.clients:
             client.close()
