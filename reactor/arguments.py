@@ -6,6 +6,7 @@ the argument, its value and what was expected.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -72,6 +73,15 @@ def function(name: str, value: Any) -> Callable[..., Any]:
     if not callable(value):
         raise TypeError(f"{name} must be callable, not {value!r}")
     return value  # type: ignore[no-any-return]  # callable() narrows Any to no signature
+
+
+def listener(name: str, value: Any) -> Callable[..., Any]:
+    """A function that does its work when called: a coroutine function would only make a coroutine."""
+    if inspect.iscoroutinefunction(value):
+        raise TypeError(
+            f"{name} must be a plain function, not the coroutine function {value!r}: nothing would await it"
+        )
+    return function(name, value)
 
 
 def maybe_function(name: str, value: Any) -> Callable[..., Any] | None:

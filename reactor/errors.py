@@ -36,6 +36,7 @@ class ServerClosed(ReactorError):
 
 
 class WrongThread(ReactorError):
-    """A call from a thread that does not own the reactor. Use ``call_soon_threadsafe``. Raised in debug mode
-    only.
+    """A call from a thread that does not own the reactor. Use ``call_soon_threadsafe``.
+
+    Raised in debug mode, and always by ``close()`` of a reactor that another thread runs.
     """

@@ -118,6 +118,7 @@ class Peer:
         self.sock = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer is not None:  # before connect: the window is agreed on there (tcp(7))
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self._timeout = timeout
         self.sock.settimeout(timeout)
         try:
             self.sock.connect(address)
@@ -143,7 +144,7 @@ class Peer:
         except BlockingIOError:
             return 0
         finally:
-            self.sock.settimeout(5.0)
+            self.sock.settimeout(self._timeout)
 
     def receive(self, count: int) -> bytes:
         """Exactly `count` bytes, or fewer if the stream ends before."""
@@ -183,7 +184,7 @@ class Peer:
         except OSError:
             return False
         finally:
-            self.sock.settimeout(5.0)
+            self.sock.settimeout(self._timeout)
         return False
 
     def end(self) -> None:

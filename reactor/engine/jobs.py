@@ -4,9 +4,12 @@ loop.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
+
+log = logging.getLogger("reactor")
 
 Callback = Callable[[Any, BaseException | None], object]
 
@@ -25,8 +28,8 @@ class Jobs:
     def submit(self, fn: Callable[..., Any], args: tuple[Any, ...], callback: Callback | None) -> None:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(thread_name_prefix="reactor-job")
-        self.pending += 1
         future = self._pool.submit(fn, *args)
+        self.pending += 1
         future.add_done_callback(lambda done: self._answer(self._finish, done, callback))
 
     def _finish(self, done: Future[Any], callback: Callback | None) -> None:
@@ -35,7 +38,7 @@ class Jobs:
         if callback is not None:
             callback(None if error is not None else done.result(), error)
         elif error is not None:
-            raise error  # nobody asked for the answer: the loop logs it
+            log.error("a job in a thread raised, and nobody asked for its answer", exc_info=error)
 
     def close(self) -> None:
         """Start no more jobs; those that run finish in their threads, and nobody hears of them."""

@@ -148,9 +148,9 @@ class Reactor(Turns):
 
     def _finish(self) -> None:
         """Performs `close()`, between turns."""
-        for end_all in list(self._at_close.values()):
-            self._guarded(end_all)
         for _ in range(LAST_TURNS):
+            for end_all in list(self._at_close.values()):  # again each turn: a listener may have listened again
+                self._guarded(end_all)
             if not self._queued():
                 break
             self.take_last_turn()
@@ -179,10 +179,11 @@ class Reactor(Turns):
         """Run in a daemon thread until stopped, also while there is nothing to do. Returns the reactor,
         running.
         """
-        if self._thread is not None and self._stopping:
-            self._thread.join()  # stopped, and about to end
-        if self._running:
+        thread = self._thread
+        if self._running and (thread is None or not self._stopping):
             raise ReactorError("start_thread() was called while the reactor is running")
+        if thread is not None:
+            thread.join()  # stopped, and about to end
         if self._closed:
             raise ReactorError("start_thread() was called on a closed reactor")
         started = threading.Event()
@@ -224,7 +225,8 @@ class Reactor(Turns):
     def call_at(self, when: float, fn: Callable[..., object], *args: Any) -> Timer:
         """Call `fn(*args)` at `when` of the reactor's time; in the next turn if that is past."""
         self._check_thread()
-        timer = self._timers.arm(arguments.moment("when", when), arguments.function("fn", fn), args)
+        when = arguments.moment("when", when)
+        timer = self._timers.arm(when, arguments.function("fn", fn), args, self._clock())
         if self._closed:
             timer.cancel()
         elif not self.in_turn:

@@ -225,6 +225,8 @@ class SelectorPoller:
     def add(self, fd: int, mask: int, handler: Handler) -> None:
         if isinstance(self._selector, selectors.SelectSelector) and fd >= SELECT_LIMIT:
             raise OSError(errno.EMFILE, f"select(2) cannot watch descriptor {fd}: its limit is {SELECT_LIMIT - 1}")
+        if fd in self._masks:
+            raise FileExistsError(errno.EEXIST, f"descriptor {fd} is watched already")
         self._masks[fd] = 0
         try:
             self._set(fd, mask, handler)

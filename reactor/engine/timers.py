@@ -12,6 +12,7 @@ Timers with the same deadline fire in the order they were armed.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -91,9 +92,12 @@ class TimerHeap:
         """The number the next timer will get: what is armed from now on is not due before the next turn."""
         return self._order
 
-    def arm(self, when: float, fn: Callable[..., object], args: tuple[Any, ...]) -> Timer:
+    def arm(self, when: float, fn: Callable[..., object], args: tuple[Any, ...], now: float = -math.inf) -> Timer:
+        """A timer for `when`. One that is past at `now` takes its place behind those that are due already: else a
+        callback that arms itself in the past again and again would be the only one to be called.
+        """
         timer = Timer(self, when, fn, args)
-        heapq.heappush(self._heap, (when, self._order, timer))
+        heapq.heappush(self._heap, (max(when, now), self._order, timer))
         self._order += 1
         self.refs += 1
         return timer

@@ -84,7 +84,7 @@ class Turns:
             self.in_turn = False
 
     def ask_clock(self) -> float:
-        """The time between two turns, when the host calls: as of now, and not of the last turn."""
+        """Set the time of the turn; also between turns, when a host calls, as of now and not of the last turn."""
         self.turn_now = self._clock() + 0.0
         return self.turn_now
 

@@ -125,7 +125,7 @@ class Connection(Timed, Deadlined, Emitter):
                 sent = self._send_failed(error)
             self.bytes_written += sent
             view = view[sent:]
-        accepted = self._life.write is Write.OPEN
+        accepted = self._life.write is Write.OPEN and not self._drain_due
         if view:
             accepted = self._keep(view if isinstance(data, bytes) else bytes(view), blocked)
         if callback is not None:
@@ -252,8 +252,8 @@ class Connection(Timed, Deadlined, Emitter):
             self._silence = None
         if wanted and not self._life.over:
             self._silence = Silence(self, wanted)
-        if listener is not None:
-            self.once("timeout", listener)
+            if listener is not None:
+                self.once("timeout", listener)
 
     def on_teardown(self) -> None:
         if self._silence is not None:

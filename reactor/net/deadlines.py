@@ -5,7 +5,7 @@ itself in `Moments`, and `soonest` says when its earliest deadline expires, whic
 future.
 
 Movement by acknowledgement has no time of its own: the kernel tells how many bytes are acknowledged, not
-since when. `acked_at` is the best that is known, see `Connection.on_look`.
+since when. `acked_at` is the best that is known, see `Timed.on_look`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def soonest(state: State, settings: Settings, at: Moments) -> tuple[float, Reaso
             found.append((max(at.read_at, at.acked_at, at.kept_at) + settings.idle_timeout, Reason.IDLE))
         if settings.read_timeout is not None and state.read is Read.OPEN:
             found.append((max(at.read_at, at.since, at.kept_at) + settings.read_timeout, Reason.READ_TIMEOUT))
-    stalled = at.pending or (at.unacked and state.write is not Write.OPEN)
+    ending = state.write in (Write.ENDING, Write.ENDED)  # a broken connection has nothing that could still move
+    stalled = at.pending or (at.unacked and ending)
     if stalled and settings.write_timeout is not None:
         found.append((max(at.wrote_at, at.acked_at) + settings.write_timeout, Reason.WRITE_TIMEOUT))
         found.append((at.now + settings.write_timeout / LOOKS_PER_STALL, None))

@@ -243,8 +243,8 @@ class Ending:
             sockets.reset_on_close(self._sock)
         self._sock.close()
         self._life = CLOSED
-        self._owner.connection_torn(self)  # type: ignore[arg-type]  # every Transport is a Connection
         self._loop.call_soon(self._close)
+        self._owner.connection_torn(self)  # type: ignore[arg-type]  # every Ending is a Connection
 
     def _close(self) -> None:
         """The turn after: tell the program, and let go of everything."""

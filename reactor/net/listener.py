@@ -23,7 +23,6 @@ never spins.
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import socket
 from typing import TYPE_CHECKING, Any, Protocol
@@ -36,8 +35,6 @@ from .sockets import Address
 
 if TYPE_CHECKING:
     from ..engine.timers import Timer
-
-log = logging.getLogger("reactor")
 
 ACCEPTS_PER_TURN = 64  # so that a flood of connects leaves room for those who are in
 SHED_BATCH = 256  # clients told at once, when there are no descriptors for them

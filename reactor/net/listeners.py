@@ -173,9 +173,9 @@ class Emitter:
         if fn is None:
 
             def decorate(fn: F) -> F:
-                self._add_listener(event, arguments.function("fn", fn), once)
+                self._add_listener(event, arguments.listener("fn", fn), once)
                 return fn
 
             return decorate
-        self._add_listener(event, arguments.function("fn", fn), once)
+        self._add_listener(event, arguments.listener("fn", fn), once)
         return fn

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,8 @@ def serve(
     """
     arguments.seconds("grace", grace, zero=True)
     arguments.function("on_connection", on_connection)
+    if threading.current_thread() is not threading.main_thread():
+        raise ValueError("serve() listens to signals and so must be called from the main thread; see start_thread()")
     reports: list[ShutdownReport] = []
     with Reactor(debug=debug) as loop:
         server = Server(loop, on_connection, **settings)

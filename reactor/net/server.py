@@ -20,7 +20,7 @@ from .listener import Listener, open_listening
 from .listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listeners, Once, without
 from .listeners import Listener as Function
 from .report import Reason, ServerStatistics, Tally
-from .settings import CONNECTION_SETTINGS, Deadlined, Setting, split
+from .settings import CONNECTION_SETTINGS, SERVER_SETTINGS, Deadlined, Setting, split
 from .sockets import Address
 from .stop import Stop, StopCallback
 
@@ -109,12 +109,15 @@ class Server(Deadlined, Emitter):
         return listener.address
 
     def _check_may_listen(self) -> None:
-        if self.loop.debug:
-            self.loop.check_thread()
+        self._check_thread()
         if self.loop.closed:
             raise ReactorError("listen() after the reactor was closed")
         if self._stop is not None:
             raise ServerClosed("listen() while the server is stopping: wait for `stopped`")
+
+    def _check_thread(self) -> None:
+        if self.loop.debug:
+            self.loop.check_thread()
 
     def _listening(self, listener: Listener) -> None:
         if listener in self._listeners:
@@ -143,6 +146,7 @@ class Server(Deadlined, Emitter):
 
         Harmless when it does not listen: the callback then gets `(server, ServerClosed)`.
         """
+        self._check_thread()
         arguments.maybe_function("callback", callback)
         if not self._listeners:
             if callback is not None:
@@ -162,6 +166,7 @@ class Server(Deadlined, Emitter):
         done, and the deadline resets the rest. Calling it again can only shorten the deadline. Harmless when
         there is nothing to stop.
         """
+        self._check_thread()
         seconds = arguments.seconds("grace", grace, zero=True)
         arguments.flag("end", end)
         if not self._listeners and self._stop is None and not self._connections:
@@ -190,6 +195,7 @@ class Server(Deadlined, Emitter):
             return
         if not stop.told:
             stop.told = True
+            self.loop.call_soon(self._drain)  # goes on should a listener leave run(); else it finds nothing to do
             self._emit("draining", stop.deadline)
         if stop.end:
             for conn in list(self._connections):
@@ -221,7 +227,8 @@ class Server(Deadlined, Emitter):
         stop.cancel()
         self.loop.at_close(self, None)
         report = self._tally.since(stop.tally_before, self.loop.now - stop.started_at)
-        self._emit("stopped", report)
+        for listener in self._own.get("stopped", ()):  # each by a call of its own, since one may leave run()
+            self.loop.call_soon(listener, self, report)
         for callback in stop.callbacks:
             self.loop.call_soon(callback, self, None)
 
@@ -280,7 +287,7 @@ class Server(Deadlined, Emitter):
     def accept_failed(self, error: OSError, shed: int, broken: Listener | None) -> None:
         self._tally.refused += shed
         told = f"; {shed} waiting clients were reset" if shed else ""
-        log.warning("%s: %s with %d connections open%s", self, error.strerror, self._open, told)
+        log.warning("%s with %d connections open%s", error.strerror, self._open, told)
         if broken is not None and broken in self._listeners:
             self._listeners.remove(broken)
             broken.close()
@@ -290,7 +297,7 @@ class Server(Deadlined, Emitter):
                 self.loop.call_soon(self._check_stopped)
         self._emit("accept_error", error)
 
-    # What the connections say (transport.Owner).
+    # What the connections say (ending.Owner).
 
     @property
     def server(self) -> Server:
@@ -346,8 +353,10 @@ class Server(Deadlined, Emitter):
         else:
             self._limits = dataclasses.replace(self._limits, **{name: value})
         for listener in self._listeners:
-            sockets.inherit_options(listener.sock, self._settings.no_delay, self._settings.keep_alive)
-            listener.watch()  # a limit may have been raised
+            if name in ("no_delay", "keep_alive"):
+                sockets.inherit_options(listener.sock, self._settings.no_delay, self._settings.keep_alive)
+            elif name in SERVER_SETTINGS:
+                listener.watch()  # a limit may have been raised
 
     def ref(self) -> None:
         """Let `run()` go on while this server listens, as it does at first."""

@@ -42,6 +42,9 @@ class Timed(Transport):
         if self._life.over:
             return
         unacked = self._note_acked(now)
+        if self._life.both_ended and not unacked:  # where no event told it
+            self._flush_soon()
+            return
         moment, reason = self._soonest(now, unacked)
         if moment <= now and reason is not None and self._input_waits(reason):
             self._read_at = now
@@ -81,10 +84,13 @@ class Timed(Transport):
         self._emit("timeout", reason)
         if self._life.write is not Write.OPEN:
             return  # ended by a listener
-        if self._soonest(self._loop.turn_now, unacked=False)[0] > self._loop.turn_now:
+        moment, other = self._soonest(self._loop.turn_now, unacked=False)
+        if moment > self._loop.turn_now:
             self._schedule()  # kept by touch()
-        else:
-            self._reap(reason)
+        elif other is Reason.IDLE or other is Reason.READ_TIMEOUT:
+            self._reap(other)
+        elif other is not None:  # kept from the one, and too late for another
+            self.cut(other)
 
     def _reap(self, reason: Reason) -> None:
         """End a silent connection: at once if nothing of ours can be lost by it, else in an orderly way."""

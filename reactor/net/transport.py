@@ -139,8 +139,7 @@ class Transport(Ending):
         if out is None:
             out = self._out = OutBuffer()
             self._direct = False
-            if not self._loop.in_turn:  # the time of this call, not of the last turn
-                self._wrote_at = self._loop.now
+            self._wrote_at = self._loop.now  # from now on it has to move
         out.append(data)
         self._flush_soon()
         if out.size > self._settings.high_water:

@@ -227,7 +227,7 @@ def test_nothing_is_called_from_inside_call_soon_and_call_later(loop: Reactor) -
     loop.call_at(0, _noter(heard, "past"))
     assert heard == []
     loop.run_once(0)
-    assert heard == ["soon", "past", "later"]
+    assert heard == ["soon", "later", "past"]
 
 
 def test_arguments_are_handed_over(loop: Reactor) -> None:

@@ -46,12 +46,19 @@ class Track:
 
     busy = False  # is a call of the program's under way, on any connection?
 
-    def __init__(self, problems: list[str], react: Callable[[Track, str], None]) -> None:
+    def __init__(self, problems: list[str], react: Callable[[Track, str], None], now: Callable[[], float]) -> None:
         self.problems = problems
         self.react = react
+        self.now = now
+        # When it was last known to be alive, resumed, given a silence to tell, and bounded by a call.
+        self.alive_at = self.resumed_at = self.silence_at = self.end_by = 0.0
+        self.silence = 0.0
+        self.sent = 0  # bytes by the peer
+        self.seen = 0  # of these, read when nobody was looking
         self.conn: Any = None
         self.happened: set[str] = set()  # what may be a reason for the end
         self.called: str | None = None  # the strongest ending that the program has called
+        self.too_late = False  # was a stronger one called when it was closed? then the error may name either
         self.paused = False
         self.offered = 0  # bytes that write() did not raise for
         self.accepted = 0  # of these, offered while our half was open
@@ -60,8 +67,8 @@ class Track:
         self.events: list[str] = []
         self.report: CloseReport | None = None
         self.asked = self.answered = 0  # callbacks
-        self.closing = False  # have the last callbacks, or the `error`, begun?
-        self.late = 0  # callbacks given since then: they may come after `close`
+        self.closing = False  # have the last callbacks begun?
+        self.late = 0  # callbacks given since then: some of them must come after `close`, or it would never come
 
     def hold(self, condition: object, text: str) -> None:
         """Note a problem unless the condition holds."""
@@ -71,6 +78,7 @@ class Track:
     def opened(self, conn: Connection) -> None:
         self.conn = conn
         self.paused = conn.server is not None and conn.server.pause_on_connect
+        self.alive_at = self.now()
         conn.on("data", self.on_data)
         self.react(self, "connection")
 
@@ -99,6 +107,17 @@ class Track:
         end = self.conn.bytes_read
         self.hold(data == PATTERN[end - len(data) : end], "data that was not sent")
         self.delivered += len(data)
+        self.alive_at = self.now()
+
+    def check_timeout(self, kind: Reason | None) -> None:
+        """None comes early. What the peer acknowledged, or what nobody heard, may have made it later."""
+        begun = {
+            None: max(self.alive_at, self.silence_at) + self.silence,
+            Reason.IDLE: self.alive_at + (self.conn.idle_timeout or 0),
+            Reason.READ_TIMEOUT: max(self.alive_at, self.resumed_at) + (self.conn.read_timeout or 0),
+        }
+        self.hold(self.now() >= begun[kind], f"timeout {kind} came early: due at {begun[kind]}, now {self.now()}")
+        self.hold(kind is not Reason.READ_TIMEOUT or not self.paused, "read timeout while paused")
 
     def check_end(self) -> None:
         self.hold("end" not in self.events, "end twice")
@@ -120,7 +139,6 @@ class Track:
 
     def check_error(self, error: BaseException) -> None:
         self.hold(isinstance(error, BaseException), "error without an exception")
-        self.closing = True
 
     def check_close(self, report: CloseReport) -> None:
         self.report = report
@@ -133,6 +151,7 @@ class Track:
         self.hold(read == self.delivered + report.bytes_discarded, f"{read=} {self.delivered=} {report}")
         self.hold(written + report.bytes_unsent == self.offered, f"{self.offered=} {report}")
         self.hold(0 <= (report.bytes_unacked or 0) <= written, f"more unacknowledged than written: {report}")
+        self.hold(report.reason is not Reason.END_TIMEOUT or self.now() >= self.end_by, f"reset early: {report}")
         needed = NEEDS.get(report.reason)
         self.hold(needed is None or needed in self.happened, f"reason without a cause: {report} {self.happened}")
         if report.clean:
@@ -188,7 +207,7 @@ class Track:
     def check_refusal(self, error: ConnectionClosed) -> None:
         weak = STRENGTH[self.called] in (1, 2)
         self.hold(self.called is not None, f"raised without an ending of our own: {error!r}")
-        self.hold(isinstance(error, WriteAfterEnd) == weak, f"raised {error!r}")
+        self.hold(self.too_late or isinstance(error, WriteAfterEnd) == weak, f"raised {error!r}")
 
     def expect_answer(self, position: int | None) -> Callable[..., None]:
         """A callback for the bytes up to `position`, or for our FIN."""
@@ -244,27 +263,33 @@ class Track:
             return
         self.count(size, was)
         self.hold(not size or self.called is None, "end(data) after an ending of our own did not raise")
-        self.note_ending("end", timeout)
+        self.note_ending("end", timeout, was)
         self.hold(self.conn.state in ("read_only", "closing", "closed"), "state after end()")
 
     def call_destroy_soon(self, timeout: float | None = None) -> None:
+        was = self.conn.state
         self.conn.destroy_soon(timeout)
-        self.note_ending("destroy_soon", timeout)
+        self.note_ending("destroy_soon", timeout, was)
         self.hold(self.conn.state in ("closing", "closed"), "state after destroy_soon()")
 
     def call_destroy(self, error: bool = False) -> None:
+        was = self.conn.state
         self.conn.destroy(Given() if error else None)
-        self.note_ending("destroy", None)
+        self.note_ending("destroy", None, was)
         self.hold(self.conn.state == "closed", "state after destroy()")
 
     def call_reset(self) -> None:
+        was = self.conn.state
         self.conn.reset()
-        self.note_ending("reset", None)
+        self.note_ending("reset", None, was)
         self.hold(self.conn.state == "closed", "state after reset()")
 
-    def note_ending(self, name: str, timeout: float | None) -> None:
+    def note_ending(self, name: str, timeout: float | None, was: str) -> None:
         self.happened.add(name)
+        self.too_late = self.too_late or (was == "closed" and self.called is not None)
         if timeout is not None:
+            bound = self.now() + timeout
+            self.end_by = min(self.end_by, bound) if "ending timeout" in self.happened else bound
             self.happened.add("ending timeout")
         if STRENGTH[name] > STRENGTH[self.called]:
             self.called = name
@@ -274,13 +299,16 @@ class Track:
         self.conn.pause()
 
     def call_resume(self) -> None:
+        self.resumed_at = self.now() if self.paused else self.resumed_at
         self.paused = False
         self.conn.resume()
 
     def call_touch(self) -> None:
         self.conn.touch()
+        self.alive_at = self.now()
 
     def call_set_timeout(self, seconds: float, listen: bool) -> None:
+        self.silence, self.silence_at = seconds, self.now()
         self.conn.set_timeout(seconds, (lambda conn, kind: self.react(self, "timeout")) if listen else None)
 
     def call_hear(self, how: str) -> None:
@@ -306,6 +334,12 @@ class Track:
             return
         if conn.state in WRITABLE:
             self.hold(conn.bytes_written + conn.pending_bytes == self.offered, f"bytes went missing: {self.offered=}")
+        if conn.bytes_read > self.seen:
+            self.alive_at, self.seen = self.now(), conn.bytes_read
+        quiet = conn.state == "open" and not self.paused and conn.bytes_read == self.sent and not conn.bytes_written
+        for limit in (conn.idle_timeout, conn.read_timeout) if quiet else ():
+            begun = max(self.alive_at, self.resumed_at)
+            self.hold(limit is None or self.now() < begun + limit, f"still there {limit} s after {begun}: {self.now()}")
         if conn.state == "write_only":
             self.hold(conn.allow_half_open, "the peer's FIN did not end our half")
         if conn.state != "closed" and (conn.state != "open" or conn.peer_gone):

@@ -192,7 +192,7 @@ class World(logging.Filter):
         if not self.server.listening:
             return
         client = Client(self.address, self.small)
-        track = Track(self.problems, self.react)
+        track = Track(self.problems, self.react, self.clock)
         self.clients.append(client)
         self.tracks.append(track)
         self.by_address[client.address] = track
@@ -205,6 +205,7 @@ class World(logging.Filter):
             return
         if what == "send":
             client.send(size)
+            track.sent = client.sent
         elif what == "read":
             if track.conn is not None:
                 client.read(size, track)
