@@ -25,7 +25,7 @@ from world import World
 
 from reactor.net.listeners import CONNECTION_EVENTS
 
-EXAMPLES = int(os.environ.get("REACTOR_EXAMPLES", "120"))
+EXAMPLES = int(os.environ.get("REACTOR_EXAMPLES", "200"))
 STEPS = 40
 SELECTORS = [None, selectors.EpollSelector, selectors.PollSelector, selectors.SelectSelector]
 
