@@ -31,7 +31,7 @@ class Guest:
 
 async def answer(conn: Connection, data: bytes) -> None:
     await asyncio.sleep(0.1)  # or a database, or another server
-    conn.write(b"a coroutine says: " + data)  # False if the client is gone by now: nothing is raised
+    conn.write(b"a coroutine says: " + data)  # False if it is over, as when the client has sent FIN by now
 
 
 async def serve(port: int) -> None:

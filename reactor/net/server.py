@@ -41,6 +41,12 @@ class Server(Deadlined, Emitter):
     event may be listened to here too, for all connections.
     """
 
+    # Also so that a setting misspelt as an attribute is an error.
+    __slots__ = (
+        "__weakref__", "_connection_type", "_connections", "_holding", "_limits", "_listeners", "_open", "_own",
+        "_ref", "_settings", "_stop", "_table", "_tally", "loop", "quiet_until", "schedule",
+    )  # fmt: skip
+
     _EVENTS = CONNECTION_EVENTS + SERVER_EVENTS
 
     max_connections = Setting[int | None]()

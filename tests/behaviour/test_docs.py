@@ -104,9 +104,10 @@ def play(console: str, address: tuple[str, int]) -> None:
 
 
 def sent_by(command: str) -> bytes:
-    """What `printf '...' | nc 127.0.0.1 8080` and `head -c N /dev/zero | nc 127.0.0.1 8080` send."""
+    """What `printf '...' | nc -N 127.0.0.1 8080` and `head -c N /dev/zero | nc -N 127.0.0.1 8080` send."""
     left, bar, right = command.rpartition(" | ")
-    assert right == "nc 127.0.0.1 8080", f"not a command that this test knows: {command}"
+    known = "nc -N 127.0.0.1 8080" if bar else "nc 127.0.0.1 8080"
+    assert right == known, f"not a command that this test knows: {command}"
     words = shlex.split(left) if bar else ["printf", ""]
     if words[0] == "printf":
         return words[1].encode().decode("unicode_escape").encode()

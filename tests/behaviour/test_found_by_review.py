@@ -147,3 +147,11 @@ def test_a_coroutine_function_is_refused_as_a_listener(loop: Reactor, event: str
             add()
     with pytest.raises(TypeError, match="coroutine function"):
         Server(loop, listener)
+
+
+def test_a_misspelt_setting_is_an_error_as_an_attribute_too(harness: Any) -> None:
+    h = harness()
+    _, conn = h.connect()
+    for owner in (h.server, conn):
+        with pytest.raises(AttributeError):
+            owner.idle_timout = 5
