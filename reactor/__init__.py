@@ -5,14 +5,12 @@
 
 A map of the house; imports go downward only:
 
-    __main__     the command line
-    net/         connections and servers: `server`, `connection` on `transport`, and the pure parts they are
-    made of
-    engine/      the event loop: `loop` with `poller`, `timers`, `wakeup`, `signals`, `jobs`
+    __main__     the command line, with `options` and `apps`
+    net/         connections and servers: `server`, `connection` with its layers, and the pure parts they use
+    engine/      the event loop: `loop` on `turn`, with `poller`, `timers`, `wakeup`, `signals`, `jobs`
     arguments    what callers may pass
     errors       exceptions, by who is at fault
-    testing      a manual clock, a scripted poller, a peer with bad habits: for this library's tests and for
-    yours
+    testing      a manual clock, a scripted poller, a peer with bad habits: for our tests and for yours
 """
 
 from .engine.loop import Reactor, ReactorStatistics

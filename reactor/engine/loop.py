@@ -1,7 +1,7 @@
 """The reactor: what programs call on the loop. The turn itself is in `turn.py`.
 
 One thread owns it: the one inside `run()`. Connections and servers use a little more of it than programs do:
-`turn_now`, `poller`, `flush_soon`, `teardown_soon`, `hold`, `release` and `at_close`.
+`turn_now`, `in_turn`, `ask_clock`, `poller`, `flush_soon`, `teardown_soon`, `hold`, `release` and `at_close`.
 """
 
 from __future__ import annotations

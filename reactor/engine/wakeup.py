@@ -1,7 +1,7 @@
 """Waking a loop that sleeps in its poller: a socket pair, one byte.
 
-Threads and signal handlers cannot touch the loop's queues' reader, which sleeps in the kernel; but the kernel
-wakes it when a byte arrives. The byte says nothing but "look again". A full pipe is as good as one byte, so a
+What a thread or a signal handler queues is not seen by a loop that sleeps in the kernel; but the kernel wakes
+it when a byte arrives. The byte says nothing but "look again". A full pipe is as good as one byte, so a
 failed write is success. Signals need this too: between the interpreter's last look for signals and the start
 of `epoll_wait` there is a window in which only a byte written by the C-level handler (`signal.set_wakeup_fd`)
 shortens the sleep.

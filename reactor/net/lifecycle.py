@@ -12,9 +12,8 @@ the event in its text. So do bugs.
     write half   OPEN        `write()` is accepted
                  ENDING      the buffer drains
                  ENDED       drained, FIN handed to the kernel
-                 BROKEN      a write failed, or an error was seen: there will be no FIN, and what reads as end
-                 of
-                             stream is not the peer's FIN either (closing.md, fact 7)
+                 BROKEN      a write failed, or an error was seen: there will be no FIN, and what reads
+                             as end of stream is not the peer's FIN either (closing.md, fact 7)
 
 Rejected: one flat list of names (asyncio's transports have four booleans for it, and a bug for each pair that
 nobody thought of); and methods on state classes, which hide the one thing a reader wants to see, the table.
@@ -50,7 +49,7 @@ class Event(enum.Enum):
     RESUME = "resume()"
     END = "end()"  # also our automatic one, after the peer's FIN
     DESTROY_SOON = "destroy_soon()"
-    DESTROY = "destroy()"  # and reset(), and every deadline
+    DESTROY = "destroy()"  # and reset(), and a deadline that cuts
     FIN = "FIN read"
     DRAINED = "FIN sent"  # the buffer is empty and shutdown(2) succeeded
     BROKE = "write failed"  # EPIPE, ECONNRESET, ENOTCONN, an ERR event

@@ -1,20 +1,16 @@
 """A listening socket: accept in bounded batches, and what to do when accept fails.
 
-What others do (read in their sources, autumn 2026): asyncio pauses for 1 s on EMFILE, ENFILE, ENOBUFS and
-ENOMEM, but until 3.14 went on with its batch and scheduled as many restarts (cpython#151615); libuv closes a
-spare descriptor, accepts and closes everybody who waits, again and again; Go waits 5 ms, doubling to 1 s;
-nginx stops accepting for 500 ms; trio raises and lets its server sleep 100 ms. Nobody gives up connections
-that only linger. Conclusion, in the order of `_trouble`:
+What others do, as of autumn 2026: asyncio pauses for 1 s on EMFILE, ENFILE, ENOBUFS and ENOMEM, but until 3.14 went on
+with its batch and scheduled as many restarts (cpython#151615); libuv closes a spare descriptor, accepts and closes
+everybody who waits; Go's http server waits 5 ms, doubling to 1 s; trio's server sleeps 100 ms; nginx first gives up
+connections that linger or idle. Conclusion, in the order of `_trouble`:
 
-    EAGAIN                                       nobody waits
-    ECONNABORTED and the pending network errors  that client has gone: the next one (accept(2), "Error
-    handling")
-    EMFILE                                       give up lingering connections; if there are none, tell a
-    batch of
-                                                 clients now, through a spare descriptor, instead of letting
-                                                 them hang
-    ENFILE, ENOBUFS, ENOMEM                      only time helps
-    anything else                                the socket is broken: stop watching it
+    EAGAIN                   nobody waits
+    ECONNABORTED and others  a network error of a client that has gone: the next one (accept(2), "Error handling")
+    EMFILE                   give up lingering connections; if there are none, tell a batch of clients now, through a
+                             spare descriptor, instead of letting them hang
+    ENFILE, ENOBUFS, ENOMEM  only time helps
+    anything else            the socket is broken: stop watching it
 
 After the third and fourth the socket is not watched for a second, or until a descriptor comes back: the loop
 never spins.

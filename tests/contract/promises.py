@@ -50,8 +50,9 @@ class Track:
         self.problems = problems
         self.react = react
         self.now = now
-        # When it was last known to be alive, resumed, given a silence to tell, and bounded by a call.
-        self.alive_at = self.resumed_at = self.silence_at = self.end_by = 0.0
+        # When something came in, as far as known; when it was last touched, resumed, given a silence to tell; and
+        # until when a call has bounded its ending.
+        self.alive_at = self.touched_at = self.resumed_at = self.silence_at = self.end_by = 0.0
         self.silence = 0.0
         self.sent = 0  # bytes by the peer
         self.seen = 0  # of these, read when nobody was looking
@@ -111,12 +112,13 @@ class Track:
 
     def check_timeout(self, kind: Reason | None) -> None:
         """None comes early. What the peer acknowledged, or what nobody heard, may have made it later."""
-        begun = {
+        kept_at = max(self.alive_at, self.touched_at)
+        due_at = {
             None: max(self.alive_at, self.silence_at) + self.silence,
-            Reason.IDLE: self.alive_at + (self.conn.idle_timeout or 0),
-            Reason.READ_TIMEOUT: max(self.alive_at, self.resumed_at) + (self.conn.read_timeout or 0),
-        }
-        self.hold(self.now() >= begun[kind], f"timeout {kind} came early: due at {begun[kind]}, now {self.now()}")
+            Reason.IDLE: kept_at + (self.conn.idle_timeout or 0),
+            Reason.READ_TIMEOUT: max(kept_at, self.resumed_at) + (self.conn.read_timeout or 0),
+        }[kind]
+        self.hold(self.now() >= due_at, f"timeout {kind} came early: {due_at=}, now {self.now()}")
         self.hold(kind is not Reason.READ_TIMEOUT or not self.paused, "read timeout while paused")
 
     def check_end(self) -> None:
@@ -305,7 +307,7 @@ class Track:
 
     def call_touch(self) -> None:
         self.conn.touch()
-        self.alive_at = self.now()
+        self.touched_at = self.now()
 
     def call_set_timeout(self, seconds: float, listen: bool) -> None:
         self.silence, self.silence_at = seconds, self.now()
@@ -338,7 +340,7 @@ class Track:
             self.alive_at, self.seen = self.now(), conn.bytes_read
         quiet = conn.state == "open" and not self.paused and conn.bytes_read == self.sent and not conn.bytes_written
         for limit in (conn.idle_timeout, conn.read_timeout) if quiet else ():
-            begun = max(self.alive_at, self.resumed_at)
+            begun = max(self.alive_at, self.touched_at, self.resumed_at)
             self.hold(limit is None or self.now() < begun + limit, f"still there {limit} s after {begun}: {self.now()}")
         if conn.state == "write_only":
             self.hold(conn.allow_half_open, "the peer's FIN did not end our half")
