@@ -27,8 +27,11 @@ def seconds(name: str, value: Any, *, zero: bool = False) -> float:
 
 def moment(name: str, value: Any) -> float:
     """A finite point in time, in seconds; it may lie before the clock's zero."""
-    sign = -1.0 if isinstance(value, (int, float)) and value < 0 else 1.0
-    return sign * seconds(name, abs(value) if sign < 0 else value, zero=True)
+    if isinstance(value, (int, float)) and value < 0:
+        if not math.isfinite(value):
+            raise ValueError(f"{name} must be a finite time in seconds, not {value!r}")
+        return -seconds(name, -value)
+    return seconds(name, value, zero=True)
 
 
 def seconds_up_to(name: str, value: Any, most: float, *, zero: bool = False) -> float:

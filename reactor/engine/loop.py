@@ -276,7 +276,7 @@ class Reactor(Turns):
         """
         self._check_thread()
         number = arguments.descriptor("fd", fd)
-        if isinstance(events, bool) or events not in (READABLE, WRITABLE, READABLE | WRITABLE):
+        if type(events) is not int or events not in (READABLE, WRITABLE, READABLE | WRITABLE):
             raise ValueError(f"events must be EVENT_READ (1), EVENT_WRITE (2) or both (3), not {events!r}")
         watch = Watch(number, events, arguments.function("fn", fn))
         if self._closed:

@@ -161,6 +161,8 @@ class Server(Deadlined, Emitter):
         stop = self._begin_stop()
         if callback is not None:
             stop.callbacks.append(callback)
+        if stop.deadline is not None:
+            return  # a shutdown was called in this turn, and takes in who waits before it closes
         self._close_listeners()
         self.loop.call_soon(self._check_stopped)
 

@@ -155,3 +155,16 @@ def test_a_misspelt_setting_is_an_error_as_an_attribute_too(harness: Any) -> Non
     for owner in (h.server, conn):
         with pytest.raises(AttributeError):
             owner.idle_timout = 5
+
+
+def test_a_close_right_after_a_shutdown_loses_nobody_in_the_backlog(harness: Any, loop: Reactor) -> None:
+    h = harness()
+    h.server.on("connection", lambda conn: conn.write(b"welcome"))
+    answers: list[object] = []
+    with Peer(h.address) as peer:
+        h.server.shutdown(5)
+        h.server.close(lambda server, error: answers.append(error))
+        settle(loop)
+        assert peer.receive_all() == (b"welcome", "FIN")
+        peer.end()
+        pump(loop, lambda: answers == [None])

@@ -50,9 +50,9 @@ class Track:
         self.problems = problems
         self.react = react
         self.now = now
-        # When something came in, as far as known; when it was last touched, resumed, given a silence to tell; and
-        # until when a call has bounded its ending.
-        self.alive_at = self.touched_at = self.resumed_at = self.silence_at = self.end_by = 0.0
+        # When something was heard (not before), or seen in the counter (not later); when it was last touched, resumed,
+        # given a silence to tell; and until when a call has bounded its ending.
+        self.heard_at = self.seen_at = self.touched_at = self.resumed_at = self.silence_at = self.end_by = 0.0
         self.silence = 0.0
         self.sent = 0  # bytes by the peer
         self.seen = 0  # of these, read when nobody was looking
@@ -79,7 +79,7 @@ class Track:
     def opened(self, conn: Connection) -> None:
         self.conn = conn
         self.paused = conn.server is not None and conn.server.pause_on_connect
-        self.alive_at = self.now()
+        self.heard_at = self.now()
         conn.on("data", self.on_data)
         self.react(self, "connection")
 
@@ -108,13 +108,13 @@ class Track:
         end = self.conn.bytes_read
         self.hold(data == PATTERN[end - len(data) : end], "data that was not sent")
         self.delivered += len(data)
-        self.alive_at = self.now()
+        self.heard_at = self.now()
 
     def check_timeout(self, kind: Reason | None) -> None:
         """None comes early. What the peer acknowledged, or what nobody heard, may have made it later."""
-        kept_at = max(self.alive_at, self.touched_at)
+        kept_at = max(self.heard_at, self.touched_at)
         due_at = {
-            None: max(self.alive_at, self.silence_at) + self.silence,
+            None: max(self.heard_at, self.silence_at) + self.silence,
             Reason.IDLE: kept_at + (self.conn.idle_timeout or 0),
             Reason.READ_TIMEOUT: max(kept_at, self.resumed_at) + (self.conn.read_timeout or 0),
         }[kind]
@@ -337,10 +337,10 @@ class Track:
         if conn.state in WRITABLE:
             self.hold(conn.bytes_written + conn.pending_bytes == self.offered, f"bytes went missing: {self.offered=}")
         if conn.bytes_read > self.seen:
-            self.alive_at, self.seen = self.now(), conn.bytes_read
+            self.seen_at, self.seen = self.now(), conn.bytes_read
         quiet = conn.state == "open" and not self.paused and conn.bytes_read == self.sent and not conn.bytes_written
         for limit in (conn.idle_timeout, conn.read_timeout) if quiet else ():
-            begun = max(self.alive_at, self.touched_at, self.resumed_at)
+            begun = max(self.heard_at, self.seen_at, self.touched_at, self.resumed_at)
             self.hold(limit is None or self.now() < begun + limit, f"still there {limit} s after {begun}: {self.now()}")
         if conn.state == "write_only":
             self.hold(conn.allow_half_open, "the peer's FIN did not end our half")
