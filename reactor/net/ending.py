@@ -136,10 +136,7 @@ class Ending:
     def _step(self, event: Event) -> None:
         """One event of the life cycle, and what follows from it."""
         before = self._life
-        try:
-            after, todo = before.on[event]
-        except KeyError:
-            raise before.impossible(event) from None
+        after, todo = before.step(event)
         if after is not before:
             self._life = after
             if before.write is not Write.BROKEN:  # what it was doing when it broke is what counts
@@ -260,7 +257,7 @@ class Ending:
         if not self._listeners.shared:
             self._listeners.clear()
         self._listeners, self._words = NOBODY, None  # they may hold the connection: leave no cycle behind
-        self._owner.connection_closed(self)  # type: ignore[arg-type]
+        self._owner.connection_closed(self)  # type: ignore[arg-type]  # as above
 
     def _last_words(self) -> Iterator[tuple[Callable[..., object], Any]]:
         """Whom to tell what, in order: answer what is open, then `error`, then `close`."""

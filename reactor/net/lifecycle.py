@@ -114,11 +114,7 @@ class State:
         try:
             return self.on[event]
         except KeyError:
-            raise self.impossible(event) from None
-
-    def impossible(self, event: Event) -> LookupError:
-        """The error for an empty cell."""
-        return LookupError(f"{event.name} cannot happen in {self!r}")
+            raise LookupError(f"{event.name} cannot happen in {self!r}") from None
 
     def __repr__(self) -> str:
         if self is CLOSED:

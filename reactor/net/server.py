@@ -78,7 +78,7 @@ class Server(Deadlined, Emitter):
         self.quiet_until = 0.0
         self._connection_type = CheckedConnection if loop.debug else Connection
         if arguments.maybe_function("on_connection", on_connection) is not None:
-            self.on("connection", on_connection)  # type: ignore[type-var]
+            self.on("connection", on_connection)  # type: ignore[type-var]  # not None: checked above
 
     # Listening.
 

@@ -76,6 +76,13 @@ def _setting(default: Any, check: Callable[[str, Any], Any], help: str, unit: st
     return dataclasses.field(default=default, metadata={"check": check, "help": help, "unit": unit})
 
 
+def _check_all(settings: Settings | ServerSettings) -> None:
+    """Each value through the check of its field, which may bring it into the library's form."""
+    for field in dataclasses.fields(settings):
+        value = field.metadata["check"](field.name, getattr(settings, field.name))
+        object.__setattr__(settings, field.name, value)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
     """What a connection goes by."""
@@ -101,8 +108,7 @@ class Settings:
     buffer_limit: int = _setting(64 * MIB, _size, "reset a connection that writes more with so much pending", "bytes")
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, field.metadata["check"](field.name, getattr(self, field.name)))
+        _check_all(self)
         if self.low_water is not None and self.low_water > self.high_water:
             raise ValueError(f"low_water must be at most high_water ({self.high_water}), not {self.low_water}")
 
@@ -121,8 +127,7 @@ class ServerSettings:
     block: tuple[Network, ...] = _setting((), _networks, "networks whose clients are dropped at accept")
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, field.metadata["check"](field.name, getattr(self, field.name)))
+        _check_all(self)
 
 
 CONNECTION_SETTINGS = frozenset(field.name for field in dataclasses.fields(Settings))

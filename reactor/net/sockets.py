@@ -19,8 +19,8 @@ try:
     import fcntl
     import termios
 except ImportError:  # Windows has neither; nothing is known of its queues
-    fcntl = None  # type: ignore[assignment]
-    termios = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # a module, or None where it is not there
+    termios = None  # type: ignore[assignment]  # likewise
 
 #: (host, port) for both IP families, a path for Unix sockets.
 Address = tuple[str, int] | str
