@@ -6,7 +6,8 @@
 A map of the house; imports go downward only:
 
     __main__     the command line, with `options` and `apps`
-    net/         connections and servers: `server`, `connection` with its layers, and the pure parts they use
+    net/         connections, servers and clients: `server`, `client`, `connection` with its layers, and the pure
+                 parts they use
     engine/      the event loop: `loop` on `turn`, with `poller`, `timers`, `wakeup`, `signals`, `jobs`
     arguments    what callers may pass
     errors       exceptions, by who is at fault
@@ -16,6 +17,8 @@ A map of the house; imports go downward only:
 from .engine.loop import Reactor, ReactorStatistics
 from .engine.timers import Timer
 from .errors import ConnectionClosed, NeverConnected, ReactorError, ServerClosed, WriteAfterEnd, WrongThread
+from .net.client import connect
+from .net.connecting import AttemptsFailed
 from .net.connection import Connection
 from .net.report import CloseReport, Reason, ServerStatistics, ShutdownReport
 from .net.serve import serve
@@ -24,6 +27,7 @@ from .net.server import Server
 __version__ = "0.1.0"
 
 __all__ = [
+    "AttemptsFailed",
     "CloseReport",
     "Connection",
     "ConnectionClosed",
@@ -40,5 +44,6 @@ __all__ = [
     "WriteAfterEnd",
     "WrongThread",
     "__version__",
+    "connect",
     "serve",
 ]

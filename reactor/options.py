@@ -108,7 +108,7 @@ def _settings(given: dict[str, Any]) -> dict[str, Any]:
             elif isinstance(value, str):
                 value = value_of(value)
             found[field.name] = field.metadata["check"](option_of(field.name), value)
-    split(found)  # what the checks of single settings cannot see
+    split(found, ServerSettings)  # what the checks of single settings cannot see
     return found
 
 

@@ -22,18 +22,20 @@ class Jobs:
     def __init__(self, answer: Callable[..., object]) -> None:
         self._answer = answer  # queues a call on the loop from any thread
         self._pool: ThreadPoolExecutor | None = None
-        #: Jobs whose callback has not been called yet.
+        #: Jobs that `run()` waits for: their callback has not been called yet.
         self.pending = 0
 
-    def submit(self, fn: Callable[..., Any], args: tuple[Any, ...], callback: Callback | None) -> None:
+    def submit(
+        self, fn: Callable[..., Any], args: tuple[Any, ...], callback: Callback | None, waited_for: bool = True
+    ) -> None:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(thread_name_prefix="reactor-job")
         future = self._pool.submit(fn, *args)
-        self.pending += 1
-        future.add_done_callback(lambda done: self._answer(self._finish, done, callback))
+        self.pending += waited_for
+        future.add_done_callback(lambda done: self._answer(self._finish, done, callback, waited_for))
 
-    def _finish(self, done: Future[Any], callback: Callback | None) -> None:
-        self.pending -= 1
+    def _finish(self, done: Future[Any], callback: Callback | None, waited_for: bool) -> None:
+        self.pending -= waited_for
         error = done.exception()
         if callback is not None:
             callback(None if error is not None else done.result(), error)

@@ -1,7 +1,7 @@
 """The reactor: what programs call on the loop. The turn itself is in `turn.py`.
 
 One thread owns it: the one inside `run()`. Connections and servers use a little more of it than programs do:
-`turn_now`, `in_turn`, `ask_clock`, `poller`, `flush_soon`, `teardown_soon`, `hold`, `release` and `at_close`.
+`turn_now`, `in_turn`, `ask_clock`, `poller`, `flush_soon`, `teardown_soon`, `hold`, `release`, `tenants` and `job`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from .. import arguments
 from ..errors import ReactorError, WrongThread
@@ -38,6 +38,12 @@ class ReactorStatistics:
     held: int  # what keeps run() going: ref'd servers that listen, ref'd connections, watched descriptors
     jobs: int
     uptime: float  # seconds since the reactor was made
+
+
+class Tenant(Protocol):
+    """What has connections on a reactor."""
+
+    def abandon(self) -> None: ...  # the reactor closes: end them all
 
 
 class Reactor(Turns):
@@ -66,7 +72,8 @@ class Reactor(Turns):
         self._running = self._stopping = self._forever = self._closing = self._closed = False
         self._owner: int | None = None
         self._thread: threading.Thread | None = None
-        self._at_close: dict[object, Callable[[], object]] = {}
+        #: Whose connections end with the reactor: servers that listen or stop, and the clients as a whole.
+        self.tenants: dict[object, Tenant] = {}
         self._jobs = Jobs(self._queue_threadsafe)
         self._signals = Signals(self._queue_threadsafe, self._wakeup.write_fileno())
         self._watched: dict[int, Watch] = {}
@@ -149,8 +156,8 @@ class Reactor(Turns):
     def _finish(self) -> None:
         """Performs `close()`, between turns."""
         for _ in range(LAST_TURNS):
-            for end_all in list(self._at_close.values()):  # again each turn: a listener may have listened again
-                self._guarded(end_all)
+            for tenant in list(self.tenants.values()):  # again each turn: a listener may have listened again
+                self._guarded(tenant.abandon)
             if not self._queued():
                 break
             self.take_last_turn()
@@ -165,6 +172,7 @@ class Reactor(Turns):
                 args[0].cancel()
         self._ready.clear()
         self._watched.clear()
+        self.tenants.clear()
         self._timers = TimerHeap()
 
     def __enter__(self) -> Reactor:
@@ -360,12 +368,10 @@ class Reactor(Turns):
         """One reason less."""
         self._held -= 1
 
-    def at_close(self, key: object, end_all: Callable[[], object] | None) -> None:
-        """Call `end_all` when the reactor closes; None forgets what was said for `key`."""
-        if end_all is None:
-            self._at_close.pop(key, None)
-        else:
-            self._at_close[key] = end_all
+    def job(self, fn: Callable[..., Any], *args: Any, callback: Callback) -> None:
+        """As `run_in_thread`, but `run()` does not wait for it."""
+        if not self._closed:
+            self._jobs.submit(fn, args, callback, waited_for=False)
 
     def check_thread(self) -> None:
         """Raise WrongThread when the calling thread is not the one inside `run()`."""

@@ -1,30 +1,26 @@
 """A connection, as programs see it: what may be called, what may be asked.
 
-The methods here decide, and the layers below (`ending.py`, `transport.py`, `timed.py`) perform, mostly at the
-end of the turn. `write` is the exception: with nothing pending, the first write of a turn is sent inside the
-call.
+The methods here decide, and the layers below (`ending.py`, `transport.py`, `timed.py`, `writing.py`) perform,
+mostly at the end of the turn.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import arguments
-from ..errors import ConnectionClosed, WriteAfterEnd
 from . import sockets
-from .ending import REFUSED, Callback, Fault
+from .ending import Callback, Fault
 from .idle import NEVER
-from .lifecycle import Event, Write
-from .listeners import CONNECTION_EVENTS, Emitter, Listener, Listeners
+from .lifecycle import Event
+from .listeners import CLIENT_EVENTS, CONNECTION_EVENTS, Emitter, Listener, Listeners
 from .report import Reason
 from .settings import Deadlined
 from .silence import Silence
 from .sockets import Address
-from .timed import Timed
+from .writing import Writing, bytes_view
 
 if TYPE_CHECKING:
     from .server import Server
@@ -32,132 +28,30 @@ if TYPE_CHECKING:
 _STRENGTH = {None: 0, Event.END: 1, Event.DESTROY_SOON: 2, Event.DESTROY: 3}
 
 
-class Connection(Timed, Deadlined, Emitter):
-    """One TCP or Unix-socket connection. Made by a server; never by the program.
+class Connection(Writing, Deadlined, Emitter):
+    """One TCP or Unix-socket connection. Made by a server, or by `connect`; never by the program itself.
 
-    Events, each with the connection first: `data(conn, data)` · `drain(conn)` · `timeout(conn, kind)` ·
+    Events, each with the connection first: a client's `lookup`, `connection_attempt…`, `connect(conn)` and
+    `ready(conn)`, see `connect` · `data(conn, data)` · `drain(conn)` · `timeout(conn, kind)` ·
     `hangup(conn)` · `end(conn)` · `finish(conn)` · at most one `error(conn, error)` · exactly one
     `close(conn, report)`, the last.
 
     `idle_timeout`, `read_timeout`, `write_timeout`, `linger_timeout`, `half_open_timeout` (seconds or None),
-    `on_idle`, `allow_half_open`, `high_water`, `low_water` and `buffer_limit` (bytes) are the server's when
-    the connection opens, and may be set at any time.
+    `on_idle`, `allow_half_open`, `high_water`, `low_water` and `buffer_limit` (bytes) are the server's, or those
+    given to `connect`, when the connection opens, and may be set at any time.
     """
 
-    __slots__ = ("_silence", "context")
+    __slots__ = ("_silence", "attempted_addresses", "context")
 
-    _EVENTS = CONNECTION_EVENTS
+    _EVENTS = CONNECTION_EVENTS + CLIENT_EVENTS
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
         #: The program's own; the library never looks at it.
         self.context: Any = None
+        #: Where a client has tried to connect to, in order.
+        self.attempted_addresses: Sequence[Address] = ()
         self._silence: Silence | None = None
-
-    # Writing.
-
-    def write(self, data: Any, callback: Callback | None = None) -> bool:
-        """Send `data`, any bytes-like object; the connection survives. False means "not now": wait for
-        `drain` or `close`.
-
-        What the kernel does not take is kept and sent in order. A mutable buffer may be reused when `write`
-        returns. `callback(conn, None)` comes once the kernel has the bytes, `callback(conn, error)` once it
-        cannot any more. Raises `WriteAfterEnd` or `ConnectionClosed` after the program itself ended this
-        connection, TypeError for what is not bytes-like. A connection that ended in any other way answers
-        False, and counts the bytes as unsent. Above `buffer_limit` pending bytes the connection is reset
-        instead.
-        """
-        # The hot path: the identity of `turn_now` tells whether this turn has sent here already; if so, what
-        # is written now leaves together with the rest at the flush.
-        if self._direct and callback is None and type(data) is bytes:
-            now = self._loop.turn_now
-            if self._wrote_at is not now:
-                self._wrote_at = now if self._loop.in_turn else self._loop.ask_clock()
-                try:
-                    sent = self._sock.send(data)
-                except OSError as error:
-                    sent = self._send_failed(error)
-                self.bytes_written += sent
-                return True if sent == len(data) else self._keep(memoryview(data)[sent:], blocked=True)
-        return self._write(data, callback)
-
-    def writelines(self, chunks: Iterable[Any], callback: Callback | None = None) -> bool:
-        """`write` several bytes-like objects as one. Answers, calls back and raises as `write` does."""
-        try:
-            joined = b"".join([_bytes_view(chunk) for chunk in chunks])
-        except TypeError as error:
-            raise TypeError(
-                f"chunks must be an iterable of bytes-like objects, not {_shown(chunks)}: {error}"
-            ) from None
-        return self._write(joined, callback)
-
-    @contextmanager
-    def corked(self) -> Iterator[None]:
-        """`with conn.corked():` what is written inside leaves together, at the end of the turn in which the
-        block ends.
-        """
-        self._corks += 1
-        self._direct = False
-        try:
-            yield
-        finally:
-            self._corks -= 1
-            if not self._corks:
-                self._direct = self._life.open and self._out is None
-                self._flush_soon()
-
-    def _write(self, data: Any, callback: Callback | None) -> bool:
-        """`write` off the hot path: the checks, buffers that may change, callbacks, and what follows the
-        first write of a turn.
-        """
-        arguments.maybe_function("callback", callback)
-        view = _bytes_view(data)
-        if self._called is not None:
-            raise self._called_error()
-        if view and self.pending_bytes > self._settings.buffer_limit and self._life.write is Write.OPEN:
-            self.cut(Reason.BUFFER_LIMIT)
-        blocked = self._direct and self._wrote_at is not self._loop.turn_now
-        if blocked:
-            self._wrote_at = self._loop.turn_now if self._loop.in_turn else self._loop.ask_clock()
-            try:
-                sent = self._sock.send(view)
-            except OSError as error:
-                sent = self._send_failed(error)
-            self.bytes_written += sent
-            view = view[sent:]
-        accepted = self._life.write is Write.OPEN and not self._drain_due
-        if view:
-            accepted = self._keep(view if isinstance(data, bytes) else bytes(view), blocked)
-        if callback is not None:
-            lost = self._life.write is not Write.OPEN
-            self._answer_at(REFUSED if lost else self.bytes_written + self.pending_bytes, callback)
-        return accepted
-
-    def _send_failed(self, error: OSError) -> int:
-        """The kernel took nothing: not now, or never again. The report comes later, not from inside the call."""
-        if not isinstance(error, (BlockingIOError, InterruptedError)):
-            self._break(error.errno or 0, "write")
-        return 0
-
-    def _keep(self, rest: bytes | memoryview, blocked: bool) -> bool:
-        """What was not sent waits in the buffer; or it is lost, because our half is over."""
-        if self._life.write is not Write.OPEN:
-            self._unsent += len(rest)
-            return False
-        self._blocked = self._blocked or blocked
-        return self._queue(rest)
-
-    def _answer_at(self, position: float, callback: Callback) -> None:
-        """Call back when `bytes_written` reaches `position`: NEVER stands for our FIN, REFUSED for bytes that
-        are lost already.
-        """
-        if self._closing:
-            self._loop.call_soon(self._call_guarded, callback, self._answer_for(position))
-            return
-        if self._answers is None:
-            self._answers = deque()
-        self._answers.append((position, callback))
-        self._flush_soon()
 
     # The four ways to end, in rising strength. A stronger one overrides a weaker one under way; again is a
     # no-op.
@@ -172,7 +66,7 @@ class Connection(Timed, Deadlined, Emitter):
         """
         seconds = arguments.maybe_seconds("timeout", timeout, zero=True)
         arguments.maybe_function("callback", callback)
-        if data if isinstance(data, bytes) else len(_bytes_view(data)):
+        if data if isinstance(data, bytes) else len(bytes_view(data)):
             self.write(data)
         self._call(Event.END, seconds)
         if callback is not None:
@@ -183,9 +77,13 @@ class Connection(Timed, Deadlined, Emitter):
         lingering close).
 
         FIN goes out after the last byte; the socket is closed at the peer's FIN, `linger_timeout` later, or
-        `timeout` seconds (0: now) from now.
+        `timeout` seconds (0: now) from now. A client that is not connected yet and has nothing to deliver is
+        destroyed.
         """
         self._call(Event.DESTROY_SOON, arguments.maybe_seconds("timeout", timeout, zero=True))
+        if not self._life.connected and not self.pending_bytes:  # nothing to connect for
+            self._reason = self._reason or Reason.DESTROYED
+            self._step(Event.DESTROY)
 
     def destroy(self, error: BaseException | None = None) -> None:
         """Drop everything, now: pending output is discarded and reported; `close` follows in the next turn,
@@ -214,12 +112,6 @@ class Connection(Timed, Deadlined, Emitter):
         if timeout is not None and not self._life.over:
             self._end_by = min(self._end_by, self._loop.now + timeout)
             self._flush_soon()
-
-    def _called_error(self) -> ConnectionClosed:
-        if self._called is Event.DESTROY:
-            return ConnectionClosed(f"write() after destroy() or reset() of {self!r}")
-        name = "end" if self._called is Event.END else "destroy_soon"
-        return WriteAfterEnd(f"write() after {name}() of {self!r}")
 
     # Reading.
 
@@ -363,17 +255,3 @@ class Connection(Timed, Deadlined, Emitter):
             f"<Connection {self.state} {sockets.show(self.remote_address)} read={self.bytes_read} "
             f"written={self.bytes_written} pending={self.pending_bytes}>"
         )
-
-
-def _bytes_view(data: Any) -> memoryview:
-    """A bytes-like object as a flat view of bytes."""
-    try:
-        view = memoryview(data)
-    except TypeError:
-        raise TypeError(f"data must be a bytes-like object, not {_shown(data)}") from None
-    return view.cast("B") if view.c_contiguous else memoryview(bytes(view))
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

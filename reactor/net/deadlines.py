@@ -45,6 +45,8 @@ def soonest(state: State, settings: Settings, at: Moments) -> tuple[float, Reaso
     A moment with None as its reason is no deadline, but the time to ask the kernel for acknowledgements again.
     """
     found: list[tuple[float, Reason | None]] = [(at.end_by, Reason.END_TIMEOUT)]
+    if not state.connected:  # `connecting.py` has a timer of its own
+        return found[0] if at.end_by != NEVER else (NEVER, None)
     if state.write is Write.OPEN:
         if settings.idle_timeout is not None:
             found.append((max(at.read_at, at.acked_at, at.kept_at) + settings.idle_timeout, Reason.IDLE))

@@ -1,8 +1,8 @@
 """How a connection ends: its state, the causes, the teardown, and telling the program.
 
-The first of four layers, each a class on the one before: `Ending`, `Transport` (what comes in and goes out),
-`Timed` (deadlines), `Connection` (what programs call). They are layers and not parts because a message must
-not cross objects on its way (design.md, the hot path).
+The first of five layers, each a class on the one before: `Ending`, `Transport` (what comes in and goes out),
+`Timed` (deadlines), `Writing` (`write` and its kin), `Connection` (what programs call). They are layers and not
+parts because a message must not cross objects on its way (design.md, the hot path).
 
 Closing is decided anywhere, by a step of the life cycle (`lifecycle.py`), and performed in one place:
 `on_teardown`, the last thing of the turn, closes the descriptor; `_close`, in the next turn, answers
@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..engine.loop import Reactor
-from ..errors import ConnectionClosed
+from ..errors import ConnectionClosed, NeverConnected
 from . import sockets
 from .idle import NEVER, Schedule
 from .lifecycle import CLOSED, OPEN, Do, Event, Read, State, Write
@@ -53,7 +53,7 @@ class Fault(enum.Enum):
 
 
 class Owner(Protocol):
-    """What a connection belongs to: its server."""
+    """What a connection belongs to: its server, or the clients of its reactor."""
 
     schedule: Schedule
 
@@ -64,7 +64,9 @@ class Owner(Protocol):
 
 
 class Ending:
-    """Everything a connection holds, and its end. Made by its owner, with a socket that is connected."""
+    """Everything a connection holds, and its end. Made by its owner, with a socket that is connected, or with
+    what stands in the place of one until then (`connecting.py`).
+    """
 
     __slots__ = (
         "__weakref__", "_abort", "_acked", "_acked_at", "_answers", "_blocked", "_called", "_closing", "_corks",
@@ -83,6 +85,7 @@ class Ending:
         local_address: Address | None,
         settings: Settings,
         listeners: Listeners,
+        life: State = OPEN,
     ) -> None:
         now = loop.turn_now
         self._loop = loop
@@ -90,13 +93,14 @@ class Ending:
         self._sock = sock
         self._settings = settings
         self._listeners = listeners
-        #: Where the peer is: (host, port), or a path. Known after the close too.
+        #: Where the peer is: (host, port), or a path; before a client's `connect` what was asked for. Known after
+        #: the close too.
         self.remote_address = remote_address
         self._local = local_address  # None: not asked yet
-        self._life: State = OPEN
-        self._last: State = OPEN  # the state before the last one: what it was doing when it ended
+        self._life: State = life
+        self._last: State = life  # the state before the last one: what it was doing when it ended
         self._called: Event | None = None  # the strongest of the four endings that the program itself has called
-        self._flowing = self._direct = True  # what the hot path asks: deliver what comes? send at once?
+        self._flowing = self._direct = life.connected  # what the hot path asks: deliver what comes? send at once?
         self._mask: int | None = None  # what the poller watches for; None: not registered
         self._out: OutBuffer | None = None
         self._corks = 0
@@ -167,7 +171,8 @@ class Ending:
 
         On a Unix socket SIOCOUTQ counts memory, not bytes; what was written is in the peer's queue (fact 4).
         """
-        return sockets.unacknowledged(self._sock) if isinstance(self.remote_address, tuple) else None
+        tells = isinstance(self.remote_address, tuple) or self._sock.fileno() < 0
+        return sockets.unacknowledged(self._sock) if tells else None
 
     def _flush_soon(self) -> None:
         """See `on_flush` at the end of this turn."""
@@ -298,6 +303,10 @@ class Ending:
 
     def _unsent_error(self) -> BaseException:
         """What a callback is told of bytes that the kernel will not take any more: whose doing that is."""
+        if not self._last.connected:
+            never = NeverConnected(f"{self!r} ended before it was connected")
+            never.__cause__ = self._error
+            return never
         if self._fault is Fault.NETWORK and self._error is not None:
             return self._error
         return ConnectionClosed(f"{self!r} ended before the kernel had taken this")
@@ -309,6 +318,12 @@ class Ending:
         listener = getattr(self._listeners, event)
         if listener is not None:
             self._guarded(listener, self, *args)
+
+    def _tell(self, event: str, *args: Any) -> None:
+        """The same for the events of connecting, which have no slots."""
+        for listener in self._listeners.each(event):
+            if not self._life.over:
+                self._guarded(listener, self, *args)
 
     def _guarded(self, fn: Callable[..., object], *args: Any) -> None:
         try:

@@ -106,8 +106,9 @@ class Agenda:
         self._reached = max(self._reached, reached)
 
     def __len__(self) -> int:
-        valid = sum(member.look_at == moment for moment, _, member in self._near)
-        return valid + sum(map(len, self._far.values()))
+        # Distinct: one that was taken back and entered for the same moment again is in the heap twice.
+        valid = {id(member) for moment, _, member in self._near if member.look_at == moment}
+        return len(valid) + sum(map(len, self._far.values()))
 
 
 class Schedule:

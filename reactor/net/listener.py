@@ -21,13 +21,14 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .. import arguments
 from ..engine.loop import Reactor
 from ..engine.poller import READ
 from . import sockets
 from .sockets import Address
+from .unix_paths import SocketFile, check_mode, check_path, listen_unix
 
 if TYPE_CHECKING:
     from ..engine.timers import Timer
@@ -58,6 +59,18 @@ class Gate(Protocol):
     def accept_failed(self, error: OSError, shed: int, broken: Listener | None) -> None: ...
 
 
+class Opened(NamedTuple):
+    """A socket that listens, and the file that goes with it, if we have made one."""
+
+    sock: socket.socket
+    file: SocketFile | None = None
+
+    def close(self) -> None:
+        if self.file is not None:
+            self.file.remove()  # first: while the socket lives, no other file can be taken for this one
+        self.sock.close()
+
+
 class Listener:
     """One listening socket. The server owns it, and closes it."""
 
@@ -66,6 +79,7 @@ class Listener:
         "_gate",
         "_kind",
         "_loop",
+        "_opened",
         "_paused",
         "_spare",
         "_watched",
@@ -73,10 +87,11 @@ class Listener:
         "sock",
     )
 
-    def __init__(self, loop: Reactor, gate: Gate, sock: socket.socket) -> None:
+    def __init__(self, loop: Reactor, gate: Gate, opened: Opened) -> None:
         self._loop = loop
         self._gate = gate
-        self.sock = sock
+        self._opened = opened
+        self.sock = sock = opened.sock
         self._family, self._kind = int(sock.family), int(sock.type)
         #: Where it listens.
         self.address = sockets.local_address(sock)
@@ -107,6 +122,13 @@ class Listener:
             self._loop.poller.remove(self.sock.fileno())
             self._watched = False
 
+    def hide(self) -> None:
+        """Nobody can connect from now on, as far as the system offers that: it does where there is a file. Those who
+        have connected can still be accepted.
+        """
+        if self._opened.file is not None:
+            self._opened.file.remove()
+
     def close(self) -> None:
         self.unwatch()
         if self._paused is not None:
@@ -115,7 +137,7 @@ class Listener:
         if self._spare is not None:
             os.close(self._spare)
             self._spare = None
-        self.sock.close()
+        self._opened.close()
 
     # Accepting.
 
@@ -187,20 +209,30 @@ class Listener:
 
 
 def open_listening(
-    host: Any, port: Any, backlog: Any, reuse_port: Any, ipv6_only: Any, sock: Any, fd: Any
-) -> socket.socket:
+    host: Any, port: Any, backlog: Any, path: Any, mode: Any, reuse_port: Any, ipv6_only: Any, sock: Any, fd: Any
+) -> Opened:
     """What the arguments of `Server.listen` ask for. Raises TypeError and ValueError for what they cannot mean."""
     arguments.integer("backlog", backlog, 1, 2**31 - 1)
     arguments.flag("reuse_port", reuse_port)
     arguments.flag("ipv6_only", ipv6_only)
-    if sock is not None or fd is not None:
-        if port is not None or host is not None or (sock is not None and fd is not None):
-            raise TypeError("listen() takes one of: host and port, sock, or fd")
-        return sockets.adopt(sock) if sock is not None else sockets.adopt_descriptor(arguments.descriptor("fd", fd))
+    tcp = host is not None or port is not None
+    if tcp + sum(way is not None for way in (path, sock, fd)) > 1:
+        raise TypeError("listen() takes one of: host and port, path, sock, or fd")
+    if mode is not None and path is None:
+        raise TypeError(f"mode is that of the file at path, and there is no path: mode must be None, not {mode!r}")
+    if path is not None:
+        if reuse_port or ipv6_only:
+            raise TypeError("reuse_port and ipv6_only go with host and port, not with path")
+        path = check_path(path)
+        return Opened(*listen_unix(path, backlog, check_mode(mode, path)))
+    if sock is not None:
+        return Opened(sockets.adopt(sock))
+    if fd is not None:
+        return Opened(sockets.adopt_descriptor(arguments.descriptor("fd", fd)))
     if host is not None and not isinstance(host, str):
         raise TypeError(f"host must be a string or None, not {host!r}")
     arguments.integer("port", port, 0, 65535)
-    return sockets.listen_tcp(host or None, port, backlog, reuse_port=reuse_port, ipv6_only=ipv6_only)
+    return Opened(sockets.listen_tcp(host or None, port, backlog, reuse_port=reuse_port, ipv6_only=ipv6_only))
 
 
 def _spare_descriptor() -> int | None:

@@ -16,8 +16,12 @@ from .. import arguments
 Listener = Callable[..., object]
 F = TypeVar("F", bound=Callable[..., object])
 
-#: What happens to a connection; may be listened to on the connection and on its server.
+#: What happens to every connection; may be listened to on the connection and on its server.
 CONNECTION_EVENTS = ("data", "drain", "timeout", "hangup", "end", "finish", "error", "close")
+#: What happens to a client besides, a few times in its life: these have no slots.
+CLIENT_EVENTS = (
+    "lookup", "connection_attempt", "connection_attempt_failed", "connection_attempt_timeout", "connect", "ready",
+)  # fmt: skip
 #: What happens to a server.
 SERVER_EVENTS = ("listening", "connection", "drop", "accept_error", "draining", "stopped")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import logging
+import os
 import socket
 from collections.abc import Callable, KeysView
 from typing import Any
@@ -20,7 +21,7 @@ from .listener import Listener, open_listening
 from .listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listeners, Once, without
 from .listeners import Listener as Function
 from .report import Reason, ServerStatistics, Tally
-from .settings import CONNECTION_SETTINGS, SERVER_SETTINGS, Deadlined, Setting, split
+from .settings import CONNECTION_SETTINGS, SERVER_SETTINGS, Deadlined, ServerSettings, Setting, split
 from .sockets import Address
 from .stop import Stop, StopCallback
 
@@ -62,7 +63,7 @@ class Server(Deadlined, Emitter):
         if not isinstance(loop, Reactor):
             raise TypeError(f"loop must be a Reactor, not {loop!r}")
         self.loop = loop
-        self._settings, self._limits = split(settings)
+        self._settings, self._limits = split(settings, ServerSettings)
         self._table = Listeners()
         self._own: dict[str, tuple[Function, ...]] = {}
         self._listeners: list[Listener] = []
@@ -88,6 +89,8 @@ class Server(Deadlined, Emitter):
         port: int | None = None,
         backlog: int = 4096,
         *,
+        path: str | bytes | os.PathLike[Any] | None = None,
+        mode: int | None = None,
         reuse_port: bool = False,
         ipv6_only: bool = False,
         sock: socket.socket | None = None,
@@ -96,21 +99,22 @@ class Server(Deadlined, Emitter):
         """Listen on an address, also on several by several calls; where it listens is returned, and told by
         `listening` in the next turn.
 
-        `host` None is both families by one socket; port 0 picks a free one. `sock` or `fd` is a socket that
-        listens already, owned by the server from now on. Raises OSError for what the kernel refuses, and
-        `ServerClosed` while the server is stopping.
+        `host` None is both families by one socket; port 0 picks a free one. `path` is that of a Unix socket,
+        `mode` the permission bits of its file (None: as the umask says); see `unix_paths.py`. `sock` or `fd` is a
+        socket that listens already, owned by the server from now on. Raises OSError for what the kernel refuses,
+        and `ServerClosed` while the server is stopping.
         """
         self._check_may_listen()
-        opened = open_listening(host, port, backlog, reuse_port, ipv6_only, sock, fd)
+        opened = open_listening(host, port, backlog, path, mode, reuse_port, ipv6_only, sock, fd)
         try:
-            sockets.inherit_options(opened, self._settings.no_delay, self._settings.keep_alive)
+            sockets.inherit_options(opened.sock, self._settings.no_delay, self._settings.keep_alive)
             listener = Listener(self.loop, self, opened)
         except BaseException:
             opened.close()
             raise
         self._listeners.append(listener)
         self._update_hold()
-        self.loop.at_close(self, self._abandon)
+        self.loop.tenants[self] = self
         self.loop.call_soon(self._listening, listener)
         return listener.address
 
@@ -196,6 +200,7 @@ class Server(Deadlined, Emitter):
         10).
         """
         for listener in list(self._listeners):
+            listener.hide()
             listener.accept(BACKLOG_BOUND)
         self._close_listeners()
         stop = self._stop
@@ -215,7 +220,7 @@ class Server(Deadlined, Emitter):
         for conn in list(self._connections):
             conn.cut(Reason.SHUTDOWN_DEADLINE)
 
-    def _abandon(self) -> None:
+    def abandon(self) -> None:
         """The reactor closes."""
         self.close()
         for conn in list(self._connections):
@@ -233,7 +238,7 @@ class Server(Deadlined, Emitter):
             return
         self._stop = None
         stop.cancel()
-        self.loop.at_close(self, None)
+        self.loop.tenants.pop(self, None)
         report = self._tally.since(stop.tally_before, self.loop.now - stop.started_at)
         for listener in self._own.get("stopped", ()):  # each by a call of its own, since one may leave run()
             self.loop.call_soon(listener, self, report)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import socket
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, Protocol, TypeVar, overload
 
@@ -15,6 +16,7 @@ from .. import arguments
 from .sockets import LONGEST_KEEP_ALIVE
 
 T = TypeVar("T")
+S = TypeVar("S", "ServerSettings", "ClientSettings")
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -72,11 +74,30 @@ def _when_full(name: str, value: Any) -> str:
     return arguments.choice(name, value, ("drop", "reset", "wait"))
 
 
+def _local_address(name: str, value: Any) -> tuple[str, int] | None:
+    if value is None:
+        return None
+    if not (isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)):
+        raise TypeError(f"{name} must be a tuple (address, port), port 0 being any, not {value!r}")
+    try:
+        ipaddress.ip_address(value[0])
+    except ValueError:
+        raise ValueError(f"{name} must begin with an IP address, not {value[0]!r}") from None
+    return value[0], arguments.integer(f"the port of {name}", value[1], 0, 65535)
+
+
+def _family(name: str, value: Any) -> int:
+    families = (socket.AF_UNSPEC, socket.AF_INET, socket.AF_INET6)
+    if value not in families:
+        raise ValueError(f"{name} must be socket.AF_INET, AF_INET6 or AF_UNSPEC, not {value!r}")
+    return socket.AddressFamily(value)
+
+
 def _setting(default: Any, check: Callable[[str, Any], Any], help: str, unit: str = "") -> Any:
     return dataclasses.field(default=default, metadata={"check": check, "help": help, "unit": unit})
 
 
-def _check_all(settings: Settings | ServerSettings) -> None:
+def _check_all(settings: Settings | ServerSettings | ClientSettings) -> None:
     """Each value through the check of its field, which may bring it into the library's form."""
     for field in dataclasses.fields(settings):
         value = field.metadata["check"](field.name, getattr(settings, field.name))
@@ -130,21 +151,40 @@ class ServerSettings:
         _check_all(self)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """What `connect` goes by besides."""
+
+    local_address: tuple[str, int] | None = _setting(None, _local_address, "connect from this (host, port)")
+    family: int = _setting(socket.AF_UNSPEC, _family, "resolve names to this family only: AF_INET or AF_INET6")
+    lookup: Callable[..., object] | None = _setting(
+        None, arguments.maybe_function, "resolve names by lookup(host, family, done) and not by getaddrinfo"
+    )
+    attempt_delay: float = _setting(
+        0.25, arguments.seconds, "try the next address when one has not answered for so long (RFC 8305)", "s"
+    )
+    connect_timeout: float | None = _setting(60.0, _timeout, "give up connecting, all addresses together", "s")
+
+    def __post_init__(self) -> None:
+        _check_all(self)
+
+
 CONNECTION_SETTINGS = frozenset(field.name for field in dataclasses.fields(Settings))
 SERVER_SETTINGS = frozenset(field.name for field in dataclasses.fields(ServerSettings))
 
 
-def split(given: dict[str, Any]) -> tuple[Settings, ServerSettings]:
-    """Keyword arguments of a server as settings. Raises TypeError for an unknown name, and what the checks
-    raise.
+def split(given: dict[str, Any], others: type[S]) -> tuple[Settings, S]:
+    """Keyword arguments as settings: a connection's, and `others`. Raises TypeError for an unknown name, and
+    what the checks raise.
     """
-    unknown = given.keys() - CONNECTION_SETTINGS - SERVER_SETTINGS
+    known = {field.name for field in dataclasses.fields(others)}
+    unknown = given.keys() - CONNECTION_SETTINGS - known
     if unknown:
-        known = ", ".join(sorted(CONNECTION_SETTINGS | SERVER_SETTINGS))
-        raise TypeError(f"unknown setting {sorted(unknown)[0]!r}: expected one of {known}")
+        expected = ", ".join(sorted(CONNECTION_SETTINGS | known))
+        raise TypeError(f"unknown setting {sorted(unknown)[0]!r}: expected one of {expected}")
     return (
         Settings(**{name: value for name, value in given.items() if name in CONNECTION_SETTINGS}),
-        ServerSettings(**{name: value for name, value in given.items() if name in SERVER_SETTINGS}),
+        others(**{name: value for name, value in given.items() if name in known}),
     )
 
 

@@ -52,8 +52,11 @@ def unread(sock: socket.socket) -> int:
 
 
 def _ask(sock: socket.socket, request: int) -> int | None:
+    fd = sock.fileno()
+    if fd < 0:  # not connected yet: nothing can be under way
+        return 0
     try:
-        fcntl.ioctl(sock.fileno(), request, _answer, True)
+        fcntl.ioctl(fd, request, _answer, True)
     except OSError:
         return None
     return _answer[0]
@@ -73,13 +76,13 @@ def pending_error(sock: socket.socket) -> int:
 def reset_on_close(sock: socket.socket) -> None:
     """Let `close(2)` discard both queues and send RST (socket(7), SO_LINGER). Means nothing on a Unix socket."""
     if sock.family != socket.AF_UNIX:
-        _set(sock, socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
+        set_option(sock, socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
 
 
 def set_no_delay(sock: socket.socket, enable: bool) -> None:
     """TCP_NODELAY, where it means anything."""
     if sock.family != socket.AF_UNIX:
-        _set(sock, socket.IPPROTO_TCP, socket.TCP_NODELAY, int(enable))
+        set_option(sock, socket.IPPROTO_TCP, socket.TCP_NODELAY, int(enable))
 
 
 def set_keep_alive(
@@ -92,14 +95,14 @@ def set_keep_alive(
     """SO_KEEPALIVE and its times, whole seconds of at least 1 (tcp(7)); None leaves the system's."""
     if sock.family == socket.AF_UNIX:
         return
-    _set(sock, socket.SOL_SOCKET, socket.SO_KEEPALIVE, int(enable))
+    set_option(sock, socket.SOL_SOCKET, socket.SO_KEEPALIVE, int(enable))
     for option, value in (
         (_KEEP_ALIVE_DELAY, delay),
         (getattr(socket, "TCP_KEEPINTVL", None), interval),
         (getattr(socket, "TCP_KEEPCNT", None), count),
     ):
         if option is not None and value is not None:
-            _set(sock, socket.IPPROTO_TCP, option, max(1, round(value)))
+            set_option(sock, socket.IPPROTO_TCP, option, max(1, round(value)))
 
 
 def set_user_timeout(sock: socket.socket, seconds: float) -> None:
@@ -108,7 +111,7 @@ def set_user_timeout(sock: socket.socket, seconds: float) -> None:
     """
     option = getattr(socket, "TCP_USER_TIMEOUT", None)
     if option is not None and sock.family != socket.AF_UNIX:
-        _set(sock, socket.IPPROTO_TCP, option, round(seconds * 1000))
+        set_option(sock, socket.IPPROTO_TCP, option, round(seconds * 1000))
 
 
 def inherit_options(listening: socket.socket, no_delay: bool, keep_alive: bool | float) -> None:
@@ -133,14 +136,44 @@ def _system_keep_alive_delay(like: socket.socket) -> float | None:
         return None
 
 
-def _set(sock: socket.socket, level: int, option: int, value: int | bytes) -> None:
+def set_option(sock: socket.socket, level: int, option: int, value: int | bytes) -> None:
+    """Set it where it means anything."""
     try:
         sock.setsockopt(level, option, value)
     except OSError:  # macOS and BSD answer EINVAL once the peer has reset the connection; then nothing depends on it
         pass
 
 
-# Listening.
+# Connecting and listening.
+
+_UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EINTR, getattr(errno, "WSAEWOULDBLOCK", errno.EINPROGRESS)})
+
+
+def start_connect(family: int, raw: Any, address: Address, local: tuple[str, int] | None) -> socket.socket:
+    """A socket on its way to `raw`, from `local` if that matters: it is writable once that is decided.
+
+    Raises the OSError of what the kernel refuses at once, its text naming syscall, code and `address`. A Unix
+    socket whose backlog is full refuses at once too, with EAGAIN: there is nothing to wait for (connect(2)).
+    """
+    syscall = "connect"
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise os_error(error.errno or errno.EIO, "socket", address) from None
+    try:
+        sock.setblocking(False)
+        if local is not None:
+            syscall, address = "bind", local
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name == "posix"))
+            sock.bind(local)
+            syscall, address = "connect", address_of(raw)
+        code = sock.connect_ex(raw)
+        if code and code not in _UNDER_WAY:
+            raise OSError(code, "")
+    except OSError as error:
+        sock.close()
+        raise os_error(error.errno or errno.EIO, syscall, address) from None
+    return sock
 
 
 def listen_tcp(
@@ -232,10 +265,15 @@ def accept(sock: socket.socket, family: int, kind: int) -> tuple[socket.socket, 
 def address_of(raw: Any) -> Address:
     """What users see for an address as the socket module gives it."""
     if isinstance(raw, tuple):
-        host, port = raw[0], raw[1]
-        scoped = len(raw) == 4 and raw[3] and "%" not in host
-        return (f"{host}%{raw[3]}" if scoped else host, port)
-    return raw.decode("utf-8", "surrogateescape") if isinstance(raw, bytes) else str(raw or "")
+        return host_and_port(raw)
+    return os.fsdecode(raw or "")
+
+
+def host_and_port(raw: Any) -> tuple[str, int]:
+    """The same for one of the IP families; an IPv6 address that needs its interface names it."""
+    host, port = raw[0], raw[1]
+    scoped = len(raw) == 4 and raw[3] and "%" not in host
+    return (f"{host}%{raw[3]}" if scoped else host, port)
 
 
 def local_address(sock: socket.socket) -> Address:
@@ -246,10 +284,19 @@ def local_address(sock: socket.socket) -> Address:
         return ""
 
 
+def remote_address(sock: socket.socket) -> Address | None:
+    """Where the other end is; None if it has gone already (closing.md, fact 12)."""
+    try:
+        return address_of(sock.getpeername())
+    except OSError:
+        return None
+
+
 def show(address: Address) -> str:
-    """An address as text: 127.0.0.1:80, [::1]:80, or a path."""
+    """An address as text on one line: 127.0.0.1:80, [::1]:80, a path, @name for an abstract one, or unix for none."""
     if isinstance(address, str):
-        return address.replace("\0", "@", 1) or "unix"
+        text = address.replace("\0", "@") or "unix"
+        return text if text.isprintable() else repr(text)[1:-1]  # a peer chooses its name, and may put a newline in it
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

@@ -14,10 +14,11 @@ from collections.abc import Callable
 
 from ..engine.poller import EDGE, ERROR, GONE, HANGUP, READ, WRITE
 from . import sockets
-from .ending import Ending
+from .ending import Ending, Fault
 from .lifecycle import Event, Read, Write
 from .outbuf import OutBuffer
 from .report import Reason
+from .sockets import Address
 
 READ_SIZE = 65_536  # bytes a turn and connection; larger reads fault in fresh pages each time, smaller ones cost calls
 SENDS_PER_FLUSH = 16  # then others have their turn; the rest goes out when the socket is writable again
@@ -36,6 +37,26 @@ class Transport(Ending):
         for greet in greeters:
             if not self._life.over:
                 self._guarded(greet, self)
+
+    def connected(self, sock: socket.socket, remote_address: Address, local_address: Address) -> None:
+        """A client has got through: from now on it is like any other connection."""
+        self._sock, self.remote_address, self._local = sock, remote_address, local_address
+        self._read_at = self._acked_at = self._loop.turn_now
+        if self._out is not None:
+            self._wrote_at = self._loop.turn_now  # what waits can move only from now on
+        self._step(Event.CONNECTED)
+        if self._settings.pause_on_connect:
+            self._step(Event.PAUSE)
+        self._flush_soon()
+        self._tell("connect")
+        self._tell("ready")
+
+    def never_connected(self, error: BaseException, reason: Reason) -> None:
+        """A client has not got through."""
+        self._reason = self._reason or reason
+        self._blame(Fault.NETWORK, error)
+        self._drop_pending()
+        self._step(Event.LOST)
 
     # What comes in.
 
@@ -161,6 +182,9 @@ class Transport(Ending):
     def _bring_in_line(self) -> None:
         life = self._life
         if life.over:
+            return
+        if not life.connected:  # what waits, waits
+            self._schedule()
             return
         if life.read is Read.ENDED and life.write is Write.OPEN and not self._settings.allow_half_open:
             self._step(Event.END)  # by ourselves, after the `end` listeners have returned

@@ -69,7 +69,7 @@ BOTH: dict[str, Case] = {
     **setting("low_water", "1", 0.5, kind=TypeError),
     **setting("buffer_limit", -1, kind=ValueError),
     **setting("buffer_limit", None, 1e6, kind=TypeError),
-    "on event": (lambda thing: thing.on("connect", print), ValueError, "event", "'connect'"),
+    "on event": (lambda thing: thing.on("connected", print), ValueError, "event", "'connected'"),
     "on event, as a decorator": (lambda thing: thing.on("dta"), ValueError, "event", "'dta'"),
     "on no event": (lambda thing: thing.on(None, print), ValueError, "event", "None"),
     "on nothing callable": (lambda thing: thing.on("data", "print"), TypeError, "fn", "'print'"),

@@ -39,7 +39,7 @@ DEFAULTS = {
 
 
 def made(**given: Any) -> tuple[Settings, ServerSettings]:
-    return split(given)
+    return split(given, ServerSettings)
 
 
 def refusal(name: str, value: Any, kind: type[Exception] | tuple[type[Exception], ...]) -> str:

@@ -1,0 +1,219 @@
+"""Listening on Unix sockets by path: what a path may be, the socket's file, and when it may be removed.
+
+A Unix socket leaves its file behind when it is closed, and no other socket can be bound where a file is. So a server
+has to remove its file at the end, and after a crash somebody has to remove it before the next start.
+
+What others do, as of autumn 2026:
+
+    libuv     start: never replaces a file. End: unlinks the path it was given, relative to wherever the process is
+              by then, whoever's file is there, before it closes the socket.
+    Go        start: never replaces. End: as libuv.
+    asyncio   start: unlinks any socket file, also one that is being listened on. End (3.13): after it has closed
+              the socket, if the inode number is the same, which may be another file's by then.
+    Twisted   start: replaces if its own lock file, left beside the socket for ever, says that the owner is dead.
+    nginx     start: replaces what it finds to be dead by a trial connection.
+
+Conclusion:
+
+    start   bind first. Only if something is in the way: a socket that nobody is bound to is replaced, and nothing
+            else is touched. Which of both it is, the kernel says, see `_is_stale`.
+    end     unlink the file if it is still the one we made, by its absolute path as of the start, and before the
+            socket is closed: as long as the socket lives, the kernel holds its inode, so that no other file can have
+            its number.
+    mode    chmod(2) between bind(2) and listen(2): nobody can connect to a socket that does not listen yet. Not by
+            umask(2), which belongs to all threads.
+
+POSIX has no "unlink if it is this file", so between the last look at a file and its removal there is a moment in which
+somebody else may replace it. Rejected: a lock file, which stays for ever; binding under another name and renaming, after
+which peers and ss(8) show a path that is not there.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+import stat
+import sys
+from typing import Any
+
+from . import sockets
+
+log = logging.getLogger("reactor")
+
+_LINUX = sys.platform in ("linux", "android")
+_SUN_PATH = 108 if _LINUX else 104  # bytes of sockaddr_un.sun_path: unix(7); <sys/un.h> of the BSDs and macOS
+_SHOWN = 64  # characters of a value in the text of an error
+_ALL_BITS = 0o777
+
+
+# Arguments.
+
+
+def check_path(path: Any, name: str = "path") -> str:
+    """A path that a Unix socket can be bound or connected to, as text (`os.fsdecode`). A leading NUL makes it an
+    abstract name (Linux), in which further ones are allowed.
+
+    Raises TypeError and ValueError naming the argument, its value and what was expected.
+    """
+    try:
+        text = os.fsdecode(path)
+        size = len(os.fsencode(text))
+    except TypeError:
+        raise TypeError(f"{name} must be a str, bytes or os.PathLike, not {_shown(path)}") from None
+    except UnicodeError:
+        raise ValueError(f"{name} must be text that a file name can have, not {_shown(path)}") from None
+    abstract = is_abstract(text)
+    longest = _SUN_PATH if abstract else _SUN_PATH - 1  # a file's path ends with a NUL
+    if not hasattr(socket, "AF_UNIX"):
+        raise ValueError(f"{name} needs a system that Python has Unix sockets on, which this is not: {_shown(path)}")
+    if not text.strip("\0"):
+        raise ValueError(f"{name} must not be empty, which {_shown(path)} is")
+    if abstract and not _LINUX:
+        raise ValueError(f"{name} must be that of a file, since abstract names are Linux's own, not {_shown(path)}")
+    if "\0" in text and not abstract:
+        raise ValueError(f"{name} must have no NUL after its beginning, not {_shown(path)}")
+    if size > longest:
+        raise ValueError(f"{name} must be at most {longest} bytes long, not {size}: {_shown(path)}")
+    return text
+
+
+def check_mode(mode: Any, path: str) -> int | None:
+    """The permission bits of the file at `path`; None leaves them to the umask."""
+    if mode is None:
+        return None
+    if isinstance(mode, bool) or not isinstance(mode, int):
+        raise TypeError(f"mode must be permission bits from 0 to 0o777, or None, not {mode!r}")
+    if not 0 <= mode <= _ALL_BITS:
+        raise ValueError(f"mode must be permission bits from 0 to 0o777, or None, not {mode!r}, which is {mode:#o}")
+    if is_abstract(path):
+        raise ValueError(f"mode must be None with an abstract name, which has no file, not {mode:#o}")
+    return int(mode)
+
+
+def is_abstract(path: str) -> bool:
+    """Is it a name of Linux' abstract namespace, and no file?"""
+    return path.startswith("\0")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+# Listening.
+
+
+def listen_unix(path: str, backlog: int, mode: int | None) -> tuple[socket.socket, SocketFile | None]:
+    """A listening Unix socket, and its file, which whoever closes the socket removes before; None for an abstract name.
+
+    Raises the OSError of what the kernel refused, its text naming syscall, code and path.
+    """
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    file = None
+    try:
+        sock.setblocking(False)
+        if is_abstract(path):
+            sock.bind(path)
+        else:
+            file = _bind_to_file(sock, path)
+            if mode is not None:
+                _set_mode(path, mode)
+        sock.listen(backlog)
+    except OSError as error:
+        if file is not None:
+            file.remove()
+        sock.close()
+        raise sockets.os_error(error.errno or errno.EIO, "listen", path) from None
+    return sock, file
+
+
+def _bind_to_file(sock: socket.socket, path: str) -> SocketFile:
+    absolute = os.path.join(os.getcwd(), path)  # not abspath: without a look at symlinks, "a/.." is not "."
+    try:
+        sock.bind(path)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE or not _remove_stale(path):
+            raise
+        sock.bind(path)
+    return SocketFile(absolute)
+
+
+def _remove_stale(path: str) -> bool:
+    """Something is in the way at `path`. Is the way free now?"""
+    try:
+        before = os.lstat(path)
+        if not _is_stale(path, before):
+            return False
+        # Again: was it replaced since? By the time of its last change too, since a new file may have the same inode
+        # number once the old one is gone.
+        now = os.lstat(path)
+        if (*_identity(now), now.st_ctime_ns) != (*_identity(before), before.st_ctime_ns):
+            return False
+        os.unlink(path)
+    except FileNotFoundError:  # somebody else has removed it
+        pass
+    return True
+
+
+def _is_stale(path: str, status: os.stat_result) -> bool:
+    """Is it a socket that nobody is bound to?
+
+    A datagram socket asks. When one connects to the path of a stream socket, the kernel looks for the socket first
+    (ECONNREFUSED: there is none any more) and at its type then (EPROTOTYPE), on Linux as on the BSDs. So a server that
+    is alive sees nothing of the question, also one whose backlog is full, and one that is bound and is about to listen is
+    not taken for a dead one, as it is by who asks with a stream socket. Nothing here waits: datagram sockets
+    connect at once. Any other answer (EACCES: not allowed to ask) means hands off.
+    """
+    if not stat.S_ISSOCK(status.st_mode):  # a symlink neither: it would be followed
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+        probe.setblocking(False)
+        return probe.connect_ex(path) == errno.ECONNREFUSED
+
+
+def _set_mode(path: str, mode: int) -> None:
+    """Of a socket file just made; never through a symlink that somebody has put in its place."""
+    try:
+        os.chmod(path, mode, follow_symlinks=False)
+    except NotImplementedError:  # by a C library before glibc 2.32, without /proc, or because it is a symlink
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise OSError(errno.EADDRINUSE, "replaced by something else") from None
+        os.chmod(path, mode)
+
+
+class SocketFile:
+    """The file of a socket that was bound just now."""
+
+    __slots__ = ("_identity", "_path")
+
+    def __init__(self, path: str) -> None:
+        status = os.lstat(path)
+        if not stat.S_ISSOCK(status.st_mode):
+            raise OSError(errno.EADDRINUSE, "replaced by something else")
+        self._path = path
+        self._identity = _identity(status)
+
+    def remove(self) -> None:
+        """Unlink it, if it is still the one that was made; whatever else is there now stays. The socket must be
+        open still, see the top of this file.
+
+        Raises nothing: a file that cannot be removed is logged, and the next start replaces it.
+        """
+        try:
+            status = os.lstat(self._path)
+            if stat.S_ISSOCK(status.st_mode) and _identity(status) == self._identity:
+                os.unlink(self._path)
+        except (FileNotFoundError, NotADirectoryError):  # somebody else was faster
+            pass
+        except OSError as error:
+            named = sockets.os_error(error.errno or errno.EIO, "unlink", self._path)
+            log.warning("the file of a socket stays behind: %s", named.strerror)
+
+    def __repr__(self) -> str:
+        return f"<SocketFile {sockets.show(self._path)}>"
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino

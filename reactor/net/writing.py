@@ -1,0 +1,148 @@
+"""What goes out, as programs ask for it: `write` and its kin, with callbacks.
+
+With nothing pending, the first write of a turn is sent inside the call; everything else waits for the end of the
+turn (`Transport.on_flush`), and leaves together.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .. import arguments
+from ..errors import ConnectionClosed, WriteAfterEnd
+from .ending import REFUSED, Callback
+from .lifecycle import Event, Write
+from .report import Reason
+from .timed import Timed
+
+
+class Writing(Timed):
+    """The fourth layer of a connection."""
+
+    __slots__ = ()
+
+    def write(self, data: Any, callback: Callback | None = None) -> bool:
+        """Send `data`, any bytes-like object; the connection survives. False means "not now": wait for
+        `drain` or `close`.
+
+        What the kernel does not take is kept and sent in order. A mutable buffer may be reused when `write`
+        returns. `callback(conn, None)` comes once the kernel has the bytes, `callback(conn, error)` once it
+        cannot any more. Raises `WriteAfterEnd` or `ConnectionClosed` after the program itself ended this
+        connection, TypeError for what is not bytes-like. A connection that ended in any other way answers
+        False, and counts the bytes as unsent. Above `buffer_limit` pending bytes the connection is reset
+        instead.
+        """
+        # The hot path: the identity of `turn_now` tells whether this turn has sent here already; if so, what
+        # is written now leaves together with the rest at the flush.
+        if self._direct and callback is None and type(data) is bytes:
+            now = self._loop.turn_now
+            if self._wrote_at is not now:
+                self._wrote_at = now if self._loop.in_turn else self._loop.ask_clock()
+                try:
+                    sent = self._sock.send(data)
+                except OSError as error:
+                    sent = self._send_failed(error)
+                self.bytes_written += sent
+                return True if sent == len(data) else self._keep(memoryview(data)[sent:], blocked=True)
+        return self._write(data, callback)
+
+    def writelines(self, chunks: Iterable[Any], callback: Callback | None = None) -> bool:
+        """`write` several bytes-like objects as one. Answers, calls back and raises as `write` does."""
+        try:
+            joined = b"".join([bytes_view(chunk) for chunk in chunks])
+        except TypeError as error:
+            raise TypeError(
+                f"chunks must be an iterable of bytes-like objects, not {_shown(chunks)}: {error}"
+            ) from None
+        return self._write(joined, callback)
+
+    @contextmanager
+    def corked(self) -> Iterator[None]:
+        """`with conn.corked():` what is written inside leaves together, at the end of the turn in which the
+        block ends.
+        """
+        self._corks += 1
+        self._direct = False
+        try:
+            yield
+        finally:
+            self._corks -= 1
+            if not self._corks:
+                self._direct = self._life.open and self._out is None
+                self._flush_soon()
+
+    def _write(self, data: Any, callback: Callback | None) -> bool:
+        """`write` off the hot path: the checks, buffers that may change, callbacks, and what follows the
+        first write of a turn.
+        """
+        arguments.maybe_function("callback", callback)
+        view = bytes_view(data)
+        if self._called is not None:
+            raise self._called_error()
+        if view and self.pending_bytes > self._settings.buffer_limit and self._life.write is Write.OPEN:
+            self.cut(Reason.BUFFER_LIMIT)
+        blocked = self._direct and self._wrote_at is not self._loop.turn_now
+        if blocked:
+            self._wrote_at = self._loop.turn_now if self._loop.in_turn else self._loop.ask_clock()
+            try:
+                sent = self._sock.send(view)
+            except OSError as error:
+                sent = self._send_failed(error)
+            self.bytes_written += sent
+            view = view[sent:]
+        accepted = self._life.write is Write.OPEN and not self._drain_due
+        if view:
+            accepted = self._keep(view if isinstance(data, bytes) else bytes(view), blocked)
+        if callback is not None:
+            lost = self._life.write is not Write.OPEN
+            self._answer_at(REFUSED if lost else self.bytes_written + self.pending_bytes, callback)
+        return accepted
+
+    def _send_failed(self, error: OSError) -> int:
+        """The kernel took nothing: not now, or never again. The report comes later, not from inside the call."""
+        if not isinstance(error, (BlockingIOError, InterruptedError)):
+            self._break(error.errno or 0, "write")
+        return 0
+
+    def _keep(self, rest: bytes | memoryview, blocked: bool) -> bool:
+        """What was not sent waits in the buffer; or it is lost, because our half is over."""
+        if self._life.write is not Write.OPEN:
+            self._unsent += len(rest)
+            return False
+        self._blocked = self._blocked or blocked
+        return self._queue(rest)
+
+    def _answer_at(self, position: float, callback: Callback) -> None:
+        """Call back when `bytes_written` reaches `position`: NEVER stands for our FIN, REFUSED for bytes that
+        are lost already.
+        """
+        if self._closing:
+            self._loop.call_soon(self._call_guarded, callback, self._answer_for(position))
+            return
+        if self._answers is None:
+            self._answers = deque()
+        self._answers.append((position, callback))
+        self._flush_soon()
+
+    def _called_error(self) -> ConnectionClosed:
+        if self._called is Event.DESTROY:
+            return ConnectionClosed(f"write() after destroy() or reset() of {self!r}")
+        name = "end" if self._called is Event.END else "destroy_soon"
+        return WriteAfterEnd(f"write() after {name}() of {self!r}")
+
+
+def bytes_view(data: Any) -> memoryview:
+    """A bytes-like object as a flat view of bytes."""
+    try:
+        view = memoryview(data)
+    except TypeError:
+        raise TypeError(f"data must be a bytes-like object, not {_shown(data)}") from None
+    return view.cast("B") if view.c_contiguous else memoryview(bytes(view))
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
