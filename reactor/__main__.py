@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -54,6 +55,8 @@ class _Process:
                 options.app,
                 options.host,
                 options.port,
+                path=options.path,
+                mode=options.mode,
                 grace=options.grace,
                 backlog=options.backlog,
                 debug=options.debug,
@@ -88,11 +91,14 @@ class _Process:
 
     def _client(self, address: Address) -> str:
         """What to type to see it work."""
-        assert isinstance(address, tuple)  # the command line serves TCP
-        host, port = address
-        either = "127.0.0.1" if self._options.host is None else "::1"
-        host = {"0.0.0.0": "127.0.0.1", "::": either}.get(host, host)
-        return f"nc {host} {port}" + (" | head" if self._options.app_name == "chargen" else "")
+        if isinstance(address, str):
+            command = f"nc -U {shlex.quote(show(os.path.abspath(address)))}"  # the other terminal may be elsewhere
+        else:
+            host, port = address
+            either = "127.0.0.1" if self._options.host is None else "::1"
+            host = {"0.0.0.0": "127.0.0.1", "::": either}.get(host, host)
+            command = f"nc {host} {port}"
+        return command + (" | head" if self._options.app_name == "chargen" else "")
 
     def _draining(self, server: Server, deadline: float) -> None:
         count = len(server.connections)

@@ -13,6 +13,7 @@ import importlib
 import inspect
 import logging
 import os
+import re
 import sys
 import traceback
 import typing
@@ -21,6 +22,7 @@ from typing import Any, NoReturn
 
 from . import __version__, apps, arguments
 from .net.settings import SERVER_SETTINGS, ServerSettings, Settings, split
+from .net.unix_paths import ALL_BITS, check_path
 
 HOST, PORT, BACKLOG, GRACE, LEVEL = "127.0.0.1", 8080, 4096, 10.0, "info"
 LEVELS = ("debug", "info", "warning", "error")
@@ -32,6 +34,8 @@ examples:
       then, in another terminal: nc 127.0.0.1 8080
   %(prog)s goodbye --host none --port 9000
       on all addresses, IPv4 and IPv6
+  %(prog)s echo --path /tmp/echo.sock --mode 600
+      on a Unix socket, for this user only: nc -U /tmp/echo.sock
   %(prog)s gateway:greet --read-timeout 90 --max-connections 10000
       greet(conn) in gateway.py, here, is called with each new connection
 
@@ -66,6 +70,8 @@ class Options:
     app_name: str
     host: str | None
     port: int
+    path: str | None  # instead of both
+    mode: int | None
     backlog: int
     grace: float
     debug: bool
@@ -78,8 +84,7 @@ def parse(argv: Sequence[str] | None = None) -> Options:
     given = vars(_parser().parse_args(argv))
     try:
         return Options(
-            host=_host(given["host"]),
-            port=arguments.integer("--port", value_of(given["port"]), 0, 65535),
+            **_place(given["host"], given["port"], given["path"], given["mode"]),
             backlog=arguments.integer("--backlog", value_of(given["backlog"]), 1, 2**31 - 1),
             grace=arguments.seconds("--grace", value_of(given["grace"]), zero=True),
             debug=given["debug"],
@@ -92,10 +97,29 @@ def parse(argv: Sequence[str] | None = None) -> Options:
         raise Unusable(str(error)) from None
 
 
+def _place(host: str | None, port: str | None, path: str | None, mode: str | None) -> dict[str, Any]:
+    """Where to listen: by host and port, or by path and mode."""
+    if path is None:
+        if mode is not None:
+            raise ValueError("--mode goes with --path: it is that of the socket's file")
+        number = PORT if port is None else arguments.integer("--port", value_of(port), 0, 65535)
+        return {"host": _host(HOST if host is None else host), "port": number, "path": None, "mode": None}
+    for option, value in (("--host", host), ("--port", port)):
+        if value is not None:
+            raise ValueError(f"--path and {option} exclude each other")
+    return {"host": None, "port": 0, "path": check_path(path, "--path"), "mode": None if mode is None else _mode(mode)}
+
+
 def _host(text: str) -> str | None:
     if not text:  # an empty variable in a script must not open all addresses
         raise ValueError("--host must be a name, an address or none, not ''")
     return None if text == "none" else text
+
+
+def _mode(text: str) -> int:
+    if not re.fullmatch("[0-7]{1,4}", text) or int(text, 8) > ALL_BITS:
+        raise ValueError(f"--mode must be octal digits up to 777, as of chmod, not {text!r}")
+    return int(text, 8)
 
 
 def _settings(given: dict[str, Any]) -> dict[str, Any]:
@@ -142,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="reactor" if os.path.basename(sys.argv[0]) == "reactor" else "python -m reactor",
         usage="%(prog)s APP [options]",
-        description="Serve TCP, and end every connection exactly.",
+        description="Serve TCP or a Unix socket, and end every connection exactly.",
         epilog=_EXAMPLES,
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=32),
         add_help=False,
@@ -151,8 +175,10 @@ def _parser() -> argparse.ArgumentParser:
     what = parser.add_argument_group("what to serve", _apps_text())
     what.add_argument("app", metavar="APP", help=argparse.SUPPRESS)
     where = parser.add_argument_group("where")
-    where.add_argument("--host", default=HOST, help=f"name or address; none: all addresses (default: {HOST})")
-    where.add_argument("--port", default=str(PORT), help=f"0 picks a free one (default: {PORT})")
+    where.add_argument("--host", help=f"name or address; none: all addresses (default: {HOST})")
+    where.add_argument("--port", help=f"0 picks a free one (default: {PORT})")
+    where.add_argument("--path", help="a Unix socket instead; a stale file there is replaced")
+    where.add_argument("--mode", metavar="OCTAL", help="of its file, like 660 (default: as the umask says)")
     backlog = _text("clients that may wait to be accepted", BACKLOG)
     where.add_argument("--backlog", metavar="COUNT", default=str(BACKLOG), help=backlog)
     process = parser.add_argument_group("the process")

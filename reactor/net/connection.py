@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import arguments
 from . import sockets
+from .decoding import Decoder, check_encoding
 from .ending import Callback, Fault
 from .idle import NEVER
 from .lifecycle import Event
 from .listeners import CLIENT_EVENTS, CONNECTION_EVENTS, Emitter, Listener, Listeners
+from .pipe import Pipe, PipeToObject
 from .report import Reason
 from .settings import Deadlined
 from .silence import Silence
@@ -24,6 +26,8 @@ from .writing import Writing, bytes_view
 
 if TYPE_CHECKING:
     from .server import Server
+
+D = TypeVar("D")
 
 _STRENGTH = {None: 0, Event.END: 1, Event.DESTROY_SOON: 2, Event.DESTROY: 3}
 
@@ -41,7 +45,7 @@ class Connection(Writing, Deadlined, Emitter):
     given to `connect`, when the connection opens, and may be set at any time.
     """
 
-    __slots__ = ("_silence", "attempted_addresses", "context")
+    __slots__ = ("_pipes", "_silence", "attempted_addresses", "context")
 
     _EVENTS = CONNECTION_EVENTS + CLIENT_EVENTS
 
@@ -52,6 +56,7 @@ class Connection(Writing, Deadlined, Emitter):
         #: Where a client has tried to connect to, in order.
         self.attempted_addresses: Sequence[Address] = ()
         self._silence: Silence | None = None
+        self._pipes: tuple[Pipe, ...] = ()
 
     # The four ways to end, in rising strength. A stronger one overrides a weaker one under way; again is a
     # no-op.
@@ -127,6 +132,73 @@ class Connection(Writing, Deadlined, Emitter):
         self._step(Event.RESUME)
         self._flush_soon()
 
+    def set_encoding(self, encoding: str | None, errors: str = "strict") -> None:
+        """Give `data` listeners text, decoded so that no character is split; None: bytes again.
+
+        Bytes that the encoding does not have, or a character that the peer's FIN cuts off, reset the connection,
+        reason `DECODE_FAILED`, with a UnicodeDecodeError; with `errors="replace"` and the other handlers of
+        `bytes.decode` they do not. Raises ValueError for an unknown name.
+        """
+        if encoding is not None:
+            check_encoding(encoding, errors)
+        left = self._decoder.unfinished() if self._decoder is not None else b""
+        if self._finished:
+            return
+        self._decoder = Decoder(encoding, errors, left) if encoding is not None or left else None
+        self._own_listeners().pass_data(None if self._decoder is None else self._decoder.through)
+
+    def raw(self, data: bytes | str) -> bytes:
+        """What came in, whatever `data` listeners are given of it."""
+        if isinstance(data, str) and self._decoder is not None and self._decoder.encoding is not None:
+            return data.encode(self._decoder.encoding)
+        return data  # type: ignore[return-value]  # without a decoder it is bytes
+
+    # Pipes.
+
+    def pipe(self, destination: D, end: bool = True) -> D:
+        """Write all that comes in to `destination`, at its pace; returns it.
+
+        `destination` is a connection, or any object with `write` and `end` (with `on` too, if its `drain` is to be
+        waited for). The peer's FIN ends the destination's half, and nothing else does, whatever `allow_half_open`
+        says; where a connection is cut off, the other end of the pipe is reset. With `end=False` only bytes pass.
+        `a.pipe(b)` and `b.pipe(a)` are a relay; `conn.pipe(conn)` is an echo. Raises TypeError for what cannot be
+        written to, ValueError for what is piped to already.
+        """
+        arguments.flag("end", end)
+        if not all(callable(getattr(destination, name, None)) for name in ("write", "end")):
+            raise TypeError(f"destination must be a connection, or have write and end, not {destination!r}")
+        if any(pipe.destination is destination for pipe in self._pipes):
+            raise ValueError(f"destination must not be piped to already, as {destination!r} is")
+        pipe = (Pipe if isinstance(destination, Connection) else PipeToObject)(self, destination, end)
+        self._pipes = (*self._pipes, pipe)
+        pipe.open()
+        self.resume()
+        return destination
+
+    def unpipe(self, destination: Any = None) -> None:
+        """Pass nothing on to `destination` any more; None: to nobody. After the last one the connection is paused,
+        so that nothing is lost before the program resumes it. Harmless when there is no such pipe.
+        """
+        before = self._pipes
+        for pipe in before:
+            if destination is None or pipe.destination is destination:
+                self.forget_pipe(pipe)
+        if before and not self._pipes:
+            self.pause()
+        else:
+            self.resume_pipes()
+
+    def forget_pipe(self, pipe: Pipe) -> None:
+        """It is over, or not wanted any more."""
+        if pipe in self._pipes:
+            self._pipes = tuple(other for other in self._pipes if other is not pipe)
+            pipe.close()
+
+    def resume_pipes(self) -> None:
+        """One pipe less waits for its destination."""
+        if not any(pipe.waiting for pipe in self._pipes):
+            self.resume()
+
     def touch(self) -> None:
         """Count as movement now: `idle_timeout` and `read_timeout` start anew."""
         self._kept_at = self._loop.now
@@ -156,11 +228,15 @@ class Connection(Writing, Deadlined, Emitter):
     # Listening.
 
     def _add_listener(self, event: str, fn: Listener, once: bool) -> None:
-        if self._finished:
-            return
+        if not self._finished:
+            listeners = self._own_listeners()
+            (listeners.add_once if once else listeners.add)(event, fn)
+
+    def _own_listeners(self) -> Listeners:
+        """The table of this connection alone, made when the first one is needed."""
         if self._listeners.shared:
             self._listeners = Listeners(self._listeners)
-        (self._listeners.add_once if once else self._listeners.add)(event, fn)
+        return self._listeners
 
     def _remove_listener(self, event: str, fn: Listener) -> None:
         if not self._listeners.shared:

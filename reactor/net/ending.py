@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..engine.loop import Reactor
 from ..errors import ConnectionClosed, NeverConnected
 from . import sockets
+from .decoding import Decoder
 from .idle import NEVER, Schedule
 from .lifecycle import CLOSED, OPEN, Do, Event, Read, State, Write
 from .listeners import Listeners
@@ -48,7 +49,7 @@ class Fault(enum.Enum):
     """Whose error it is that a connection ended with."""
 
     NETWORK = "network"  # told by `error`, or logged at INFO
-    PROGRAM = "program"  # given to `destroy(error)`: told by `error` too
+    PROGRAM = "program"  # given to `destroy(error)`, or found in what it was given to send or to decode: told too
     LISTENER = "listener"  # raised by a listener: logged at ERROR, and only reported
 
 
@@ -70,10 +71,11 @@ class Ending:
 
     __slots__ = (
         "__weakref__", "_abort", "_acked", "_acked_at", "_answers", "_blocked", "_called", "_closing", "_corks",
-        "_direct", "_discarded", "_drain_due", "_end_by", "_error", "_fault", "_flowing", "_flush_due", "_gone",
-        "_hung_up", "_kept_at", "_last", "_life", "_listeners", "_local", "_loop", "_mask", "_opened_at",
-        "_orderly", "_out", "_owner", "_read_at", "_reason", "_ref", "_settings", "_since", "_sock", "_unacked",
-        "_unsent", "_words", "_wrote_at", "bytes_read", "bytes_written", "look_at", "remote_address", "report",
+        "_decoder", "_direct", "_discarded", "_drain_due", "_end_by", "_error", "_fault", "_fed", "_flowing",
+        "_flush_due", "_gone", "_hung_up", "_kept_at", "_last", "_life", "_listeners", "_local", "_loop",
+        "_mask", "_opened_at", "_orderly", "_out", "_owner", "_read_at", "_reason", "_ref", "_settings",
+        "_since", "_sock", "_unacked", "_unsent", "_words", "_wrote_at", "bytes_read", "bytes_written",
+        "look_at", "remote_address", "report",
     )  # fmt: skip
 
     def __init__(
@@ -108,6 +110,8 @@ class Ending:
         self._drain_due = False  # write() has answered False
         self._flush_due = False
         self._answers: deque[tuple[float, Callback]] | None = None  # (bytes_written at which it is due, callback)
+        self._decoder: Decoder | None = None
+        self._fed = 0  # pipes that will end our half
         #: Bytes received so far.
         self.bytes_read = 0
         #: Bytes taken by the kernel so far.
@@ -228,6 +232,16 @@ class Ending:
         """
         self._step(Event.DESTROY_SOON)
 
+    def conclude(self) -> None:
+        """The same for `end()`."""
+        self._step(Event.END)
+
+    def fail(self, reason: Reason, error: BaseException) -> None:
+        """Cut, and tell the program the error: what it gave us to send or to decode cannot be used."""
+        if not self._life.over:
+            self._blame(Fault.PROGRAM, error)
+            self.cut(reason)
+
     # The end.
 
     def on_teardown(self) -> None:
@@ -261,7 +275,11 @@ class Ending:
         self._set_ref(False)
         if not self._listeners.shared:
             self._listeners.clear()
-        self._listeners, self._words = NOBODY, None  # they may hold the connection: leave no cycle behind
+        self._listeners, self._words, self._decoder = (
+            NOBODY,
+            None,
+            None,
+        )  # they may hold the connection: leave no cycle behind
         self._owner.connection_closed(self)  # type: ignore[arg-type]  # as above
 
     def _last_words(self) -> Iterator[tuple[Callable[..., object], Any]]:

@@ -50,7 +50,7 @@ class Once:
 class Listeners:
     """One table. Empty slots hold None, except `data`: what nobody listens to is counted as discarded."""
 
-    __slots__ = (*CONNECTION_EVENTS, "_own", "_parent")
+    __slots__ = (*CONNECTION_EVENTS, "_own", "_parent", "_through")
 
     data: Listener
     drain: Listener | None
@@ -64,6 +64,7 @@ class Listeners:
     def __init__(self, parent: Listeners | None = None) -> None:
         self._own: dict[str, tuple[Listener, ...]] = {}
         self._parent = parent
+        self._through: Callable[[Listener], Listener] | None = None
         self.refresh()
 
     @property
@@ -86,7 +87,13 @@ class Listeners:
     def clear(self) -> None:
         """Let go of everything. A listener to be called once holds its table, and so would never be freed."""
         self._own.clear()
+        self._through = None
         self.refresh()
+
+    def pass_data(self, through: Callable[[Listener], Listener] | None) -> None:
+        """`through` makes what is called with bytes out of the program's listener of `data`; None: it is the same."""
+        self._through = through
+        self._fill("data")
 
     def each(self, event: str) -> tuple[Listener, ...]:
         """All listeners of an event, the parent's first."""
@@ -100,7 +107,10 @@ class Listeners:
 
     def _fill(self, event: str) -> None:
         if event in CONNECTION_EVENTS:
-            setattr(self, event, _combined(self.each(event)) or (discard if event == "data" else None))
+            listener = _combined(self.each(event))
+            if event == "data" and listener is not None and self._through is not None:
+                listener = self._through(listener)
+            setattr(self, event, listener or (discard if event == "data" else None))
 
 
 def discard(conn: Any, data: bytes) -> None:

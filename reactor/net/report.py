@@ -34,6 +34,8 @@ class Reason(enum.Enum):
     CONNECT_FAILED = "connect failed"  #: No address answered, or the name is unknown.
     LISTENER_FAILED = "listener failed"  #: A listener or callback of this connection raised.
     SHUTDOWN_DEADLINE = "shutdown deadline"  #: Still open when `shutdown()`'s grace was over.
+    DECODE_FAILED = "decode failed"  #: Bytes came that the encoding given to `set_encoding()` does not have.
+    FILE_FAILED = "file failed"  #: A file given to `send_file()` was shorter than it had been, or could not be read.
     BUFFER_LIMIT = "buffer limit"  #: More was written while the pending output stood above `buffer_limit`.
     REFUSED = "refused"  #: Never let in: `max_connections` was reached.
 

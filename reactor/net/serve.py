@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -19,6 +20,8 @@ def serve(
     host: str | None = None,
     port: int = 0,
     *,
+    path: str | bytes | os.PathLike[Any] | None = None,
+    mode: int | None = None,
     grace: float = 10.0,
     backlog: int = 4096,
     debug: bool = False,
@@ -28,8 +31,8 @@ def serve(
     """Serve until SIGTERM or SIGINT, stop in order within `grace` seconds, and return the report.
 
     The first signal asks (`Server.shutdown(grace)`), the second resets. `on_server(server)` is called before
-    it listens, to add listeners. `backlog` is `Server.listen`'s, `debug` the `Reactor`'s; other keyword
-    arguments are the server's settings. Raises OSError where it cannot listen. Main thread only, since it
+    it listens, to add listeners. `path`, `mode` and `backlog` are `Server.listen`'s, `debug` the `Reactor`'s;
+    other keyword arguments are the server's settings. Raises OSError where it cannot listen. Main thread only, since it
     listens to signals.
     """
     arguments.seconds("grace", grace, zero=True)
@@ -43,7 +46,7 @@ def serve(
         if arguments.maybe_function("on_server", on_server) is not None:
             on_server(server)  # type: ignore[misc]  # checked above
         stop_on_signals(loop, server, grace)  # first: a signal that comes while it opens the port is not lost
-        server.listen(host, port, backlog)
+        server.listen(host, port if path is None else port or None, backlog, path=path, mode=mode)
         loop.run()
     return reports[-1]  # there is one also when the program stopped the loop itself: closing the reactor stops servers
 

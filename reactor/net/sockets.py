@@ -25,6 +25,7 @@ except ImportError:  # Windows has neither; nothing is known of its queues
 #: (host, port) for both IP families, a path for Unix sockets.
 Address = tuple[str, int] | str
 
+_UNIX = getattr(socket, "AF_UNIX", None)  # Python on Windows has none
 _LINGER_NONE = struct.pack("ii", 1, 0)  # struct linger: on, 0 seconds
 _RESETS = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.ECONNABORTED, errno.ESHUTDOWN})
 _answer = array.array("i", [0])  # where ioctl(2) writes; one is enough for one thread at a time
@@ -75,13 +76,13 @@ def pending_error(sock: socket.socket) -> int:
 
 def reset_on_close(sock: socket.socket) -> None:
     """Let `close(2)` discard both queues and send RST (socket(7), SO_LINGER). Means nothing on a Unix socket."""
-    if sock.family != socket.AF_UNIX:
+    if sock.family != _UNIX:
         set_option(sock, socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
 
 
 def set_no_delay(sock: socket.socket, enable: bool) -> None:
     """TCP_NODELAY, where it means anything."""
-    if sock.family != socket.AF_UNIX:
+    if sock.family != _UNIX:
         set_option(sock, socket.IPPROTO_TCP, socket.TCP_NODELAY, int(enable))
 
 
@@ -93,7 +94,7 @@ def set_keep_alive(
     count: int | None = None,
 ) -> None:
     """SO_KEEPALIVE and its times, whole seconds of at least 1 (tcp(7)); None leaves the system's."""
-    if sock.family == socket.AF_UNIX:
+    if sock.family == _UNIX:
         return
     set_option(sock, socket.SOL_SOCKET, socket.SO_KEEPALIVE, int(enable))
     for option, value in (
@@ -110,7 +111,7 @@ def set_user_timeout(sock: socket.socket, seconds: float) -> None:
     default.
     """
     option = getattr(socket, "TCP_USER_TIMEOUT", None)
-    if option is not None and sock.family != socket.AF_UNIX:
+    if option is not None and sock.family != _UNIX:
         set_option(sock, socket.IPPROTO_TCP, option, round(seconds * 1000))
 
 
@@ -127,7 +128,7 @@ def inherit_options(listening: socket.socket, no_delay: bool, keep_alive: bool |
 
 def _system_keep_alive_delay(like: socket.socket) -> float | None:
     """The system's own time before the first probe: an option that was set cannot be unset, only set back."""
-    if _KEEP_ALIVE_DELAY is None or like.family == socket.AF_UNIX:
+    if _KEEP_ALIVE_DELAY is None or like.family == _UNIX:
         return None
     try:
         with socket.socket(like.family, like.type) as fresh:

@@ -134,6 +134,10 @@ class Transport(Ending):
         if self._life.write is Write.BROKEN:
             self._lose(errno.ECONNRESET, "read")
             return
+        if self._decoder is not None and self._flowing:
+            self._guarded(self._decoder.finish, self)
+            if self._life.over:
+                return
         self._orderly = Reason.ENDED if self._life.write is Write.ENDED else Reason.PEER_ENDED
         self._read_at = self._loop.turn_now
         self._flush_soon()  # first, so that nothing is forgotten should a listener leave run()
@@ -186,7 +190,7 @@ class Transport(Ending):
         if not life.connected:  # what waits, waits
             self._schedule()
             return
-        if life.read is Read.ENDED and life.write is Write.OPEN and not self._settings.allow_half_open:
+        if life.read is Read.ENDED and life.write is Write.OPEN and not (self._settings.allow_half_open or self._fed):
             self._step(Event.END)  # by ourselves, after the `end` listeners have returned
         if self._out is not None and not self._blocked and not self._corks:
             self._send_pending()

@@ -10,22 +10,22 @@ What others do, as of autumn 2026:
     Go        start: never replaces. End: as libuv.
     asyncio   start: unlinks any socket file, also one that is being listened on. End (3.13): after it has closed
               the socket, if the inode number is the same, which may be another file's by then.
-    Twisted   start: replaces if its own lock file, left beside the socket for ever, says that the owner is dead.
-    nginx     start: replaces what it finds to be dead by a trial connection.
+    Twisted   start: replaces only if asked to keep a lock file, and that one's owner is dead. End: as libuv.
+    redis     start: unlinks whatever is there.
 
 Conclusion:
 
     start   bind first. Only if something is in the way: a socket that nobody is bound to is replaced, and nothing
-            else is touched. Which of both it is, the kernel says, see `_is_stale`.
+            else is touched. Which of both it is, the kernel says, see `_replace_stale`.
     end     unlink the file if it is still the one we made, by its absolute path as of the start, and before the
             socket is closed: as long as the socket lives, the kernel holds its inode, so that no other file can have
             its number.
     mode    chmod(2) between bind(2) and listen(2): nobody can connect to a socket that does not listen yet. Not by
             umask(2), which belongs to all threads.
 
-POSIX has no "unlink if it is this file", so between the last look at a file and its removal there is a moment in which
-somebody else may replace it. Rejected: a lock file, which stays for ever; binding under another name and renaming, after
-which peers and ss(8) show a path that is not there.
+POSIX has no "unlink if it is this file": between the last look at a file and its removal there is a moment in which a
+program that does not go by these rules may replace it. Rejected: a lock file, which stays for ever; binding under
+another name and renaming, after which peers and ss(8) show a path that is not there.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ log = logging.getLogger("reactor")
 _LINUX = sys.platform in ("linux", "android")
 _SUN_PATH = 108 if _LINUX else 104  # bytes of sockaddr_un.sun_path: unix(7); <sys/un.h> of the BSDs and macOS
 _SHOWN = 64  # characters of a value in the text of an error
-_ALL_BITS = 0o777
+ALL_BITS = 0o777  # of a mode: the permissions, and none of set-user-ID and its kin, which mean nothing on a socket
 
 
 # Arguments.
@@ -85,7 +85,7 @@ def check_mode(mode: Any, path: str) -> int | None:
         return None
     if isinstance(mode, bool) or not isinstance(mode, int):
         raise TypeError(f"mode must be permission bits from 0 to 0o777, or None, not {mode!r}")
-    if not 0 <= mode <= _ALL_BITS:
+    if not 0 <= mode <= ALL_BITS:
         raise ValueError(f"mode must be permission bits from 0 to 0o777, or None, not {mode!r}, which is {mode:#o}")
     if is_abstract(path):
         raise ValueError(f"mode must be None with an abstract name, which has no file, not {mode:#o}")
@@ -130,47 +130,60 @@ def listen_unix(path: str, backlog: int, mode: int | None) -> tuple[socket.socke
 
 
 def _bind_to_file(sock: socket.socket, path: str) -> SocketFile:
-    absolute = os.path.join(os.getcwd(), path)  # not abspath: without a look at symlinks, "a/.." is not "."
+    absolute = os.path.join(os.getcwd(), path)  # not abspath, which takes "link/.." for "."
     try:
         sock.bind(path)
     except OSError as error:
-        if error.errno != errno.EADDRINUSE or not _remove_stale(path):
+        if error.errno != errno.EADDRINUSE or not _replace_stale(sock, path):
             raise
-        sock.bind(path)
     return SocketFile(absolute)
 
 
-def _remove_stale(path: str) -> bool:
-    """Something is in the way at `path`. Is the way free now?"""
+def _replace_stale(sock: socket.socket, path: str) -> bool:
+    """Something is in the way at `path`: bind in its place, if it is a socket that nobody is bound to. Is it done?
+
+    A datagram socket asks. When one connects to the path of a stream socket, the kernel looks for the socket first
+    (ECONNREFUSED: there is none any more) and at its type then (EPROTOTYPE), on Linux as on the BSDs. So a server
+    that is alive notices nothing, not even one whose backlog is full, and one that is bound and about to listen
+    is not taken for a dead one, as it is by a stream socket that asks. Nothing here waits: datagram sockets connect
+    at once. Any other answer (EACCES: not allowed to ask) means hands off.
+    """
     try:
-        before = os.lstat(path)
-        if not _is_stale(path, before):
+        found = os.lstat(path)
+        if not stat.S_ISSOCK(found.st_mode):  # a symlink neither: it would be followed
             return False
-        # Again: was it replaced since? By the time of its last change too, since a new file may have the same inode
-        # number once the old one is gone.
-        now = os.lstat(path)
-        if (*_identity(now), now.st_ctime_ns) != (*_identity(before), before.st_ctime_ns):
-            return False
-        os.unlink(path)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+            probe.setblocking(False)
+            _claim(probe, found)
+            if probe.connect_ex(path) != errno.ECONNREFUSED or not _same(found, os.lstat(path)):
+                return False
+            os.unlink(path)
+            sock.bind(path)
     except FileNotFoundError:  # somebody else has removed it
-        pass
+        sock.bind(path)
     return True
 
 
-def _is_stale(path: str, status: os.stat_result) -> bool:
-    """Is it a socket that nobody is bound to?
+def _claim(probe: socket.socket, stale: os.stat_result) -> None:
+    """Of several processes that start at once, one replaces the file; the others get EADDRINUSE here.
 
-    A datagram socket asks. When one connects to the path of a stream socket, the kernel looks for the socket first
-    (ECONNREFUSED: there is none any more) and at its type then (EPROTOTYPE), on Linux as on the BSDs. So a server that
-    is alive sees nothing of the question, also one whose backlog is full, and one that is bound and is about to listen is
-    not taken for a dead one, as it is by who asks with a stream socket. Nothing here waits: datagram sockets
-    connect at once. Any other answer (EACCES: not allowed to ask) means hands off.
+    Otherwise the second could remove what the first has just made. An abstract name is a lock that leaves nothing
+    behind and that nobody waits for. Where there are none, two starts within microseconds can still meet.
     """
-    if not stat.S_ISSOCK(status.st_mode):  # a symlink neither: it would be followed
-        return False
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
-        probe.setblocking(False)
-        return probe.connect_ex(path) == errno.ECONNREFUSED
+    if not _LINUX:
+        return
+    try:
+        probe.bind(f"\0reactor replaces {stale.st_dev}:{stale.st_ino}")
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise
+
+
+def _same(before: os.stat_result, now: os.stat_result) -> bool:
+    """Was the file replaced in between? By the time of its last change too: when the old one is gone, a new one may
+    get its inode number.
+    """
+    return _identity(before) == _identity(now) and before.st_ctime_ns == now.st_ctime_ns
 
 
 def _set_mode(path: str, mode: int) -> None:
@@ -186,7 +199,7 @@ def _set_mode(path: str, mode: int) -> None:
 class SocketFile:
     """The file of a socket that was bound just now."""
 
-    __slots__ = ("_identity", "_path")
+    __slots__ = ("_identity", "_path", "_there")
 
     def __init__(self, path: str) -> None:
         status = os.lstat(path)
@@ -194,13 +207,17 @@ class SocketFile:
             raise OSError(errno.EADDRINUSE, "replaced by something else")
         self._path = path
         self._identity = _identity(status)
+        self._there = True
 
     def remove(self) -> None:
         """Unlink it, if it is still the one that was made; whatever else is there now stays. The socket must be
-        open still, see the top of this file.
+        open still, see the top of this file. Harmless when it was called before.
 
         Raises nothing: a file that cannot be removed is logged, and the next start replaces it.
         """
+        if not self._there:
+            return
+        self._there = False
         try:
             status = os.lstat(self._path)
             if stat.S_ISSOCK(status.st_mode) and _identity(status) == self._identity:

@@ -74,6 +74,10 @@ class Writing(Timed):
                 self._direct = self._life.open and self._out is None
                 self._flush_soon()
 
+    def relay(self, data: bytes) -> bool:
+        """`write` for a pipe: that this half was ended meanwhile is a race, and no error."""
+        return self.write(data) if self._called is None else self._keep(data, blocked=False)
+
     def _write(self, data: Any, callback: Callback | None) -> bool:
         """`write` off the hot path: the checks, buffers that may change, callbacks, and what follows the
         first write of a turn.
