@@ -160,7 +160,9 @@ class Ending:
             elif do is Do.EMIT_END:
                 self._emit("end")
             elif do is Do.EMIT_FINISH:
-                self._emit("finish")
+                self._answer_due()
+                if not self._life.over:
+                    self._emit("finish")
             else:
                 self._loop.teardown_soon(self)
 

@@ -4,6 +4,8 @@ A queue of chunks, a running count of bytes (asyncio until 2026 summed the queue
 production, cpython#146507), and how much of the first chunk is gone already. Nothing leaves the queue before
 the kernel took it. Chunks are `bytes`, or views of `bytes`, which nobody can change afterwards.
 
+A `Part` is sent from elsewhere than memory (`files.py`): it has its place among the chunks, and does not count as held.
+
 `head()` is what to offer the kernel next. Small chunks are joined, because one `send` of 16 KiB costs less
 than an `iovec` of 200 entries built in Python; a chunk of JOIN_LIMIT or more goes out as a view, without a
 copy.
@@ -16,24 +18,46 @@ from collections import deque
 JOIN_LIMIT = 65_536  # bytes; copying this much costs about as much as one more system call
 
 
+class Part:
+    """Bytes that are not in memory. It is closed when it is sent or dropped."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, count: int) -> None:
+        #: Bytes not sent yet.
+        self.left = count
+
+    def __len__(self) -> int:
+        return self.left
+
+    def advance(self, count: int) -> None:
+        """The kernel took so many."""
+        self.left -= count
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
 class OutBuffer:
     """Pending output of one connection. It exists while something is pending."""
 
-    __slots__ = ("_chunks", "_offset", "size")
+    __slots__ = ("_chunks", "_offset", "held", "size")
 
     def __init__(self) -> None:
-        self._chunks: deque[bytes | memoryview] = deque()
+        self._chunks: deque[bytes | memoryview | Part] = deque()
         self._offset = 0
-        #: Pending bytes.
-        self.size = 0
+        #: Pending bytes, and how many of them are in memory.
+        self.size = self.held = 0
 
-    def append(self, chunk: bytes | memoryview) -> None:
+    def append(self, chunk: bytes | memoryview | Part) -> None:
         """Takes the chunk as it is: it must never change. Empty ones are ignored."""
         if chunk:
             self._chunks.append(chunk)
             self.size += len(chunk)
+            if not isinstance(chunk, Part):
+                self.held += len(chunk)
 
-    def head(self) -> bytes | memoryview:
+    def head(self) -> bytes | memoryview | Part:
         """The next bytes to send: at least one chunk, small ones joined. The buffer must not be empty.
 
         What was joined stays joined, so that bytes are copied two or three times at most, however little the
@@ -41,14 +65,17 @@ class OutBuffer:
         """
         chunks = self._chunks
         first = chunks[0]
+        if isinstance(first, Part):
+            return first
         rest = memoryview(first)[self._offset :] if self._offset else first
         if len(chunks) == 1 or len(rest) >= JOIN_LIMIT // 2:
             return rest
         pieces, size = [rest], len(rest)
         chunks.popleft()
-        while chunks and size + len(chunks[0]) <= JOIN_LIMIT:
-            pieces.append(chunks.popleft())
-            size += len(pieces[-1])
+        while chunks and not isinstance(chunk := chunks[0], Part) and size + len(chunk) <= JOIN_LIMIT:
+            pieces.append(chunk)
+            size += len(chunk)
+            chunks.popleft()
         joined = b"".join(pieces) if len(pieces) > 1 else rest
         chunks.appendleft(joined)
         self._offset = 0
@@ -57,6 +84,14 @@ class OutBuffer:
     def consume(self, count: int) -> None:
         """The kernel took the next `count` bytes."""
         self.size -= count
+        first = self._chunks[0]
+        if isinstance(first, Part):
+            first.advance(count)
+            if not first.left:
+                self._chunks.popleft()
+                first.close()
+            return
+        self.held -= count
         count += self._offset
         while self._chunks and count >= len(self._chunks[0]):
             count -= len(self._chunks.popleft())
@@ -64,7 +99,10 @@ class OutBuffer:
 
     def clear(self) -> int:
         """Drop everything; how many bytes that were."""
-        dropped, self.size, self._offset = self.size, 0, 0
+        dropped, self.size, self.held, self._offset = self.size, 0, 0, 0
+        for chunk in self._chunks:
+            if isinstance(chunk, Part):
+                chunk.close()
         self._chunks.clear()
         return dropped
 

@@ -15,8 +15,9 @@ from collections.abc import Callable
 from ..engine.poller import EDGE, ERROR, GONE, HANGUP, READ, WRITE
 from . import sockets
 from .ending import Ending, Fault
+from .files import FileFailed, FilePart
 from .lifecycle import Event, Read, Write
-from .outbuf import OutBuffer
+from .outbuf import OutBuffer, Part
 from .report import Reason
 from .sockets import Address
 
@@ -87,7 +88,8 @@ class Transport(Ending):
         reading.
         """
         if mask & ERROR:
-            self._break(sockets.pending_error(self._sock), "read")
+            ours = self._life.read is Read.ENDED  # what broke then is our half
+            self._break(sockets.pending_error(self._sock), "write" if ours else "read")
         if mask & WRITE and self._blocked:
             self._blocked = False
             self._flush_soon()
@@ -106,7 +108,7 @@ class Transport(Ending):
         elif self._life.write is Write.ENDED:
             self._flush_soon()  # to settle
         elif mask & (HANGUP | ERROR):  # the read half has ended, ours has not, and both directions are down
-            self._break(errno.ECONNRESET, "read")
+            self._break(errno.ECONNRESET, "write")
 
     def _discard(self) -> None:
         try:
@@ -158,7 +160,7 @@ class Transport(Ending):
 
     # What goes out.
 
-    def _queue(self, data: bytes | memoryview) -> bool:
+    def _queue(self, data: bytes | memoryview | Part) -> bool:
         """Append to what is pending; the answer of `write`."""
         out = self._out
         if out is None:
@@ -167,7 +169,7 @@ class Transport(Ending):
             self._wrote_at = self._loop.now  # from now on it has to move
         out.append(data)
         self._flush_soon()
-        if out.size > self._settings.high_water:
+        if out.held > self._settings.high_water:
             self._drain_due = True
             return False
         return True
@@ -196,11 +198,11 @@ class Transport(Ending):
             self._send_pending()
         if self._out is None and self._life.write is Write.ENDING and not self._corks:
             self._send_fin()
-        if self._answers:
-            self._answer_due()
-        if self._drain_due and self.pending_bytes <= self._settings.drain_at and self._life.write is Write.OPEN:
+        if self._drain_due and self._held() <= self._settings.drain_at and self._life.write is Write.OPEN:
             self._drain_due = False
             self._emit("drain")
+        if self._answers:
+            self._answer_due()
         if self._life.both_ended:
             self._settle()
         if not self._life.over:
@@ -212,8 +214,13 @@ class Transport(Ending):
         assert out is not None
         for _ in range(SENDS_PER_FLUSH):
             head = out.head()
+            part = head if isinstance(head, FilePart) else None
+            offered = len(head) if part is None else part.offer
             try:
-                sent = self._sock.send(head)
+                sent = self._sock.send(head) if part is None else part.send(self._sock)  # type: ignore[arg-type]  # bytes
+            except FileFailed as failed:
+                self.fail(Reason.FILE_FAILED, failed.error)
+                return
             except (BlockingIOError, InterruptedError):
                 sent = 0
             except OSError as error:
@@ -227,7 +234,7 @@ class Transport(Ending):
                 self._out = None
                 self._direct = self._life.open and not self._corks
                 return
-            if sent < len(head):
+            if sent < offered:
                 break
         self._blocked = True
 
@@ -293,5 +300,9 @@ class Transport(Ending):
 
     @property
     def pending_bytes(self) -> int:
-        """Bytes written by the program that the kernel has not taken yet."""
+        """Bytes written by the program that the kernel has not taken yet, those of files included."""
         return 0 if self._out is None else self._out.size
+
+    def _held(self) -> int:
+        """Of these, the bytes in memory: what the water marks and `buffer_limit` are about."""
+        return 0 if self._out is None else self._out.held

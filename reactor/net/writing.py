@@ -14,6 +14,7 @@ from typing import Any
 from .. import arguments
 from ..errors import ConnectionClosed, WriteAfterEnd
 from .ending import REFUSED, Callback
+from .files import open_part
 from .lifecycle import Event, Write
 from .report import Reason
 from .timed import Timed
@@ -59,6 +60,34 @@ class Writing(Timed):
             ) from None
         return self._write(joined, callback)
 
+    def send_file(
+        self, path_or_file: Any, offset: int = 0, count: int | None = None, callback: Callback | None = None
+    ) -> bool:
+        """Send `count` bytes of a file from `offset` (None: to its end as of now), in order among what is written.
+
+        The kernel reads and sends them (sendfile(2)). `path_or_file` is a path, or a file opened in binary mode,
+        which may be closed at once. An object that has only `seek` and `read` must stay open until the callback: it
+        is read by the loop, a little at a time. The bytes count as pending, and not for the water marks and
+        `buffer_limit`, since they are not in memory. Answers, calls back and raises as `write` does, and OSError
+        for a path that cannot be opened. A file that turns out shorter resets the connection, reason
+        `FILE_FAILED`, with an OSError: what was announced cannot be kept.
+        """
+        arguments.maybe_function("callback", callback)
+        if self._called is not None:
+            raise self._called_error()
+        part = open_part(path_or_file, offset, count)
+        if self._life.write is not Write.OPEN:
+            self._unsent += part.left
+            part.close()
+            accepted = False
+        elif part.left:
+            accepted = self._queue(part) and not self._drain_due
+        else:
+            part.close()
+            accepted = not self._drain_due
+        self._answer(callback)
+        return accepted
+
     @contextmanager
     def corked(self) -> Iterator[None]:
         """`with conn.corked():` what is written inside leaves together, at the end of the turn in which the
@@ -86,7 +115,7 @@ class Writing(Timed):
         view = bytes_view(data)
         if self._called is not None:
             raise self._called_error()
-        if view and self.pending_bytes > self._settings.buffer_limit and self._life.write is Write.OPEN:
+        if view and self._held() > self._settings.buffer_limit and self._life.write is Write.OPEN:
             self.cut(Reason.BUFFER_LIMIT)
         blocked = self._direct and self._wrote_at is not self._loop.turn_now
         if blocked:
@@ -100,10 +129,14 @@ class Writing(Timed):
         accepted = self._life.write is Write.OPEN and not self._drain_due
         if view:
             accepted = self._keep(view if isinstance(data, bytes) else bytes(view), blocked)
+        self._answer(callback)
+        return accepted
+
+    def _answer(self, callback: Callback | None) -> None:
+        """Call back when all that was written up to here is with the kernel, or lost."""
         if callback is not None:
             lost = self._life.write is not Write.OPEN
             self._answer_at(REFUSED if lost else self.bytes_written + self.pending_bytes, callback)
-        return accepted
 
     def _send_failed(self, error: OSError) -> int:
         """The kernel took nothing: not now, or never again. The report comes later, not from inside the call."""

@@ -1,0 +1,132 @@
+"""What a path of a Unix socket may be, and what is said of one that cannot be."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reactor.net import sockets, unix_paths
+from reactor.net.unix_paths import check_mode, check_path, is_abstract
+
+LONGEST = 107  # bytes; sun_path has 108 on Linux, and a NUL ends it (unix(7))
+
+
+@pytest.mark.parametrize("path", ["/run/x.sock", b"/run/x.sock", Path("/run/x.sock")])
+def test_a_path_is_text_bytes_or_path_like_and_becomes_text(path: Any) -> None:
+    assert check_path(path) == "/run/x.sock"
+
+
+def test_bytes_that_are_no_utf8_survive_the_way_there_and_back() -> None:
+    assert os.fsencode(check_path(b"/run/\xff\xfe")) == b"/run/\xff\xfe"
+
+
+def test_a_path_as_long_as_the_kernel_takes_is_taken() -> None:
+    assert len(check_path("x" * LONGEST)) == LONGEST
+    assert len(check_path("\0" + "x" * LONGEST)) == LONGEST + 1  # no NUL ends an abstract name
+
+
+def test_a_path_that_is_too_long_is_shortened_in_the_error() -> None:
+    with pytest.raises(ValueError, match="path must be at most 107 bytes long, not 4000: '/xxxx") as caught:
+        check_path("/" + "x" * 3999)
+    assert len(str(caught.value)) < 120
+
+
+def test_bytes_are_counted_not_characters() -> None:
+    with pytest.raises(ValueError, match="path must be at most 107 bytes long, not 108"):
+        check_path("é" * 54)
+
+
+def test_an_abstract_name_that_is_too_long_is_refused() -> None:
+    with pytest.raises(ValueError, match="path must be at most 108 bytes long, not 109"):
+        check_path("\0" + "x" * 108)
+
+
+@pytest.mark.parametrize("path", ["", b"", "\0", "\0\0"])
+def test_an_empty_path_or_name_is_refused(path: Any) -> None:
+    with pytest.raises(ValueError, match=r"path must not be empty, which .* is"):
+        check_path(path)
+
+
+def test_a_nul_inside_a_path_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"path must have no NUL after its beginning, not '/run/x\\x00y'"):
+        check_path("/run/x\0y")
+
+
+def test_a_nul_inside_an_abstract_name_is_part_of_it() -> None:
+    assert check_path("\0a\0b") == "\0a\0b"
+
+
+def test_text_that_no_file_name_can_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="path must be text that a file name can have"):
+        check_path("/run/\ud800")
+
+
+@pytest.mark.parametrize("path", [None, 7, bytearray(b"/run/x"), ["/run/x"]])
+def test_what_is_no_path_is_refused(path: Any) -> None:
+    with pytest.raises(TypeError, match=r"path must be a str, bytes or os\.PathLike, not "):
+        check_path(path)
+
+
+def test_the_argument_can_have_another_name() -> None:
+    with pytest.raises(ValueError, match=r"^--path must not be empty"):
+        check_path("", "--path")
+
+
+def test_where_there_are_no_abstract_names_they_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unix_paths, "_LINUX", False)
+    with pytest.raises(ValueError, match=r"abstract names are Linux's own, not '\\x00name'"):
+        check_path("\0name")
+
+
+def test_where_python_has_no_unix_sockets_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(unix_paths.socket, "AF_UNIX")
+    with pytest.raises(ValueError, match="path needs a system that Python has Unix sockets on"):
+        check_path("/run/x")
+
+
+@pytest.mark.parametrize("mode", [None, 0, 0o600, 0o777])
+def test_a_mode_is_permission_bits_or_none(mode: int | None) -> None:
+    assert check_mode(mode, "/run/x") == mode
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"), [(660, "660, which is 0o1224"), (0o1000, "512, which is 0o1000"), (-1, "-1, which is -0o1")]
+)
+def test_a_mode_with_other_bits_is_shown_in_octal_too(mode: int, said: str) -> None:
+    with pytest.raises(ValueError, match=f"mode must be permission bits from 0 to 0o777, or None, not {said}"):
+        check_mode(mode, "/run/x")
+
+
+@pytest.mark.parametrize("mode", ["660", True, 6.6])
+def test_a_mode_that_is_no_number_is_refused(mode: Any) -> None:
+    with pytest.raises(TypeError, match="mode must be permission bits from 0 to 0o777, or None, not "):
+        check_mode(mode, "/run/x")
+
+
+def test_an_abstract_name_has_no_mode() -> None:
+    with pytest.raises(ValueError, match="mode must be None with an abstract name, which has no file, not 0o660"):
+        check_mode(0o660, "\0name")
+
+
+def test_a_leading_nul_is_what_makes_a_name_abstract() -> None:
+    assert is_abstract("\0name")
+    assert not is_abstract("@name")
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("/run/x.sock", "/run/x.sock"),
+        ("/run/ä b", "/run/ä b"),
+        ("\0name", "@name"),
+        ("\0a\0", "@a@"),
+        ("", "unix"),
+        ("/run/a\nERROR b", "/run/a\\nERROR b"),
+        ("/run/\udcff", "/run/\\udcff"),
+    ],
+)
+def test_a_path_is_shown_on_one_line_that_can_be_printed(address: str, shown: str) -> None:
+    assert sockets.show(address) == shown
