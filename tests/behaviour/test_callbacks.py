@@ -84,7 +84,7 @@ def test_the_callback_of_end_comes_when_fin_was_handed_over_and_not_only_at_the_
     _, conn = wire.connect()
     conn.end(callback=answer("end"))
     settle(wire.loop)
-    assert wire.record.names() == ["finish", "answer end"]
+    assert wire.record.names() == ["answer end", "finish"]
     assert conn.report is None
 
 

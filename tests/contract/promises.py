@@ -223,7 +223,10 @@ class Track:
             self.hold(not Track.busy, "callback from inside a call")
             self.hold(number == self.answered, f"callback {number} where {self.answered} was due")
             self.answered += 1
-            taken = "finish" in self.events if position is None else conn.bytes_written >= position
+            if position is None:  # it comes right before `finish`, if that comes
+                taken = conn.bytes_written == self.accepted if error is None else "finish" in self.events
+            else:
+                taken = conn.bytes_written >= position
             if position != before:  # of an empty write nobody can tell
                 self.hold((error is None) == taken, f"callback for {position} got {error!r}")
             self.hold(error is None or isinstance(error, (OSError, ConnectionClosed)), f"callback got {error!r}")
