@@ -58,6 +58,7 @@ class _Process:
                 path=options.path,
                 mode=options.mode,
                 grace=options.grace,
+                end=options.end,
                 backlog=options.backlog,
                 debug=options.debug,
                 on_server=self._prepare,

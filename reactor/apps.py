@@ -6,8 +6,12 @@ An app is a function that is called with each new connection.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+from .net.client import connect
 from .net.connection import Connection
+from .net.settings import CONNECTION_SETTINGS
+from .net.sockets import Address
 
 App = Callable[[Connection], object]
 
@@ -53,6 +57,20 @@ def chargen(conn: Connection) -> None:
             pass
 
     send_on(conn)
+
+
+def relay(to: Address, **of_clients: Any) -> App:
+    """An app that connects each client to `to`, and passes on what either side says, and how it ends."""
+
+    def pass_on(conn: Connection) -> None:
+        assert conn.server is not None
+        settings = {name: conn.get_setting(name) for name in CONNECTION_SETTINGS} | of_clients
+        loop = conn.server.loop
+        target = connect(loop, path=to, **settings) if isinstance(to, str) else connect(loop, *to, **settings)
+        conn.pipe(target)
+        target.pipe(conn)
+
+    return pass_on
 
 
 #: What `python -m reactor` knows by name, and what each does.

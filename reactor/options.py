@@ -22,11 +22,13 @@ from typing import Any, NoReturn
 
 from . import __version__, apps, arguments
 from .net.settings import SERVER_SETTINGS, ServerSettings, Settings, split
+from .net.sockets import Address
 from .net.unix_paths import ALL_BITS, check_path
 
 HOST, PORT, BACKLOG, GRACE, LEVEL = "127.0.0.1", 8080, 4096, 10.0, "info"
+RELAY, CONNECT_TIMEOUT = "relay", "60"
 LEVELS = ("debug", "info", "warning", "error")
-EXPECTED_APP = f"expected {', '.join(apps.BUILT_IN)} or module:callable"
+EXPECTED_APP = f"expected {', '.join(apps.BUILT_IN)}, {RELAY} or module:callable"
 
 _EXAMPLES = """\
 examples:
@@ -36,6 +38,8 @@ examples:
       on all addresses, IPv4 and IPv6
   %(prog)s echo --path /tmp/echo.sock --mode 600
       on a Unix socket, for this user only: nc -U /tmp/echo.sock
+  %(prog)s relay --port 9000 --to 127.0.0.1:8080
+      what comes to port 9000 goes there, and the answers come back
   %(prog)s gateway:greet --read-timeout 90 --max-connections 10000
       greet(conn) in gateway.py, here, is called with each new connection
 
@@ -74,6 +78,7 @@ class Options:
     mode: int | None
     backlog: int
     grace: float
+    end: bool  # are connections ended by us when it stops?
     debug: bool
     level: int
     settings: dict[str, Any]  # only those that were given
@@ -90,7 +95,8 @@ def parse(argv: Sequence[str] | None = None) -> Options:
             debug=given["debug"],
             level=getattr(logging, given["log_level"].upper()),
             settings=_settings(given),
-            app=load(given["app"]),  # last: it runs the program's code
+            end=given["app"] != RELAY,  # a relay lets those who speak to each other finish, within the grace
+            app=_app(given),  # last: it runs the program's code
             app_name=given["app"],
         )
     except (TypeError, ValueError) as error:
@@ -108,6 +114,29 @@ def _place(host: str | None, port: str | None, path: str | None, mode: str | Non
         if value is not None:
             raise ValueError(f"--path and {option} exclude each other")
     return {"host": None, "port": 0, "path": check_path(path, "--path"), "mode": None if mode is None else _mode(mode)}
+
+
+def _app(given: dict[str, Any]) -> apps.App:
+    to, timeout = given["to"], given["connect_timeout"]
+    if given["app"] == RELAY:
+        if to is None:
+            raise ValueError(f"{RELAY} needs --to HOST:PORT, or --to PATH: where it connects its clients to")
+        return apps.relay(_target(to), connect_timeout=arguments.maybe_seconds("--connect-timeout", value_of(timeout)))
+    for option, value in (("--to", to), ("--connect-timeout", timeout)):
+        if value not in (None, CONNECT_TIMEOUT):
+            raise ValueError(f"{option} goes with {RELAY}: it is about where that connects to")
+    return load(given["app"])
+
+
+def _target(text: str) -> Address:
+    """`name:80`, `127.0.0.1:80`, `[::1]:80`, or a path, which has a slash."""
+    if "/" in text:
+        return check_path(text, "--to")
+    host, colon, port = text.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    if not colon or not bare or (":" in bare and bare == host):
+        raise ValueError(f"--to must be like host:80, [::1]:80 or /path/of.sock, not {text!r}")
+    return bare, arguments.integer("the port of --to", value_of(port), 1, 65535)
 
 
 def _host(text: str) -> str | None:
@@ -181,6 +210,14 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--mode", metavar="OCTAL", help="of its file, like 660 (default: as the umask says)")
     backlog = _text("clients that may wait to be accepted", BACKLOG)
     where.add_argument("--backlog", metavar="COUNT", default=str(BACKLOG), help=backlog)
+    relay = parser.add_argument_group(RELAY)
+    relay.add_argument("--to", metavar="HOST:PORT|PATH", help="connect each client to this address or Unix socket")
+    relay.add_argument(
+        "--connect-timeout",
+        metavar="SECONDS",
+        default=CONNECT_TIMEOUT,
+        help=_text("give up connecting after so long; none: as late as the system does", f"{CONNECT_TIMEOUT} s"),
+    )
     process = parser.add_argument_group("the process")
     process.add_argument(
         "--grace", metavar="SECONDS", default=str(GRACE), help=_text("time to stop in order", f"{GRACE:g} s")
@@ -205,6 +242,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _apps_text() -> str:
     lines = [f"{name:<16}{text}" for name, (_, text) in apps.BUILT_IN.items()]
+    lines.append(f"{RELAY:<16}connects each client to --to, and passes on what either says, and how it ends")
     return "\n".join((*lines, f"{'module:callable':<16}your own: called with each new connection"))
 
 

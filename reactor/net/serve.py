@@ -23,6 +23,7 @@ def serve(
     path: str | bytes | os.PathLike[Any] | None = None,
     mode: int | None = None,
     grace: float = 10.0,
+    end: bool = True,
     backlog: int = 4096,
     debug: bool = False,
     on_server: Callable[[Server], object] | None = None,
@@ -30,12 +31,13 @@ def serve(
 ) -> ShutdownReport:
     """Serve until SIGTERM or SIGINT, stop in order within `grace` seconds, and return the report.
 
-    The first signal asks (`Server.shutdown(grace)`), the second resets. `on_server(server)` is called before
-    it listens, to add listeners. `path`, `mode` and `backlog` are `Server.listen`'s, `debug` the `Reactor`'s;
-    other keyword arguments are the server's settings. Raises OSError where it cannot listen. Main thread only, since it
-    listens to signals.
+    The first signal asks (`Server.shutdown(grace, end)`), the second resets. `on_server(server)` is called
+    before it listens, to add listeners. `path`, `mode` and `backlog` are `Server.listen`'s, `debug` the
+    `Reactor`'s; other keyword arguments are the server's settings. Raises OSError where it cannot listen. Main
+    thread only, since it listens to signals.
     """
     arguments.seconds("grace", grace, zero=True)
+    arguments.flag("end", end)
     arguments.function("on_connection", on_connection)
     if threading.current_thread() is not threading.main_thread():
         raise ValueError("serve() listens to signals and so must be called from the main thread; see start_thread()")
@@ -45,20 +47,20 @@ def serve(
         server.on("stopped", lambda _, report: reports.append(report))
         if arguments.maybe_function("on_server", on_server) is not None:
             on_server(server)  # type: ignore[misc]  # checked above
-        stop_on_signals(loop, server, grace)  # first: a signal that comes while it opens the port is not lost
+        stop_on_signals(loop, server, grace, end)  # first: a signal that comes while it opens the port is not lost
         server.listen(host, port if path is None else port or None, backlog, path=path, mode=mode)
         loop.run()
     return reports[-1]  # there is one also when the program stopped the loop itself: closing the reactor stops servers
 
 
-def stop_on_signals(loop: Reactor, server: Server, grace: float) -> None:
+def stop_on_signals(loop: Reactor, server: Server, grace: float, end: bool) -> None:
     """SIGTERM and SIGINT ask the server to stop within `grace` seconds; a second one resets what is left."""
     asked = 0
 
     def ask(signum: int) -> None:
         nonlocal asked
         asked += 1
-        server.shutdown(grace if asked == 1 else 0)
+        server.shutdown(grace if asked == 1 else 0, end)
 
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.on_signal(signum, ask)
