@@ -93,7 +93,8 @@ class _Process:
     def _client(self, address: Address) -> str:
         """What to type to see it work."""
         if isinstance(address, str):
-            command = f"nc -U {shlex.quote(show(os.path.abspath(address)))}"  # the other terminal may be elsewhere
+            path = address if os.path.isabs(address) else os.path.realpath(address)  # the other terminal is elsewhere
+            command = f"nc -U {shlex.quote(show(path))}"
         else:
             host, port = address
             either = "127.0.0.1" if self._options.host is None else "::1"

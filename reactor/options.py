@@ -242,7 +242,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _apps_text() -> str:
     lines = [f"{name:<16}{text}" for name, (_, text) in apps.BUILT_IN.items()]
-    lines.append(f"{RELAY:<16}connects each client to --to, and passes on what either says, and how it ends")
+    lines.append(f"{RELAY:<16}passes on all to another server, and its answers back")
     return "\n".join((*lines, f"{'module:callable':<16}your own: called with each new connection"))
 
 

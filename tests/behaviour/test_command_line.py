@@ -161,6 +161,17 @@ def test_host_none_is_all_addresses() -> None:
     assert parse(["echo", "--host", "none"]).host is None
 
 
+def test_a_path_takes_the_place_of_host_and_port() -> None:
+    options = parse(["echo", "--path", "/run/x.sock"])
+    assert (options.path, options.mode, options.host, options.port) == ("/run/x.sock", None, None, 0)
+    assert parse(["echo"]).path is None
+
+
+@pytest.mark.parametrize(("text", "mode"), [("660", 0o660), ("0600", 0o600), ("0", 0), ("777", 0o777)])
+def test_a_mode_is_octal_as_of_chmod(text: str, mode: int) -> None:
+    assert parse(["echo", "--path", "/run/x.sock", "--mode", text]).mode == mode
+
+
 # Refusals.
 
 
@@ -187,6 +198,17 @@ def test_host_none_is_all_addresses() -> None:
         ("--buffer-limit none", "--buffer-limit must be a whole number 0 or more, not None"),
         ("--high-water 10 --low-water 20", "low_water must be at most high_water (10), not 20"),
         ("--max-connections 0", "--max-connections must be 1 or more, not 0"),
+        ("--path=", "--path must not be empty, which '' is"),
+        ("--path " + "x" * 120, f"--path must be at most 107 bytes long, not 120: '{'x' * 60}..."),
+        ("--path x --host 127.0.0.1", "--path and --host exclude each other"),
+        ("--host none --path x", "--path and --host exclude each other"),
+        ("--path x --port 8080", "--path and --port exclude each other"),
+        ("--mode 660", "--mode goes with --path: it is that of the socket's file"),
+        ("--path x --mode 888", "--mode must be octal digits up to 777, as of chmod, not '888'"),
+        ("--path x --mode 1777", "--mode must be octal digits up to 777, as of chmod, not '1777'"),
+        ("--path x --mode u+w", "--mode must be octal digits up to 777, as of chmod, not 'u+w'"),
+        ("--path x --mode 0o660", "--mode must be octal digits up to 777, as of chmod, not '0o660'"),
+        ("--path x --mode none", "--mode must be octal digits up to 777, as of chmod, not 'none'"),
         ("--port", "argument --port: expected one argument (--help tells more)"),
         ("--idle 5", "unrecognized arguments: --idle 5 (--help tells more)"),
         ("--bogus", "unrecognized arguments: --bogus (--help tells more)"),
@@ -219,7 +241,7 @@ def test_without_an_app_it_asks_for_one(capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize(
     ("app", "sentence"),
     [
-        ("ecko", "unknown app 'ecko': expected echo, goodbye, discard, chargen or module:callable"),
+        ("ecko", "unknown app 'ecko': expected echo, goodbye, discard, chargen, relay or module:callable"),
         ("mine:", "APP must be like package.module:callable, not 'mine:'"),
         (":greet", "APP must be like package.module:callable, not ':greet'"),
         ("./mine.py:greet", "APP must be like package.module:callable, not './mine.py:greet'"),
