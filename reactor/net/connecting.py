@@ -53,8 +53,8 @@ class Connecting:
     """All attempts of one client. It has the methods of a socket that a connection uses before it is connected."""
 
     __slots__ = (
-        "_answered", "_conn", "_errors", "_limit", "_loop", "_next", "_options", "_settings", "_under_way",
-        "_waiting", "_where", "attempted", "family",
+        "_answered", "_conn", "_errors", "_limit", "_loop", "_next", "_next_queued", "_options", "_settings",
+        "_under_way", "_waiting", "_where", "attempted", "family",
     )  # fmt: skip
 
     def __init__(self, loop: Reactor, where: Address, settings: ClientSettings) -> None:
@@ -67,7 +67,8 @@ class Connecting:
         self._under_way: list[Attempt] = []
         self._errors: list[OSError] = []
         self._options: list[tuple[int, int, int | bytes]] = []
-        self._next: Timer | None = None
+        self._next: Timer | None = None  # when the next address is tried at the latest
+        self._next_queued = False
         self._limit: Timer | None = None
         self.family = socket.AF_UNSPEC
         #: Where it has tried to connect to, in order.
@@ -94,6 +95,11 @@ class Connecting:
         while self._under_way:
             self._under_way.pop().close()
 
+    @property
+    def _live(self) -> Connection | None:
+        """The connection, while it is still wanted."""
+        return None if self._conn is None or self._conn._life.over else self._conn
+
     # Names.
 
     def begin(self, conn: Connection) -> None:
@@ -111,7 +117,7 @@ class Connecting:
             try:
                 self._try(names.resolve_literal(host, port))
             except OSError as error:  # a scope that is no interface
-                self._fail(error)
+                self._fail(error.with_traceback(None))
         elif self._settings.lookup is not None:
             conn._guarded(self._settings.lookup, host, self._settings.family, self._done)
         else:
@@ -127,20 +133,20 @@ class Connecting:
             self._loop.check_thread()
         if self._answered:
             return
+        listed = [addresses] if isinstance(addresses, str) else list(addresses or ())
         self._answered = True
         assert isinstance(self._where, tuple)
         host, port = self._where
         found: list[Target] = []
         if error is None:
-            listed = [addresses] if isinstance(addresses, str) else list(addresses or ())
             try:
                 found = names.answered(host, port, self._settings.family, listed)
             except (OSError, ValueError) as refused:
-                error = refused
+                error = refused.with_traceback(None)  # its frames hold the connection: it would be a cycle
         self._loop.call_soon(self._resolved, found, error)  # `done` may be called from inside `lookup`
 
     def _resolved(self, found: list[Target] | None, error: BaseException | None) -> None:
-        conn = self._conn
+        conn = self._live
         if conn is None:
             return
         host = self._where[0]
@@ -157,10 +163,19 @@ class Connecting:
 
     def _try(self, targets: list[Target]) -> None:
         self._waiting.extend(targets)
-        self._loop.call_soon(self._try_next)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Try the next address in the next turn, whatever became of those before: one, however many failed in this."""
+        if self._next is not None:
+            self._next.cancel()
+        if not self._next_queued:
+            self._next_queued = True
+            self._loop.call_soon(self._try_next)
 
     def _try_next(self) -> None:
-        conn = self._conn
+        self._next_queued = False
+        conn = self._live
         if conn is None or not self._waiting:
             return
         target = self._waiting.popleft()
@@ -174,32 +189,31 @@ class Connecting:
 
     def _not_yet(self, attempt: Attempt) -> None:
         """It may still win; but the next address is tried beside it."""
-        self._loop.call_soon(self._try_next)
-        if self._conn is not None:
-            target = attempt.target
-            self._conn._tell("connection_attempt_timeout", target.host, target.port, target.family)
+        self._go_on()
+        conn, target = self._live, attempt.target
+        if conn is not None:
+            conn._tell("connection_attempt_timeout", target.host, target.port, target.family)
 
     def failed(self, attempt: Attempt, error: OSError) -> None:
         """An attempt came to nothing."""
-        conn, target = self._conn, attempt.target
+        conn, target = self._live, attempt.target
         if conn is None:
             return
         self._under_way.remove(attempt)
         attempt.close()
         self._errors.append(error)
         if self._waiting:
-            if self._next is not None:
-                self._next.cancel()
-            self._loop.call_soon(self._try_next)
+            self._go_on()
         elif not self._under_way:
             self._loop.call_soon(self._fail, AttemptsFailed.of(self._errors))
         conn._tell("connection_attempt_failed", target.host, target.port, target.family, error)
 
     def succeeded(self, attempt: Attempt, sock: socket.socket, local: Address, remote: Address) -> None:
         """The first attempt to get through is the connection; the others are given up."""
-        conn = self._conn
+        conn = self._live
         if conn is None:
-            return
+            return  # the teardown closes it
+        attempt.unwatch()
         self._under_way.remove(attempt)
         self.close()
         for option in self._options:
@@ -210,7 +224,7 @@ class Connecting:
         self._fail(sockets.os_error(errno.ETIMEDOUT, "connect", self._where), Reason.CONNECT_TIMEOUT)
 
     def _fail(self, error: BaseException, reason: Reason = Reason.CONNECT_FAILED) -> None:
-        conn = self._conn
+        conn = self._live
         if conn is not None:
             self.close()
             conn.never_connected(error, reason)
@@ -233,7 +247,7 @@ class Attempt:
         try:
             self._open(settings, local)
         except OSError as error:
-            self._loop.call_soon(self._connecting.failed, self, error)
+            self._loop.call_soon(self._connecting.failed, self, error.with_traceback(None))  # as above
 
     def _open(self, settings: Settings, local: tuple[str, int] | None) -> None:
         target = self.target
@@ -260,15 +274,14 @@ class Attempt:
         if code:
             self._connecting.failed(self, sockets.os_error(code, "connect", target.address))
         else:
-            self._unwatch()
             self._connecting.succeeded(self, sock, local, remote)
 
-    def _unwatch(self) -> None:
+    def unwatch(self) -> None:
         if self.sock is not None and self._watched:
             self._loop.poller.remove(self.sock.fileno())
             self._watched = False
 
     def close(self) -> None:
-        self._unwatch()
+        self.unwatch()
         if self.sock is not None:
             self.sock.close()

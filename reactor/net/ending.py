@@ -89,7 +89,7 @@ class Ending:
         listeners: Listeners,
         life: State = OPEN,
     ) -> None:
-        now = loop.turn_now
+        now = loop.now
         self._loop = loop
         self._owner = owner
         self._sock = sock
@@ -384,7 +384,8 @@ class Ending:
     def _answer_for(self, position: float) -> BaseException | None:
         """None if the kernel has what was written up to here (NEVER stands for our FIN), else why it has not."""
         taken = self.bytes_written if position != NEVER else NEVER if self._fin_sent else REFUSED
-        return None if REFUSED < position <= taken else self._unsent_error()
+        given = REFUSED < position <= taken and self._last.connected
+        return None if given else self._unsent_error()
 
     @property
     def _finished(self) -> bool:

@@ -154,19 +154,20 @@ class Server(Deadlined, Emitter):
         """Stop accepting at once; connections live on. `stopped` comes when the last one is gone, then
         `callback(server, None)`.
 
-        Harmless when it does not listen: the callback then gets `(server, ServerClosed)`.
+        Harmless when it does not listen: the callback then gets `(server, ServerClosed)`, once it has stopped.
         """
         self._check_thread()
         arguments.maybe_function("callback", callback)
-        if not self._listeners:
+        error = None if self._listeners else ServerClosed("close() of a server that does not listen")
+        if error is not None and self._stop is None:
             if callback is not None:
-                self.loop.call_soon(callback, self, ServerClosed("close() of a server that does not listen"))
+                self.loop.call_soon(callback, self, error)
             return
         stop = self._begin_stop()
         if callback is not None:
-            stop.callbacks.append(callback)
-        if stop.deadline is not None:
-            return  # a shutdown was called in this turn, and takes in who waits before it closes
+            stop.answers.append((callback, error))
+        if error is not None or stop.deadline is not None:
+            return  # a shutdown that was called in this turn takes in who waits before it closes
         self._close_listeners()
         self.loop.call_soon(self._check_stopped)
 
@@ -242,8 +243,8 @@ class Server(Deadlined, Emitter):
         report = self._tally.since(stop.tally_before, self.loop.now - stop.started_at)
         for listener in self._own.get("stopped", ()):  # each by a call of its own, since one may leave run()
             self.loop.call_soon(listener, self, report)
-        for callback in stop.callbacks:
-            self.loop.call_soon(callback, self, None)
+        for callback, error in stop.answers:
+            self.loop.call_soon(callback, self, error)
 
     # What the listening sockets ask and say (listener.Gate).
 

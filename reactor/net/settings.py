@@ -80,6 +80,8 @@ def _local_address(name: str, value: Any) -> tuple[str, int] | None:
     if not (isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)):
         raise TypeError(f"{name} must be a tuple (address, port), port 0 being any, not {value!r}")
     try:
+        if "\0" in value[0]:
+            raise ValueError
         ipaddress.ip_address(value[0])
     except ValueError:
         raise ValueError(f"{name} must begin with an IP address, not {value[0]!r}") from None

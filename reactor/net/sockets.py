@@ -173,7 +173,9 @@ def start_connect(family: int, raw: Any, address: Address, local: tuple[str, int
             raise OSError(code, "")
     except OSError as error:
         sock.close()
-        raise os_error(error.errno or errno.EIO, syscall, address) from None
+        # A scope that is no interface is an address that is not here.
+        code = errno.EADDRNOTAVAIL if isinstance(error, socket.gaierror) else error.errno or errno.EIO
+        raise os_error(code, syscall, address) from None
     return sock
 
 

@@ -18,7 +18,7 @@ StopCallback = Callable[["Server", "Exception | None"], object]
 class Stop:
     """Made by the first `close()` or `shutdown()`, gone with `stopped`."""
 
-    __slots__ = ("_timer", "callbacks", "deadline", "end", "started_at", "tally_before", "told")
+    __slots__ = ("_timer", "answers", "deadline", "end", "started_at", "tally_before", "told")
 
     def __init__(self, now: float, tally: Tally) -> None:
         self.started_at = now
@@ -26,7 +26,7 @@ class Stop:
         self.deadline: float | None = None  # None: close() waits as long as the connections live
         self.end = False
         self.told = False
-        self.callbacks: list[StopCallback] = []
+        self.answers: list[tuple[StopCallback, Exception | None]] = []
         self._timer: Timer | None = None
 
     def set_deadline(self, loop: Reactor, deadline: float, fn: Callable[[], object]) -> None:
