@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .. import arguments
 from . import sockets
 from .decoding import Decoder, check_encoding
-from .ending import Callback, Fault
+from .ending import Callback
 from .idle import NEVER
 from .lifecycle import Event
 from .listeners import CLIENT_EVENTS, CONNECTION_EVENTS, Emitter, Listener, Listeners
 from .pipe import Pipe, PipeToObject
-from .report import Reason
+from .report import Fault, Reason
 from .settings import Deadlined
 from .silence import Silence
 from .sockets import Address

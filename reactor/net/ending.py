@@ -14,7 +14,6 @@ before is believed: the state is looked at again.
 
 from __future__ import annotations
 
-import enum
 import errno
 import logging
 import socket
@@ -30,7 +29,7 @@ from .idle import NEVER, Schedule
 from .lifecycle import CLOSED, OPEN, Do, Event, Read, State, Write
 from .listeners import Listeners
 from .outbuf import OutBuffer
-from .report import CloseReport, Reason
+from .report import CloseReport, Fault, Reason
 from .settings import Settings
 from .sockets import Address
 
@@ -43,14 +42,6 @@ log = logging.getLogger("reactor")
 Callback = Callable[["Connection", "BaseException | None"], object]
 REFUSED = -1.0  # among the positions in the stream at which callbacks are due: that of bytes that never got one
 NOBODY = Listeners()
-
-
-class Fault(enum.Enum):
-    """Whose error it is that a connection ended with."""
-
-    NETWORK = "network"  # told by `error`, or logged at INFO
-    PROGRAM = "program"  # given to `destroy(error)`, or found in what it was given to send or to decode: told too
-    LISTENER = "listener"  # raised by a listener: logged at ERROR, and only reported
 
 
 class Owner(Protocol):

@@ -43,6 +43,14 @@ class Reason(enum.Enum):
         return f"Reason.{self.name}"
 
 
+class Fault(enum.Enum):
+    """Whose error it is that a connection ended with."""
+
+    NETWORK = "network"  # told by `error`, or logged at INFO
+    PROGRAM = "program"  # given to `destroy(error)`, or found in what it was given to send or to decode: told too
+    LISTENER = "listener"  # raised by a listener: logged at ERROR, and only reported
+
+
 class CloseReport(NamedTuple):
     """The account of one connection, given to its `close` listeners. "Acknowledged" speaks of the peer's
     kernel, not its program.

@@ -14,11 +14,11 @@ from collections.abc import Callable
 
 from ..engine.poller import EDGE, ERROR, GONE, HANGUP, READ, WRITE
 from . import sockets
-from .ending import Ending, Fault
+from .ending import Ending
 from .files import FileFailed, FilePart
 from .lifecycle import Event, Read, Write
 from .outbuf import OutBuffer, Part
-from .report import Reason
+from .report import Fault, Reason
 from .sockets import Address
 
 READ_SIZE = 65_536  # bytes a turn and connection; larger reads fault in fresh pages each time, smaller ones cost calls

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -58,11 +59,13 @@ class Lines:
 
 
 class Process:
-    """`python -m reactor ...` on a free port, listening. A context manager that leaves no process behind."""
+    """`python -m reactor ...` on a free port, if not by path, listening. A context manager that leaves no process
+    behind.
+    """
 
     def __init__(self, *args: str, cwd: Path | None = None) -> None:
         self._popen = subprocess.Popen(
-            [*COMMAND, *args, "--port", "0"],
+            [*COMMAND, *args, *(() if "--path" in args else ("--port", "0"))],
             cwd=cwd,
             env=environment(),
             stdout=subprocess.PIPE,
@@ -79,6 +82,13 @@ class Process:
         found = re.search(r"\bnc (\S+) (\d+)", self.greeting)
         assert found, (self.greeting, self._popen.poll())
         return found[1], int(found[2])
+
+    @property
+    def path(self) -> str:
+        """Of what it says to type: `nc -U PATH`, in the words of a shell."""
+        words = shlex.split(self.greeting)
+        assert "-U" in words, (self.greeting, self._popen.poll())
+        return words[words.index("-U") + 1]
 
     def connect(self, receive_buffer: int | None = None) -> Peer:
         return Peer(self.address, receive_buffer=receive_buffer, timeout=SECONDS)

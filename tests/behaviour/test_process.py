@@ -6,11 +6,14 @@ import os
 import re
 import signal
 import socket
+import stat
 import subprocess
 from pathlib import Path
 
 import pytest
 from process import COMMAND, SECONDS, Process, environment, run
+
+from reactor.testing import Peer
 
 MIB = 1024 * 1024
 ACCOUNT = re.compile(
@@ -72,7 +75,45 @@ def test_debug_checks_calls_of_the_program(tmp_path: Path) -> None:
         assert peer.receive_all()[0] == b"True"
 
 
+def test_a_path_is_served_and_what_it_says_to_type_reaches_it(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with Process("goodbye", "--path", str(path), "--mode", "600") as process:
+        assert process.greeting.startswith(f"goodbye listens on {path} (Ctrl-C stops it). ")
+        assert process.greeting.endswith(f": nc -U {path}")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        with Peer(process.path) as peer:
+            assert peer.receive_all() == (b"Goodbye\n", "FIN")
+        assert process.stop() == 0
+    assert not path.exists()
+
+
+def test_a_relative_path_is_typed_so_that_it_works_in_another_directory(tmp_path: Path) -> None:
+    with Process("goodbye", "--path", "./my socket", cwd=tmp_path) as process:
+        assert process.greeting.startswith("goodbye listens on ./my socket ")
+        with Peer(process.path) as peer:
+            assert peer.receive_all() == (b"Goodbye\n", "FIN")
+
+
+def test_a_path_that_cannot_be_printed_is_served_all_the_same(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path / "s") + b"\xff"
+    with Process("goodbye", "--path", os.fsdecode(path)) as process:
+        assert process.greeting.startswith(f"goodbye listens on {tmp_path}/s\\udcff ")
+        with Peer(os.fsdecode(path)) as peer:
+            assert peer.receive_all() == (b"Goodbye\n", "FIN")
+
+
 # What it logs.
+
+
+def test_a_peer_without_a_name_is_logged_as_unix(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with Process("echo", "--path", path) as process:
+        with Peer(path) as peer:
+            peer.send(b"hello")
+            assert peer.receive(5) == b"hello"
+        account = ACCOUNT.search(process.err.next())
+        assert account
+        assert (account["peer"], account["reason"], account["read"]) == ("unix", "peer ended", "5")
 
 
 def test_a_closed_connection_is_one_line_with_its_account() -> None:
@@ -254,6 +295,17 @@ def test_an_address_in_use_is_one_line_and_status_1() -> None:
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert ended.stderr == f"reactor: could not start: listen EADDRINUSE 127.0.0.1:{port} (Address already in use)\n"
+
+
+def test_a_path_in_use_is_one_line_and_status_1(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with Process("echo", "--path", path):
+        ended = run("echo", "--path", path)
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert ended.stderr == f"reactor: could not start: listen EADDRINUSE {path} (Address already in use)\n"
+        with Peer(path) as peer:
+            peer.send(b"hello")
+            assert peer.receive(5) == b"hello"
 
 
 def test_a_host_that_cannot_be_resolved_is_one_line_and_status_1() -> None:
