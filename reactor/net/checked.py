@@ -19,7 +19,7 @@ from .lifecycle import Write
 _CALLS = (
     "write", "writelines", "corked", "end", "destroy_soon", "destroy", "reset", "pause", "resume", "touch",
     "set_timeout", "on", "once", "off", "set_no_delay", "set_keep_alive", "set_user_timeout", "change_setting",
-    "ref", "unref",
+    "ref", "unref", "pipe", "unpipe", "send_file", "set_encoding",
 )  # fmt: skip
 
 

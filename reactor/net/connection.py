@@ -147,12 +147,6 @@ class Connection(Writing, Deadlined, Emitter):
         self._decoder = Decoder(encoding, errors, left) if encoding is not None or left else None
         self._own_listeners().pass_data(None if self._decoder is None else self._decoder.through)
 
-    def raw(self, data: bytes | str) -> bytes:
-        """What came in, whatever `data` listeners are given of it."""
-        if isinstance(data, str) and self._decoder is not None and self._decoder.encoding is not None:
-            return data.encode(self._decoder.encoding)
-        return data  # type: ignore[return-value]  # without a decoder it is bytes
-
     # Pipes.
 
     def pipe(self, destination: D, end: bool = True) -> D:

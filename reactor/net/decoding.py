@@ -16,42 +16,67 @@ if TYPE_CHECKING:
 class Decoder:
     """Stands between what a connection reads and its `data` listeners."""
 
-    __slots__ = ("_decode", "_left", "_listener", "encoding", "unfinished")
+    __slots__ = ("_decode", "_held", "_left", "_listener", "_reset")
 
     def __init__(self, encoding: str | None, errors: str, left: bytes) -> None:
-        #: None: bytes, which are passed on as they come.
-        self.encoding = encoding
         self._left = left  # what an earlier decoder had of an unfinished character
         self._listener: Listener | None = None
-        self._decode: Callable[[bytes, bool], Any] = _as_it_is
-        #: What is held back of an unfinished character, bytes.
-        self.unfinished: Callable[[], bytes] = bytes
-        if encoding is not None:
+        if encoding is None:  # bytes, which are passed on as they come
+            self._decode: Callable[[bytes, bool], Any] = _as_it_is
+            self._held: Callable[[], bytes] = bytes
+            self._reset: Callable[[], object] = bytes
+        else:
             decoder = codecs.getincrementaldecoder(encoding)(errors)
-            self._decode = decoder.decode
-            self.unfinished = lambda: decoder.getstate()[0]
+            self._decode, self._reset = decoder.decode, decoder.reset
+            self._held = lambda: decoder.getstate()[0]
 
-    def through(self, listener: Listener) -> Listener:
-        """What to call with bytes, for a listener of text."""
+    def unfinished(self) -> bytes:
+        """What is held back of a character that is not complete."""
+        return self._left + self._held()
+
+    def through(self, listener: Listener | None) -> Listener:
+        """What to call with bytes for a listener of text. None: nobody listens; but where characters begin must
+        still be known when somebody does.
+        """
         self._listener = listener
-        return self._feed
-
-    def _feed(self, conn: Connection, data: bytes) -> None:
-        self._pass_on(conn, data, False)
+        return self._drop if listener is None else self._pass_on
 
     def finish(self, conn: Connection) -> None:
         """The stream has ended: what is held back is all there is of it."""
-        self._pass_on(conn, b"", True)
+        if self._listener is not None:
+            self._pass_on(conn, b"", final=True)
 
-    def _pass_on(self, conn: Connection, data: bytes, final: bool) -> None:
-        data, self._left = self._left + data, b""
+    def _drop(self, conn: Connection, data: bytes) -> None:
+        conn.count_discarded(len(data))
+        try:
+            self._decode(self._take(data), False)
+        except UnicodeError:
+            self._reset()
+
+    def _pass_on(self, conn: Connection, data: bytes, final: bool = False) -> None:
+        data = self._take(data)
+        failed = None
         try:
             text = self._decode(data, final)
-        except UnicodeDecodeError as error:
-            conn.fail(Reason.DECODE_FAILED, error.with_traceback(None))
-            return
+        except UnicodeError as error:  # of its subclass for bad bytes; plain where UTF-16 begins without a mark
+            failed = error.with_traceback(None)
+            text = self._before(failed, data)
         if text and self._listener is not None:
             self._listener(conn, text)
+        if failed is not None:
+            conn.fail(Reason.DECODE_FAILED, failed)
+
+    def _take(self, data: bytes) -> bytes:
+        data, self._left = self._left + data, b""
+        return data
+
+    def _before(self, error: UnicodeError, data: bytes) -> Any:
+        """The text before what cannot be decoded: what is delivered must not depend on how the network has cut it."""
+        try:
+            good = error.start - len(self._held()) if isinstance(error, UnicodeDecodeError) else 0
+            return self._decode(data[: max(good, 0)], False)
+        except UnicodeError:
+            return ""
 
 
 def check_encoding(encoding: object, errors: object) -> None:
@@ -66,8 +91,10 @@ def check_encoding(encoding: object, errors: object) -> None:
     except (LookupError, ValueError):
         raise ValueError(f"encoding must be the name of a text encoding like 'utf-8', not {encoding!r}") from None
     try:
-        codecs.lookup_error(errors)
-    except (LookupError, ValueError):
+        codecs.lookup_error(errors)(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "tried"))
+    except UnicodeDecodeError:  # as "strict" does
+        pass
+    except (LookupError, ValueError, TypeError):  # unknown, or for encoding only
         raise ValueError(f"errors must be a name like 'strict' or 'replace', not {errors!r}") from None
 
 

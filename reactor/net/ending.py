@@ -314,13 +314,17 @@ class Ending:
 
     def _unsent_error(self) -> BaseException:
         """What a callback is told of bytes that the kernel will not take any more: whose doing that is."""
-        if not self._last.connected:
+        if self._never_connected:
             never = NeverConnected(f"{self!r} ended before it was connected")
             never.__cause__ = self._error
             return never
         if self._fault is Fault.NETWORK and self._error is not None:
             return self._error
         return ConnectionClosed(f"{self!r} ended before the kernel had taken this")
+
+    @property
+    def _never_connected(self) -> bool:
+        return not self._last.connected and (self._life.over or not self._life.connected)
 
     # Calling the program.
 
@@ -375,7 +379,7 @@ class Ending:
     def _answer_for(self, position: float) -> BaseException | None:
         """None if the kernel has what was written up to here (NEVER stands for our FIN), else why it has not."""
         taken = self.bytes_written if position != NEVER else NEVER if self._fin_sent else REFUSED
-        given = REFUSED < position <= taken and self._last.connected
+        given = REFUSED < position <= taken and not self._never_connected
         return None if given else self._unsent_error()
 
     @property

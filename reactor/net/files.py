@@ -24,9 +24,10 @@ from .outbuf import Part
 
 CHUNK = 262_144  # bytes a call; larger ones send a file on loopback no faster
 
+# Not to wait for who opens a FIFO for writing; means nothing for a regular file (open(2)).
+_OPEN = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 _CANNOT = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EOVERFLOW})  # sendfile(2), "ERRORS"
 _OF_THE_FILE = frozenset({errno.EIO, errno.ESTALE})
-_HAVE_DESCRIPTORS = (io.FileIO, io.BufferedReader, io.BufferedRandom)  # others, as gzip's, have one of something else
 
 
 class FileFailed(Exception):
@@ -40,12 +41,13 @@ class FileFailed(Exception):
 class FilePart(Part):
     """`left` bytes of a file from `offset`. Owns a descriptor of it until it is closed."""
 
-    __slots__ = ("_by_kernel", "_name", "_offset", "_source")
+    __slots__ = ("_by_kernel", "_closed", "_name", "_offset", "_source")
 
     def __init__(self, name: str, source: _Source, offset: int, count: int) -> None:
         super().__init__(count)
         self._name = name
         self._source = source
+        self._closed = False
         self._offset = offset
         self._by_kernel = source.fd is not None and hasattr(os, "sendfile")
 
@@ -58,6 +60,8 @@ class FilePart(Part):
         sent = self._send_by_kernel(sock) if self._by_kernel else None
         if sent is None:
             data = self._read()
+            if self._closed:  # by what it is read from, which may be the program's
+                return 0
             sent = sock.send(data) if data else 0
         if not sent:
             raise FileFailed(self._error(errno.EIO, f"it ends {self.left} bytes early"))
@@ -78,7 +82,7 @@ class FilePart(Part):
     def _read(self) -> bytes:
         try:
             return self._source.read(self.offer, self._offset)
-        except (OSError, ValueError) as error:  # ValueError: the program has closed it
+        except Exception as error:  # the program has closed it; a gzip file is cut off; ...
             raise FileFailed(self._error(getattr(error, "errno", None) or errno.EIO, str(error))) from None
 
     def _error(self, code: int, why: str = "") -> OSError:
@@ -92,6 +96,7 @@ class FilePart(Part):
         self._offset += count
 
     def close(self) -> None:
+        self._closed = True
         self._source.close()
 
 
@@ -129,8 +134,7 @@ class _Object:
 
     def read(self, count: int, offset: int) -> bytes:
         self._file.seek(offset)
-        data: bytes = self._file.read(count)
-        return data[:count]
+        return bytes(memoryview(self._file.read(count))[:count])
 
     def close(self) -> None:
         """Nothing of it is ours."""
@@ -159,18 +163,29 @@ def open_part(file: Any, offset: Any, count: Any) -> FilePart:
 def _opened(file: Any) -> tuple[str, _Source, int]:
     """Name, source and size."""
     if isinstance(file, (str, bytes, os.PathLike)):
-        return _measured(os.fsdecode(file), os.open(file, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0)))
-    if isinstance(file, io.TextIOBase) or not all(callable(getattr(file, name, None)) for name in ("seek", "read")):
+        return _measured(os.fsdecode(file), os.open(file, _OPEN))
+    if not all(callable(getattr(file, name, None)) for name in ("seek", "read")):
         raise TypeError(f"path_or_file must be a path, or a file opened in binary mode, not {file!r}")
-    name = str(getattr(file, "name", file))
-    if isinstance(file, _HAVE_DESCRIPTORS):
-        if isinstance(file, io.BufferedRandom):
-            file.flush()
-        return _measured(name, os.dup(file.fileno()))
-    size = file.seek(0, os.SEEK_END)
-    if not isinstance(size, int):
-        raise TypeError(f"path_or_file must tell its size by seek(), as {file!r} does not")
-    return name, _Object(file), size
+    name = getattr(file, "name", file)
+    name = os.fsdecode(name) if isinstance(name, bytes) else str(name)
+    try:
+        binary = isinstance(file.read(0), bytes)
+        whole = _has_descriptor(file)
+        size = 0 if whole or not binary else file.seek(0, os.SEEK_END)
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(f"path_or_file must be a file that can be read and measured, not {file!r}: {error}") from error
+    if not binary or not isinstance(size, int):
+        raise TypeError(f"path_or_file must be a path, or a file opened in binary mode, not {file!r}")
+    return _measured(name, os.dup(file.fileno())) if whole else (name, _Object(file), size)
+
+
+def _has_descriptor(file: Any) -> bool:
+    """Is what it reads what its descriptor has? Of a gzip file it is not."""
+    if isinstance(file, io.BufferedRandom):
+        file.flush()
+    return isinstance(file, io.FileIO) or (
+        isinstance(file, (io.BufferedReader, io.BufferedRandom)) and isinstance(file.raw, io.FileIO)
+    )
 
 
 def _measured(name: str, fd: int) -> tuple[str, _Source, int]:

@@ -22,6 +22,8 @@ CONNECTION_EVENTS = ("data", "drain", "timeout", "hangup", "end", "finish", "err
 CLIENT_EVENTS = (
     "lookup", "connection_attempt", "connection_attempt_failed", "connection_attempt_timeout", "connect", "ready",
 )  # fmt: skip
+#: What comes in, for pipes; not for programs to listen to.
+PIPED = "piped"
 #: What happens to a server.
 SERVER_EVENTS = ("listening", "connection", "drop", "accept_error", "draining", "stopped")
 
@@ -64,7 +66,7 @@ class Listeners:
     def __init__(self, parent: Listeners | None = None) -> None:
         self._own: dict[str, tuple[Listener, ...]] = {}
         self._parent = parent
-        self._through: Callable[[Listener], Listener] | None = None
+        self._through: Callable[[Listener | None], Listener] | None = None
         self.refresh()
 
     @property
@@ -90,7 +92,7 @@ class Listeners:
         self._through = None
         self.refresh()
 
-    def pass_data(self, through: Callable[[Listener], Listener] | None) -> None:
+    def pass_data(self, through: Callable[[Listener | None], Listener] | None) -> None:
         """`through` makes what is called with bytes out of the program's listener of `data`; None: it is the same."""
         self._through = through
         self._fill("data")
@@ -106,11 +108,18 @@ class Listeners:
             self._fill(event)
 
     def _fill(self, event: str) -> None:
-        if event in CONNECTION_EVENTS:
-            listener = _combined(self.each(event))
-            if event == "data" and listener is not None and self._through is not None:
-                listener = self._through(listener)
-            setattr(self, event, listener or (discard if event == "data" else None))
+        if event == "data" or event == PIPED:
+            self.data = self._of_data()
+        elif event in CONNECTION_EVENTS:
+            setattr(self, event, _combined(self.each(event)))
+
+    def _of_data(self) -> Listener:
+        """Pipes have the bytes as they came; listeners of `data` what `set_encoding` makes of them."""
+        pipes = self.each(PIPED)
+        listener = _combined(self.each("data"))
+        if self._through is not None and (listener is not None or not pipes):
+            listener = self._through(listener)
+        return _combined(pipes if listener is None else (*pipes, listener)) or discard
 
 
 def discard(conn: Any, data: bytes) -> None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .lifecycle import Write
+from .listeners import PIPED
 from .report import CloseReport, Reason
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Pipe:
     def open(self) -> None:
         """Begin to listen. What has happened already is caught up with in the next turn."""
         for event, listener in self._of_source():
-            self.source.on(event, listener)
+            self.source._add_listener(event, listener, once=False)
         self._attach()
         self.source._loop.call_soon(self._catch_up)
 
@@ -51,11 +52,11 @@ class Pipe:
         """Nothing passes any more. Whether the source goes on is the caller's to say."""
         self.waiting = False
         for event, listener in self._of_source():
-            self.source.off(event, listener)
+            self.source._remove_listener(event, listener)
         self._detach()
 
     def _of_source(self) -> list[tuple[str, Any]]:
-        return [("data", self._on_data), ("end", self._on_end), ("close", self._on_source_closed)]
+        return [(PIPED, self._on_data), ("end", self._on_end), ("close", self._on_source_closed)]
 
     def _of_destination(self) -> list[tuple[str, Any]]:
         return [("drain", self._on_drain), ("close", self._on_destination_closed)]
@@ -73,8 +74,8 @@ class Pipe:
 
     # What the source says.
 
-    def _on_data(self, source: Connection, data: Any) -> None:
-        if not self._write(source.raw(data)) and not self.waiting:
+    def _on_data(self, source: Connection, data: bytes) -> None:
+        if not self._write(data) and not self.waiting:
             self.waiting = True
             source.pause()
 

@@ -57,13 +57,22 @@ def _networks(name: str, value: Any) -> tuple[Network, ...]:
 
 def _network(expected: str, entry: Any) -> Network:
     if isinstance(entry, (ipaddress.IPv4Network, ipaddress.IPv6Network)):
-        return entry
+        return _unmapped(entry)
     if not isinstance(entry, str):  # ip_network takes numbers and bytes too, and means something else by them
         raise TypeError(f"{expected}: {entry!r} is no text")
     try:
-        return ipaddress.ip_network(entry)
+        return _unmapped(ipaddress.ip_network(entry))
     except ValueError as error:
         raise ValueError(f"{expected}: {error}") from None
+
+
+def _unmapped(network: Network) -> Network:
+    """IPv4 in the clothes of IPv6 (::ffff:0:0/96) is IPv4: so are the clients that are compared with it."""
+    if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= 96:
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None:
+            return ipaddress.IPv4Network((mapped, network.prefixlen - 96))
+    return network
 
 
 def _on_idle(name: str, value: Any) -> str:

@@ -112,7 +112,7 @@ def set_user_timeout(sock: socket.socket, seconds: float) -> None:
     """
     option = getattr(socket, "TCP_USER_TIMEOUT", None)
     if option is not None and sock.family != _UNIX:
-        set_option(sock, socket.IPPROTO_TCP, option, round(seconds * 1000))
+        set_option(sock, socket.IPPROTO_TCP, option, max(1, round(seconds * 1000)) if seconds else 0)
 
 
 def inherit_options(listening: socket.socket, no_delay: bool, keep_alive: bool | float) -> None:

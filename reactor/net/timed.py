@@ -41,6 +41,12 @@ class Timed(Transport):
         """A deadline may have passed. Ask the kernel what has moved; then expire, or be entered again."""
         if self._life.over:
             return
+        if self._blocked and not self._corks and not isinstance(self.remote_address, tuple):
+            # Nobody tells what the reader of a Unix socket has taken, and it is writable only once three quarters
+            # of its buffer are free: what it takes now is the one sign of a slow reader.
+            self._blocked = False
+            self._send_pending()
+            self._flush_soon()
         unacked = self._note_acked(now)
         if self._life.both_ended and not unacked:  # where no event told it
             self._flush_soon()

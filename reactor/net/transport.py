@@ -133,17 +133,21 @@ class Transport(Ending):
 
     def _end_of_stream(self) -> None:
         """`recv` gave b"": the peer's FIN, unless the connection broke before (closing.md, fact 7)."""
+        if self._life.write is not Write.BROKEN and self._decoder is not None and self._flowing and self._text_stops():
+            return
         if self._life.write is Write.BROKEN:
             self._lose(errno.ECONNRESET, "read")
             return
-        if self._decoder is not None and self._flowing:
-            self._guarded(self._decoder.finish, self)
-            if self._life.over:
-                return
         self._orderly = Reason.ENDED if self._life.write is Write.ENDED else Reason.PEER_ENDED
         self._read_at = self._loop.turn_now
         self._flush_soon()  # first, so that nothing is forgotten should a listener leave run()
         self._step(Event.FIN)
+
+    def _text_stops(self) -> bool:
+        """Tell what is held back of the text. True: a listener has paused or ended it; the end is read again then."""
+        assert self._decoder is not None
+        self._guarded(self._decoder.finish, self)
+        return not self._flowing
 
     def _peer_left(self) -> None:
         """A paused connection's peer has gone: say so once, and end at once if there is nothing left to hear
@@ -225,6 +229,8 @@ class Transport(Ending):
                 sent = 0
             except OSError as error:
                 self._break(error.errno or errno.EIO, "write")
+                return
+            if self._out is not out:  # a file of the program's own making has ended the connection
                 return
             if sent:
                 out.consume(sent)
