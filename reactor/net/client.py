@@ -116,6 +116,8 @@ class Clients:
         conn = kind(self._loop, self, connecting, where, None, settings, self._listeners, CONNECTING)
         conn.attempted_addresses = connecting.attempted
         self._connections[conn] = None
+        if settings.pause_on_connect:
+            conn.pause()
         self._loop.call_soon(connecting.begin, conn)
         return conn
 

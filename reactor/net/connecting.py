@@ -19,7 +19,7 @@ import errno
 import socket
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..engine.loop import Reactor
 from ..engine.poller import WRITE
@@ -29,6 +29,8 @@ from .names import Target
 from .report import Reason
 from .settings import ClientSettings, Settings
 from .sockets import Address
+
+E = TypeVar("E", bound=BaseException)
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -117,7 +119,7 @@ class Connecting:
             try:
                 self._try(names.resolve_literal(host, port))
             except OSError as error:  # a scope that is no interface
-                self._fail(error.with_traceback(None))
+                self._fail(_bare(error))
         elif self._settings.lookup is not None:
             conn._guarded(self._settings.lookup, host, self._settings.family, self._done)
         else:
@@ -133,7 +135,7 @@ class Connecting:
             self._loop.check_thread()
         if self._answered:
             return
-        listed = [addresses] if isinstance(addresses, str) else list(addresses or ())
+        listed = [addresses] if isinstance(addresses, str) else list(addresses or ()) if error is None else []
         self._answered = True
         assert isinstance(self._where, tuple)
         host, port = self._where
@@ -142,7 +144,7 @@ class Connecting:
             try:
                 found = names.answered(host, port, self._settings.family, listed)
             except (OSError, ValueError) as refused:
-                error = refused.with_traceback(None)  # its frames hold the connection: it would be a cycle
+                error = _bare(refused)
         self._loop.call_soon(self._resolved, found, error)  # `done` may be called from inside `lookup`
 
     def _resolved(self, found: list[Target] | None, error: BaseException | None) -> None:
@@ -247,7 +249,7 @@ class Attempt:
         try:
             self._open(settings, local)
         except OSError as error:
-            self._loop.call_soon(self._connecting.failed, self, error.with_traceback(None))  # as above
+            self._loop.call_soon(self._connecting.failed, self, _bare(error))
 
     def _open(self, settings: Settings, local: tuple[str, int] | None) -> None:
         target = self.target
@@ -285,3 +287,9 @@ class Attempt:
         self.unwatch()
         if self.sock is not None:
             self.sock.close()
+
+
+def _bare(error: E) -> E:
+    """Without the frames it passed through: they hold the connection, which will hold the error: a cycle."""
+    error.__context__ = None
+    return error.with_traceback(None)

@@ -15,7 +15,7 @@ from . import sockets
 from .decoding import Decoder, check_encoding
 from .ending import Callback
 from .idle import NEVER
-from .lifecycle import Event
+from .lifecycle import Event, Read
 from .listeners import CLIENT_EVENTS, CONNECTION_EVENTS, Emitter, Listener, Listeners
 from .pipe import Pipe, PipeToObject
 from .report import Fault, Reason
@@ -45,7 +45,7 @@ class Connection(Writing, Deadlined, Emitter):
     given to `connect`, when the connection opens, and may be set at any time.
     """
 
-    __slots__ = ("_pipes", "_silence", "attempted_addresses", "context")
+    __slots__ = ("_held_by_program", "_pipes", "_silence", "attempted_addresses", "context")
 
     _EVENTS = CONNECTION_EVENTS + CLIENT_EVENTS
 
@@ -57,6 +57,7 @@ class Connection(Writing, Deadlined, Emitter):
         self.attempted_addresses: Sequence[Address] = ()
         self._silence: Silence | None = None
         self._pipes: tuple[Pipe, ...] = ()
+        self._held_by_program = self._settings.pause_on_connect
 
     # The four ways to end, in rising strength. A stronger one overrides a weaker one under way; again is a
     # no-op.
@@ -124,13 +125,13 @@ class Connection(Writing, Deadlined, Emitter):
         """No more `data` until `resume()`; TCP then throttles the peer. Its leaving is noticed (`hangup`).
         Legal in every state.
         """
-        self._step(Event.PAUSE)
-        self._flush_soon()
+        self._held_by_program = True
+        self.hold_for_pipes()
 
     def resume(self) -> None:
-        """Deliver `data` again. Legal in every state."""
-        self._step(Event.RESUME)
-        self._flush_soon()
+        """Deliver `data` again, as soon as no pipe has to wait for its destination. Legal in every state."""
+        self._held_by_program = False
+        self.hold_for_pipes()
 
     def set_encoding(self, encoding: str | None, errors: str = "strict") -> None:
         """Give `data` listeners text, decoded so that no character is split; None: bytes again.
@@ -163,9 +164,18 @@ class Connection(Writing, Deadlined, Emitter):
             raise TypeError(f"destination must be a connection, or have write and end, not {destination!r}")
         if any(pipe.destination is destination for pipe in self._pipes):
             raise ValueError(f"destination must not be piped to already, as {destination!r} is")
-        pipe = (Pipe if isinstance(destination, Connection) else PipeToObject)(self, destination, end)
+        kind = Pipe if isinstance(destination, Connection) else PipeToObject
+        if isinstance(destination, Connection) and destination._loop is not self._loop:
+            raise ValueError(f"destination must be a connection of the same reactor, not {destination!r}")
+        if self._loop.closed:
+            return destination
+        pipe = kind(self, destination, end)
+        try:
+            pipe.open()
+        except BaseException:  # an object that refuses a listener
+            pipe.close()
+            raise
         self._pipes = (*self._pipes, pipe)
-        pipe.open()
         self.resume()
         return destination
 
@@ -173,25 +183,30 @@ class Connection(Writing, Deadlined, Emitter):
         """Pass nothing on to `destination` any more; None: to nobody. After the last one the connection is paused,
         so that nothing is lost before the program resumes it. Harmless when there is no such pipe.
         """
-        before = self._pipes
-        for pipe in before:
-            if destination is None or pipe.destination is destination:
-                self.forget_pipe(pipe)
-        if before and not self._pipes:
+        wanted = [pipe for pipe in self._pipes if destination is None or pipe.destination is destination]
+        if wanted and len(wanted) == len(self._pipes):
             self.pause()
-        else:
-            self.resume_pipes()
+        for pipe in wanted:
+            self.forget_pipe(pipe)
 
-    def forget_pipe(self, pipe: Pipe) -> None:
-        """It is over, or not wanted any more."""
-        if pipe in self._pipes:
-            self._pipes = tuple(other for other in self._pipes if other is not pipe)
-            pipe.close()
+    def forget_pipe(self, pipe: Pipe) -> bool:
+        """It is over, or not wanted any more. False: somebody was here before, perhaps a listener of the same event."""
+        if pipe not in self._pipes:
+            return False
+        self._pipes = tuple(other for other in self._pipes if other is not pipe)
+        pipe.close()
+        self.hold_for_pipes()
+        return True
 
-    def resume_pipes(self) -> None:
-        """One pipe less waits for its destination."""
-        if not any(pipe.waiting for pipe in self._pipes):
-            self.resume()
+    def hold_for_pipes(self) -> None:
+        """Read or do not read, as the program and the pipes want it: any of them can hold it."""
+        held = self._held_by_program or any(pipe.waiting for pipe in self._pipes)
+        if held is not (self._life.read is Read.PAUSED):
+            self._step(Event.PAUSE if held else Event.RESUME)
+            self._flush_soon()
+
+    def _piped_and_held(self) -> bool:
+        return not self._held_by_program and any(pipe.guarded for pipe in self._pipes)
 
     def touch(self) -> None:
         """Count as movement now: `idle_timeout` and `read_timeout` start anew."""

@@ -36,6 +36,7 @@ class Moments(NamedTuple):
     pending: bool  # output waits in our buffer
     unacked: bool  # the kernel holds bytes, or the FIN, that the peer's kernel has not acknowledged
     gone: bool  # paused, and the peer is known to have left
+    held: bool  # not read because of a pipe to a connection, which has a deadline for who does not take its output
     end_by: float  # from end(timeout=) or destroy_soon(timeout=); NEVER
 
 
@@ -81,7 +82,7 @@ def _linger_since(state: State, at: Moments) -> float:
 def _program_must_act(state: State, at: Moments) -> bool:
     """Half-closed or gone, and nothing happens unless the program does something."""
     if state.read is Read.PAUSED:
-        return at.gone or state.write in (Write.ENDED, Write.BROKEN)
+        return not at.held and (at.gone or state.write in (Write.ENDED, Write.BROKEN))
     return state.write is Write.BROKEN or (state.read is Read.ENDED and state.write is Write.OPEN and not at.pending)
 
 

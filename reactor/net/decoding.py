@@ -39,15 +39,14 @@ class Decoder:
         still be known when somebody does.
         """
         self._listener = listener
-        return self._drop if listener is None else self._pass_on
+        return self._skip if listener is None else self._pass_on
 
     def finish(self, conn: Connection) -> None:
         """The stream has ended: what is held back is all there is of it."""
         if self._listener is not None:
             self._pass_on(conn, b"", final=True)
 
-    def _drop(self, conn: Connection, data: bytes) -> None:
-        conn.count_discarded(len(data))
+    def _skip(self, conn: Connection, data: bytes) -> None:
         try:
             self._decode(self._take(data), False)
         except UnicodeError:
@@ -86,10 +85,11 @@ def check_encoding(encoding: object, errors: object) -> None:
     if not isinstance(errors, str):
         raise TypeError(f"errors must be a name like 'strict' or 'replace', not {errors!r}")
     try:
-        b"".decode(encoding)
-        codecs.getincrementaldecoder(encoding)
-    except (LookupError, ValueError):
-        raise ValueError(f"encoding must be the name of a text encoding like 'utf-8', not {encoding!r}") from None
+        text: object = codecs.getincrementaldecoder(encoding)().decode(b"")
+    except Exception:  # unknown; "undefined" and "rot13" have decoders that only raise
+        text = None
+    if not isinstance(text, str):  # base64 and its likes give bytes
+        raise ValueError(f"encoding must be the name of a text encoding like 'utf-8', not {encoding!r}")
     try:
         codecs.lookup_error(errors)(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "tried"))
     except UnicodeDecodeError:  # as "strict" does

@@ -172,7 +172,7 @@ def _opened(file: Any) -> tuple[str, _Source, int]:
         binary = isinstance(file.read(0), bytes)
         whole = _has_descriptor(file)
         size = 0 if whole or not binary else file.seek(0, os.SEEK_END)
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # what it raises is its own: zlib.error, EOFError, UnsupportedOperation, ...
         raise ValueError(f"path_or_file must be a file that can be read and measured, not {file!r}: {error}") from error
     if not binary or not isinstance(size, int):
         raise TypeError(f"path_or_file must be a path, or a file opened in binary mode, not {file!r}")

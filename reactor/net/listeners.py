@@ -117,9 +117,10 @@ class Listeners:
         """Pipes have the bytes as they came; listeners of `data` what `set_encoding` makes of them."""
         pipes = self.each(PIPED)
         listener = _combined(self.each("data"))
-        if self._through is not None and (listener is not None or not pipes):
+        heard = pipes if pipes or listener is not None else (discard,)
+        if self._through is not None:
             listener = self._through(listener)
-        return _combined(pipes if listener is None else (*pipes, listener)) or discard
+        return _combined(heard if listener is None else (*heard, listener)) or discard
 
 
 def discard(conn: Any, data: bytes) -> None:

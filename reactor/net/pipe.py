@@ -1,24 +1,25 @@
 """A pipe: what one connection receives, another object is given, as fast as that one takes it.
 
     source                          destination
-    data                       ->   write; at False the source is paused until `drain`
+    data                       ->   write; at False the source is not read until `drain`
     end (the peer's FIN)       ->   end
     closed without an end      ->   reset: it was cut off, and a FIN would claim that it is complete
     reset                      <-   closed before the source has ended: nobody is there to hear the rest
+    goes on, into nothing      <-   its half was ended by the program
 
 Two pipes, one each way, are a relay, and each carries the half-close of its own direction. So a connection that is
 fed by a pipe is not ended by us when its own peer ends: the pipe ends it. With `end=False` a pipe carries bytes
 only, and no ending in either direction.
 
-A source that was reaped for its silence is no cut: whatever it had sent was passed on, so the destination is ended
-in an orderly way too.
+Who was reaped for silence was not cut off: whatever had come was passed on, so the other side is ended in order
+too. And who is ending by other means already, be it by `shutdown()`, is left to that.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .lifecycle import Write
+from .lifecycle import Read, Write
 from .listeners import PIPED
 from .report import CloseReport, Reason
 
@@ -37,29 +38,34 @@ class Pipe:
         self.source = source
         self.destination = destination
         self.ends = ends
-        #: Is the source paused because the destination has enough?
+        #: Is the source not read because the destination has enough?
         self.waiting = False
         self._discarded_before = source._discarded
 
     def open(self) -> None:
         """Begin to listen. What has happened already is caught up with in the next turn."""
+        self._attach()
         for event, listener in self._of_source():
             self.source._add_listener(event, listener, once=False)
-        self._attach()
         self.source._loop.call_soon(self._catch_up)
 
     def close(self) -> None:
-        """Nothing passes any more. Whether the source goes on is the caller's to say."""
+        """Nothing passes any more."""
         self.waiting = False
         for event, listener in self._of_source():
             self.source._remove_listener(event, listener)
         self._detach()
 
+    @property
+    def guarded(self) -> bool:
+        """Does it wait for what has a deadline of its own?"""
+        return self.waiting
+
     def _of_source(self) -> list[tuple[str, Any]]:
         return [(PIPED, self._on_data), ("end", self._on_end), ("close", self._on_source_closed)]
 
     def _of_destination(self) -> list[tuple[str, Any]]:
-        return [("drain", self._on_drain), ("close", self._on_destination_closed)]
+        return [("drain", self._on_drain), ("finish", self._on_finish), ("close", self._on_destination_closed)]
 
     def _catch_up(self) -> None:
         source = self.source
@@ -69,63 +75,65 @@ class Pipe:
             self._on_end(source)
         elif source.report is not None:
             self._on_source_closed(source, source.report)
-        elif self._is_closed():
-            self._on_destination_closed()
+        else:
+            self._see_destination()
 
     # What the source says.
 
     def _on_data(self, source: Connection, data: bytes) -> None:
-        if not self._write(data) and not self.waiting:
+        if self in source._pipes and not self._write(data):
             self.waiting = True
-            source.pause()
+            source.hold_for_pipes()
 
     def _on_end(self, source: Connection) -> None:
-        source.forget_pipe(self)
-        if not self.ends:
-            return
-        if source._discarded > self._discarded_before:
-            self._cut()  # the source had stopped listening before: it is not complete
-        else:
-            self._end()
+        if source.forget_pipe(self) and self.ends:
+            self._end() if self._complete() else self._cut()
 
     def _on_source_closed(self, source: Connection, report: CloseReport) -> None:
-        source.forget_pipe(self)
-        if not self.ends:
-            return
-        if report.reason in _SILENCE and report.error is None:
-            self._end()
-        else:
-            self._cut()
+        if source.forget_pipe(self) and self.ends:
+            self._end() if _was_silent(report) and self._complete() else self._cut()
+
+    def _complete(self) -> bool:
+        """Was all that came passed on? Not if the source had stopped listening before."""
+        return self.source._discarded == self._discarded_before
 
     # What the destination says.
 
     def _on_drain(self, *_: Any) -> None:
-        if self.waiting:
-            self.waiting = False
-            self.source.resume_pipes()
+        self.waiting = False
+        self.source.hold_for_pipes()
 
-    def _on_destination_closed(self, *_: Any) -> None:
+    def _on_finish(self, *_: Any) -> None:
+        """Somebody else has ended it: nothing more can be passed on."""
         self.source.forget_pipe(self)
-        if self.ends:
-            self.source.cut(Reason.RESET)
-        else:
-            self.source.resume_pipes()
+
+    def _on_destination_closed(self, destination: Any = None, report: CloseReport | None = None) -> None:
+        if self.source.forget_pipe(self) and self.ends:
+            if report is not None and _was_silent(report):
+                self.source.retire()
+            else:
+                _reset(self.source)
 
     # What is done to the destination.
 
     def _attach(self) -> None:
         self.destination._fed += self.ends
         for event, listener in self._of_destination():
-            self.destination.on(event, listener)
+            self.destination._add_listener(event, listener, once=False)
 
     def _detach(self) -> None:
         self.destination._fed -= self.ends
         self.destination._flush_soon()  # its own peer may have ended meanwhile
         for event, listener in self._of_destination():
-            self.destination.off(event, listener)
+            self.destination._remove_listener(event, listener)
 
-    def _is_closed(self) -> bool:
-        return self.destination.report is not None
+    def _see_destination(self) -> None:
+        """What has it said already?"""
+        destination: Connection = self.destination
+        if destination.report is not None:
+            self._on_destination_closed(destination, destination.report)
+        elif destination._life.write is Write.ENDED:
+            self._on_finish()
 
     def _write(self, data: bytes) -> bool:
         """False: wait for `drain`."""
@@ -136,7 +144,7 @@ class Pipe:
         self.destination.conclude()
 
     def _cut(self) -> None:
-        self.destination.cut(Reason.RESET)
+        _reset(self.destination)
 
 
 class PipeToObject(Pipe):
@@ -147,6 +155,13 @@ class PipeToObject(Pipe):
     """
 
     __slots__ = ()
+
+    @property
+    def guarded(self) -> bool:
+        return False
+
+    def _of_destination(self) -> list[tuple[str, Any]]:
+        return [("drain", self._on_drain), ("close", self._on_destination_closed)]
 
     def _attach(self) -> None:
         if self._emits():
@@ -161,8 +176,8 @@ class PipeToObject(Pipe):
     def _emits(self) -> bool:
         return callable(getattr(self.destination, "on", None))
 
-    def _is_closed(self) -> bool:
-        return False
+    def _see_destination(self) -> None:
+        """It cannot be asked."""
 
     def _write(self, data: bytes) -> bool:
         return self.destination.write(data) is not False or not self._emits()
@@ -174,3 +189,13 @@ class PipeToObject(Pipe):
         reset = getattr(self.destination, "reset", None)
         if callable(reset):
             reset()
+
+
+def _was_silent(report: CloseReport) -> bool:
+    """Reaped, with nothing lost by it."""
+    return report.reason in _SILENCE and report.error is None and not report.bytes_unsent
+
+
+def _reset(conn: Connection) -> None:
+    if conn._life.read is not Read.DISCARDING:
+        conn.cut(Reason.RESET)

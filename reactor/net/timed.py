@@ -25,7 +25,7 @@ class Timed(Transport):
     def _moments(self, now: float, unacked: bool) -> deadlines.Moments:
         return deadlines.Moments(
             now, self._read_at, self._wrote_at, self._acked_at, self._kept_at, self._since,
-            self._out is not None, unacked, self._gone, self._end_by,
+            self._out is not None, unacked, self._gone, self._piped_and_held(), self._end_by,
         )  # fmt: skip
 
     def _schedule(self) -> None:
@@ -73,6 +73,10 @@ class Timed(Transport):
             self._acked_at = max(self._acked_at, self._wrote_at) if at_once else now
             self._acked = acked
         return unacked > 0
+
+    def _piped_and_held(self) -> bool:
+        """Is it not read because a pipe waits for another connection?"""
+        raise NotImplementedError
 
     def _soonest(self, now: float, unacked: bool) -> tuple[float, Reason | None]:
         return deadlines.soonest(self._life, self._settings, self._moments(now, unacked))

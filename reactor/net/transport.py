@@ -46,10 +46,12 @@ class Transport(Ending):
         if self._out is not None:
             self._wrote_at = self._loop.turn_now  # what waits can move only from now on
         self._step(Event.CONNECTED)
-        if self._settings.pause_on_connect:
-            self._step(Event.PAUSE)
         self._flush_soon()
-        self._tell("connect")
+        try:
+            self._tell("connect")
+        except BaseException:  # a listener leaves run(): the rest is told when it goes on
+            self._loop.call_soon(self._tell, "ready")
+            raise
         self._tell("ready")
 
     def never_connected(self, error: BaseException, reason: Reason) -> None:
@@ -200,13 +202,13 @@ class Transport(Ending):
             self._step(Event.END)  # by ourselves, after the `end` listeners have returned
         if self._out is not None and not self._blocked and not self._corks:
             self._send_pending()
-        if self._out is None and self._life.write is Write.ENDING and not self._corks:
-            self._send_fin()
         if self._drain_due and self._held() <= self._settings.drain_at and self._life.write is Write.OPEN:
             self._drain_due = False
             self._emit("drain")
         if self._answers:
             self._answer_due()
+        if self._out is None and self._life.write is Write.ENDING and not self._corks:
+            self._send_fin()
         if self._life.both_ended:
             self._settle()
         if not self._life.over:

@@ -33,7 +33,7 @@ def only(**settings: Any) -> Settings:
 def moments(**known: Any) -> Moments:
     """A connection opened at 100 on which nothing has happened since, looked at at 1000."""
     given = dict.fromkeys(("read_at", "wrote_at", "acked_at", "kept_at", "since"), 100.0)
-    flags = dict.fromkeys(("pending", "unacked", "gone"), False)
+    flags = dict.fromkeys(("pending", "unacked", "gone", "held"), False)
     return Moments(**({"now": NOW, "end_by": NEVER} | given | flags | known))
 
 
@@ -231,6 +231,11 @@ def test_half_open_runs_while_paused_with_our_half_over(write: Write) -> None:
 def test_half_open_runs_while_paused_and_the_peer_is_gone(write: Write) -> None:
     expected = (700.0, Reason.HALF_OPEN_TIMEOUT)
     assert ends(state(Read.PAUSED, write), only(half_open_timeout=600), gone=True) == expected
+
+
+def test_half_open_does_not_run_while_a_pipe_waits_for_another_connection() -> None:
+    paused = moments(gone=True, held=True)
+    assert soonest(state(Read.PAUSED), only(half_open_timeout=5), paused) == (NEVER, None)
 
 
 def test_half_open_does_not_run_on_an_open_connection_paused_or_not() -> None:
