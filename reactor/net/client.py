@@ -53,7 +53,7 @@ def connect(
         raise TypeError(f"loop must be a Reactor, not {loop!r}")
     if loop.debug:
         loop.check_thread()
-    where = _where(host, port, path)
+    where = _where(host, port, path, settings)
     if on_connect is not None:
         arguments.listener("on_connect", on_connect)
     of_connection, of_client = split(settings, ClientSettings)
@@ -67,10 +67,13 @@ def connect(
     return conn
 
 
-def _where(host: Any, port: Any, path: Any) -> Address:
+def _where(host: Any, port: Any, path: Any, settings: dict[str, Any]) -> Address:
     if path is not None:
         if host is not None or port is not None:
             raise TypeError("connect() takes one of: host and port, or path")
+        for name in ("local_address", "family", "lookup"):
+            if name in settings:
+                raise TypeError(f"{name} goes with host and port, not with path")
         return check_path(path)
     if not isinstance(host, str):
         raise TypeError(f"host must be a name or an address, not {host!r}")

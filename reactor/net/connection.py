@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .. import arguments
 from . import sockets
 from .decoding import Decoder, check_encoding
-from .ending import Callback
+from .ending import REFUSED, Callback
 from .idle import NEVER
-from .lifecycle import Event, Read
+from .lifecycle import Event, Read, Write
 from .listeners import CLIENT_EVENTS, CONNECTION_EVENTS, Emitter, Listener, Listeners
 from .pipe import Pipe, PipeToObject
 from .report import Fault, Reason
@@ -72,11 +72,13 @@ class Connection(Writing, Deadlined, Emitter):
         """
         seconds = arguments.maybe_seconds("timeout", timeout, zero=True)
         arguments.maybe_function("callback", callback)
+        refused = False
         if data if isinstance(data, bytes) else len(bytes_view(data)):
+            refused = self._life.write is not Write.OPEN
             self.write(data)
         self._call(Event.END, seconds)
         if callback is not None:
-            self._answer_at(NEVER, callback)
+            self._answer_at(REFUSED if refused else NEVER, callback)
 
     def destroy_soon(self, timeout: float | None = None) -> None:
         """Deliver what was written, and listen no more: what comes in is read, counted and dropped (a
@@ -170,11 +172,7 @@ class Connection(Writing, Deadlined, Emitter):
         if self._loop.closed:
             return destination
         pipe = kind(self, destination, end)
-        try:
-            pipe.open()
-        except BaseException:  # an object that refuses a listener
-            pipe.close()
-            raise
+        pipe.open()
         self._pipes = (*self._pipes, pipe)
         self.resume()
         return destination
@@ -205,7 +203,9 @@ class Connection(Writing, Deadlined, Emitter):
             self._step(Event.PAUSE if held else Event.RESUME)
             self._flush_soon()
 
-    def _piped_and_held(self) -> bool:
+    def _waits_for_pipe(self) -> bool:
+        if self._fed:
+            return any(pipe.source.state in ("closing", "read_only") for pipe in self._fed)
         return not self._held_by_program and any(pipe.guarded for pipe in self._pipes)
 
     def touch(self) -> None:

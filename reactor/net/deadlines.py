@@ -36,7 +36,7 @@ class Moments(NamedTuple):
     pending: bool  # output waits in our buffer
     unacked: bool  # the kernel holds bytes, or the FIN, that the peer's kernel has not acknowledged
     gone: bool  # paused, and the peer is known to have left
-    held: bool  # not read because of a pipe to a connection, which has a deadline for who does not take its output
+    piped: bool  # it is the turn of another connection, at the other end of a pipe, which has deadlines of its own
     end_by: float  # from end(timeout=) or destroy_soon(timeout=); NEVER
 
 
@@ -66,7 +66,8 @@ def soonest(state: State, settings: Settings, at: Moments) -> tuple[float, Reaso
             found.append((linger_by, Reason.LINGER_TIMEOUT))
             found.append((at.now + settings.linger_timeout / LOOKS_PER_STALL, None))
         else:  # it does not run yet; but it may have begun unnoticed
-            found.append((max(linger_by, at.now + ACK_LOOK), None))
+            look = min(ACK_LOOK, settings.linger_timeout / LOOKS_PER_STALL)
+            found.append((max(linger_by, at.now + look), None))
     if _program_must_act(state, at) and settings.half_open_timeout is not None:
         found.append((max(at.since, at.wrote_at) + settings.half_open_timeout, Reason.HALF_OPEN_TIMEOUT))
     moment, reason = min(found, key=_moment)
@@ -81,9 +82,13 @@ def _linger_since(state: State, at: Moments) -> float:
 
 def _program_must_act(state: State, at: Moments) -> bool:
     """Half-closed or gone, and nothing happens unless the program does something."""
+    if state.write is Write.BROKEN and state.read is not Read.PAUSED:
+        return True
+    if at.piped:
+        return False
     if state.read is Read.PAUSED:
-        return not at.held and (at.gone or state.write in (Write.ENDED, Write.BROKEN))
-    return state.write is Write.BROKEN or (state.read is Read.ENDED and state.write is Write.OPEN and not at.pending)
+        return at.gone or state.write in (Write.ENDED, Write.BROKEN)
+    return state.read is Read.ENDED and state.write is Write.OPEN and not at.pending
 
 
 def _moment(entry: tuple[float, Reason | None]) -> float:

@@ -35,6 +35,7 @@ from .sockets import Address
 
 if TYPE_CHECKING:
     from .connection import Connection
+    from .pipe import Pipe
     from .server import Server
 
 log = logging.getLogger("reactor")
@@ -102,7 +103,7 @@ class Ending:
         self._flush_due = False
         self._answers: deque[tuple[float, Callback]] | None = None  # (bytes_written at which it is due, callback)
         self._decoder: Decoder | None = None
-        self._fed = 0  # pipes that will end our half
+        self._fed: tuple[Pipe, ...] = ()  # those that will end our half
         #: Bytes received so far.
         self.bytes_read = 0
         #: Bytes taken by the kernel so far.
@@ -184,14 +185,6 @@ class Ending:
     def on_look(self, now: float) -> None:
         """A deadline may have passed."""
         raise NotImplementedError
-
-    @property
-    def lingers(self) -> bool:
-        """Is every byte of ours delivered, and what the peer may still say of no interest?"""
-        fin = 1  # it alone may still be unacknowledged
-        return (
-            self._life.read is Read.DISCARDING and self._life.write is Write.ENDED and (self._in_flight() or 0) <= fin
-        )
 
     def _drop_pending(self) -> None:
         if self._out is not None:
@@ -320,6 +313,9 @@ class Ending:
             return never
         if self._fault is Fault.NETWORK and self._error is not None:
             return self._error
+        return self._closed_error()
+
+    def _closed_error(self) -> ConnectionClosed:
         return ConnectionClosed(f"{self!r} ended before the kernel had taken this")
 
     @property

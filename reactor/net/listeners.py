@@ -120,7 +120,9 @@ class Listeners:
         heard = pipes if pipes or listener is not None else (discard,)
         if self._through is not None:
             listener = self._through(listener)
-        return _combined(heard if listener is None else (*heard, listener)) or discard
+        combined = _combined(heard if listener is None else (*heard, listener))
+        assert combined is not None
+        return combined
 
 
 def discard(conn: Any, data: bytes) -> None:

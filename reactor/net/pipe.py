@@ -117,12 +117,13 @@ class Pipe:
     # What is done to the destination.
 
     def _attach(self) -> None:
-        self.destination._fed += self.ends
+        if self.ends:
+            self.destination._fed = (*self.destination._fed, self)
         for event, listener in self._of_destination():
             self.destination._add_listener(event, listener, once=False)
 
     def _detach(self) -> None:
-        self.destination._fed -= self.ends
+        self.destination._fed = tuple(pipe for pipe in self.destination._fed if pipe is not self)
         self.destination._flush_soon()  # its own peer may have ended meanwhile
         for event, listener in self._of_destination():
             self.destination._remove_listener(event, listener)
@@ -165,12 +166,20 @@ class PipeToObject(Pipe):
 
     def _attach(self) -> None:
         if self._emits():
-            for event, listener in self._of_destination():
-                self.destination.on(event, listener)
+            for count, (event, listener) in enumerate(self._of_destination()):
+                try:
+                    self.destination.on(event, listener)
+                except BaseException:  # it refuses: then there is no pipe
+                    self._stop_hearing(count)
+                    raise
 
     def _detach(self) -> None:
+        self._stop_hearing(len(self._of_destination()))
+
+    def _stop_hearing(self, count: int) -> None:
+        """Take back the first `count` listeners, from an object that can let go of them."""
         if callable(getattr(self.destination, "off", None)):
-            for event, listener in self._of_destination():
+            for event, listener in self._of_destination()[:count]:
                 self.destination.off(event, listener)
 
     def _emits(self) -> bool:

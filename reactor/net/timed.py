@@ -25,7 +25,7 @@ class Timed(Transport):
     def _moments(self, now: float, unacked: bool) -> deadlines.Moments:
         return deadlines.Moments(
             now, self._read_at, self._wrote_at, self._acked_at, self._kept_at, self._since,
-            self._out is not None, unacked, self._gone, self._piped_and_held(), self._end_by,
+            self._out is not None, unacked, self._gone, self._waits_for_pipe(), self._end_by,
         )  # fmt: skip
 
     def _schedule(self) -> None:
@@ -64,6 +64,14 @@ class Timed(Transport):
                 self._flush_soon()
                 raise
 
+    @property
+    def lingers(self) -> bool:
+        """Is every byte of ours delivered, and what the peer may still say of no interest?"""
+        fin = 1  # it alone may still be unacknowledged
+        return (
+            self._life.read is Read.DISCARDING and self._life.write is Write.ENDED and (self._in_flight() or 0) <= fin
+        )
+
     def _note_acked(self, now: float) -> bool:
         """Ask what the peer's kernel has acknowledged; is anything of ours, FIN included, still under way?"""
         unacked = self._in_flight() or 0
@@ -74,8 +82,8 @@ class Timed(Transport):
             self._acked = acked
         return unacked > 0
 
-    def _piped_and_held(self) -> bool:
-        """Is it not read because a pipe waits for another connection?"""
+    def _waits_for_pipe(self) -> bool:
+        """Is it the turn of another connection, at the other end of a pipe, which has deadlines of its own?"""
         raise NotImplementedError
 
     def _soonest(self, now: float, unacked: bool) -> tuple[float, Reason | None]:

@@ -157,7 +157,10 @@ class Writing(Timed):
         are lost already.
         """
         if self._closing:
-            self._loop.call_soon(self._call_guarded, callback, self._answer_for(position))
+            error = self._answer_for(position)
+            if isinstance(error, OSError):  # what the network did has been told; this is too late for another reason
+                error = self._closed_error()
+            self._loop.call_soon(self._call_guarded, callback, error)
             return
         if self._answers is None:
             self._answers = deque()

@@ -33,7 +33,7 @@ def only(**settings: Any) -> Settings:
 def moments(**known: Any) -> Moments:
     """A connection opened at 100 on which nothing has happened since, looked at at 1000."""
     given = dict.fromkeys(("read_at", "wrote_at", "acked_at", "kept_at", "since"), 100.0)
-    flags = dict.fromkeys(("pending", "unacked", "gone", "held"), False)
+    flags = dict.fromkeys(("pending", "unacked", "gone", "piped"), False)
     return Moments(**({"now": NOW, "end_by": NEVER} | given | flags | known))
 
 
@@ -234,7 +234,7 @@ def test_half_open_runs_while_paused_and_the_peer_is_gone(write: Write) -> None:
 
 
 def test_half_open_does_not_run_while_a_pipe_waits_for_another_connection() -> None:
-    paused = moments(gone=True, held=True)
+    paused = moments(gone=True, piped=True)
     assert soonest(state(Read.PAUSED), only(half_open_timeout=5), paused) == (NEVER, None)
 
 
