@@ -2,7 +2,7 @@
 
 Everything here is a mistake of the program that calls, and is raised at the call. What the network does is
 never raised: it reaches an ``error`` listener and the close report as the fitting ``OSError`` subclass
-(``ConnectionResetError``, ``TimeoutError``, ...), built by ``reactor.net.sockets``. A wrong type or value of
+(``ConnectionResetError``, ``TimeoutError``, ...), built by ``reactor.net``. A wrong type or value of
 an argument is a ``TypeError`` or a ``ValueError`` (``reactor.arguments``).
 """
 

@@ -55,8 +55,8 @@ class Reactor(Turns):
     thread, checks invariants after listeners and logs callbacks slower than 100 ms.
 
     The owner is the thread inside `run()`; before that, whoever calls. From any other thread only
-    `call_soon_threadsafe` and `stop` may be called. A reactor is a context manager that stops and closes
-    itself.
+    `call_soon_threadsafe` and `stop` may be called, and `close` after `start_thread`. A reactor is a context
+    manager that stops and closes itself.
     """
 
     def __init__(

@@ -156,8 +156,8 @@ class Connection(Writing, Deadlined, Emitter):
         """Write all that comes in to `destination`, at its pace; returns it.
 
         `destination` is a connection, or any object with `write` and `end` (with `on` too, if its `drain` is to be
-        waited for). The peer's FIN ends the destination's half, and nothing else does, whatever `allow_half_open`
-        says; where a connection is cut off, the other end of the pipe is reset. With `end=False` only bytes pass.
+        waited for). Our peer's FIN ends the destination's half, and the FIN of its own peer does not, whatever
+        `allow_half_open` says; where a connection is cut off, the other end of the pipe is reset. With `end=False` only bytes pass.
         `a.pipe(b)` and `b.pipe(a)` are a relay; `conn.pipe(conn)` is an echo. Raises TypeError for what cannot be
         written to, ValueError for what is piped to already.
         """

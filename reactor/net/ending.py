@@ -26,7 +26,7 @@ from ..errors import ConnectionClosed, NeverConnected
 from . import sockets
 from .decoding import Decoder
 from .idle import NEVER, Schedule
-from .lifecycle import CLOSED, OPEN, Do, Event, Read, State, Write
+from .lifecycle import CLOSED, OPEN, Do, Event, State, Write
 from .listeners import Listeners
 from .outbuf import OutBuffer
 from .report import CloseReport, Fault, Reason

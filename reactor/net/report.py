@@ -37,7 +37,7 @@ class Reason(enum.Enum):
     DECODE_FAILED = "decode failed"  #: Bytes came that the encoding given to `set_encoding()` does not have.
     FILE_FAILED = "file failed"  #: A file given to `send_file()` was shorter than it had been, or could not be read.
     BUFFER_LIMIT = "buffer limit"  #: More was written while the pending output stood above `buffer_limit`.
-    REFUSED = "refused"  #: Never let in: `max_connections` was reached.
+    REFUSED = "refused"  #: Never let in: `max_connections`, `block`, or no descriptor left.
 
     def __repr__(self) -> str:
         return f"Reason.{self.name}"

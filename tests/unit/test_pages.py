@@ -18,8 +18,15 @@ from reactor import CloseReport, Reactor, ReactorStatistics, Reason, Server, Ser
 from reactor import errors as errors_module
 from reactor.engine.turn import Turns
 from reactor.net.connection import Connection
-from reactor.net.listeners import CONNECTION_EVENTS, SERVER_EVENTS
-from reactor.net.settings import CONNECTION_SETTINGS, SERVER_SETTINGS, Deadlined, ServerSettings, Settings
+from reactor.net.listeners import CLIENT_EVENTS, CONNECTION_EVENTS, SERVER_EVENTS
+from reactor.net.settings import (
+    CONNECTION_SETTINGS,
+    SERVER_SETTINGS,
+    ClientSettings,
+    Deadlined,
+    ServerSettings,
+    Settings,
+)
 from reactor.net.timed import Timed
 from reactor.options import parse
 
@@ -95,6 +102,7 @@ SPANS: list[tuple[Any, str]] = [
     *((kind, span) for kind in (Connection, Server, Reactor) for span in first_cells(f"## {kind.__name__}")),
     (reactor, CODE.findall(section("## Reactor"))[0]),
     (reactor, CODE.findall(section("## serve"))[0]),
+    (reactor, CODE.findall(section("## connect"))[0]),
 ]
 CALLS = [(owner, span) for owner, span in SPANS if span.endswith(")")]
 
@@ -162,6 +170,14 @@ def test_the_reference_has_the_settings_that_a_connection_has() -> None:
 
 def test_the_tables_of_events_have_each_event_and_no_other() -> None:
     assert first_cells("## Events") == [*CONNECTION_EVENTS, *SERVER_EVENTS]
+
+
+def test_the_reference_has_each_setting_of_clients_with_its_default_and_each_event() -> None:
+    written = {name: CODE.findall(cells[1]) for cells in rows(section("## connect")) for name in CODE.findall(cells[0])}
+    settings = {field.name: [str(field.default)] for field in dataclasses.fields(ClientSettings)}
+    settings["family"] = ["AF_UNSPEC"]
+    assert {name: default for name, default in written.items() if name in settings} == settings
+    assert written.keys() - settings.keys() == set(CLIENT_EVENTS)
 
 
 def test_the_table_of_reasons_has_each_reason_and_no_other() -> None:
