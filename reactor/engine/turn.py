@@ -89,10 +89,16 @@ class Turns:
         return self.turn_now
 
     def _run_ready(self) -> None:
-        ready, invoke = self._ready, self._invoke
+        ready = self._ready
         for _ in range(len(ready)):
             fn, args = ready.popleft()
-            invoke(fn, *args)
+            if self.debug:
+                self._invoke(fn, *args)
+                continue
+            try:
+                fn(*args)
+            except Exception:
+                log.exception("%r raised", fn)
 
     def _sleep(self, timeout: float | None) -> float:
         if self._queued() or self._must_return():
@@ -123,14 +129,21 @@ class Turns:
                 self._invoke(call[0], *call[1])
 
     def _run_flushes(self) -> None:
-        flushes, invoke = self._flushes, self._invoke
+        flushes = self._flushes
         for _ in range(len(flushes)):
-            invoke(flushes.popleft().on_flush)
+            staged = flushes.popleft()
+            if self.debug:
+                self._invoke(staged.on_flush)
+                continue
+            try:
+                staged.on_flush()
+            except Exception:
+                log.exception("%r raised", staged)
 
     def _run_teardowns(self) -> None:
-        teardowns, invoke = self._teardowns, self._invoke
+        teardowns = self._teardowns
         for _ in range(len(teardowns)):
-            invoke(teardowns.popleft().on_teardown)
+            self._guarded(teardowns.popleft().on_teardown)
 
     def _guarded(self, fn: Callable[..., object], *args: Any) -> None:
         try:
@@ -152,6 +165,10 @@ class Turns:
     def _must_return(self) -> bool:
         """Is there a reason to end this turn without sleeping?"""
         raise NotImplementedError
+
+    def queue(self, fn: Callable[[], object]) -> None:
+        """Call `fn()` in the next turn: `call_soon` for the house itself, from inside a turn."""
+        self._ready.append((fn, ()))
 
     def flush_soon(self, staged: Staged) -> None:
         """Call `staged.on_flush()` at the end of this turn."""

@@ -30,6 +30,7 @@ from .report import Reason
 from .settings import ClientSettings, Settings
 from .sockets import Address
 
+Option = tuple[int, int, int | bytes]  # level, name, value
 E = TypeVar("E", bound=BaseException)
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Connecting:
         self._waiting: deque[Target] = deque()
         self._under_way: list[Attempt] = []
         self._errors: list[OSError] = []
-        self._options: list[tuple[int, int, int | bytes]] = []
+        self._options: list[Option] = []
         self._next: Timer | None = None  # when the next address is tried at the latest
         self._next_queued = False
         self._limit: Timer | None = None
@@ -95,7 +96,7 @@ class Connecting:
             if timer is not None:
                 timer.cancel()
         while self._under_way:
-            self._under_way.pop().close()
+            self._under_way.pop().close(self._options)
 
     @property
     def _live(self) -> Connection | None:
@@ -218,8 +219,7 @@ class Connecting:
         attempt.unwatch()
         self._under_way.remove(attempt)
         self.close()
-        for option in self._options:
-            sockets.set_option(sock, *option)
+        _set_all(sock, self._options)
         conn.connected(sock, remote, local)
 
     def _timed_out(self) -> None:
@@ -283,10 +283,17 @@ class Attempt:
             self._loop.poller.remove(self.sock.fileno())
             self._watched = False
 
-    def close(self) -> None:
+    def close(self, options: Iterable[Option] = ()) -> None:
+        """Give it up. It may have got through without our knowing: with `options` to be reset, it must not look ended."""
         self.unwatch()
         if self.sock is not None:
+            _set_all(self.sock, options)
             self.sock.close()
+
+
+def _set_all(sock: socket.socket, options: Iterable[Option]) -> None:
+    for option in options:
+        sockets.set_option(sock, *option)
 
 
 def _bare(error: E) -> E:

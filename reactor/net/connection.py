@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import arguments
 from . import sockets
+from .answers import REFUSED
 from .decoding import Decoder, check_encoding
-from .ending import REFUSED, Callback
+from .ending import Callback
 from .idle import NEVER
 from .lifecycle import Event, Read, Write
 from .listeners import CLIENT_EVENTS, CONNECTION_EVENTS, Emitter, Listener, Listeners
@@ -157,9 +158,9 @@ class Connection(Writing, Deadlined, Emitter):
 
         `destination` is a connection, or any object with `write` and `end` (with `on` too, if its `drain` is to be
         waited for). Our peer's FIN ends the destination's half, and the FIN of its own peer does not, whatever
-        `allow_half_open` says; where a connection is cut off, the other end of the pipe is reset. With `end=False` only bytes pass.
-        `a.pipe(b)` and `b.pipe(a)` are a relay; `conn.pipe(conn)` is an echo. Raises TypeError for what cannot be
-        written to, ValueError for what is piped to already.
+        `allow_half_open` says; where a connection is cut off, the other end of the pipe is reset. With `end=False`
+        only bytes pass. `a.pipe(b)` and `b.pipe(a)` are a relay; `conn.pipe(conn)` is an echo. Raises TypeError
+        for what cannot be written to, ValueError for what is piped to already.
         """
         arguments.flag("end", end)
         if not all(callable(getattr(destination, name, None)) for name in ("write", "end")):
@@ -204,7 +205,7 @@ class Connection(Writing, Deadlined, Emitter):
             self._flush_soon()
 
     def _waits_for_pipe(self) -> bool:
-        if self._fed:
+        if self._life.read is not Read.PAUSED:
             return any(pipe.source.state in ("closing", "read_only") for pipe in self._fed)
         return not self._held_by_program and any(pipe.guarded for pipe in self._pipes)
 

@@ -1,8 +1,8 @@
 """How a connection ends: its state, the causes, the teardown, and telling the program.
 
-The first of five layers, each a class on the one before: `Ending`, `Transport` (what comes in and goes out),
-`Timed` (deadlines), `Writing` (`write` and its kin), `Connection` (what programs call). They are layers and not
-parts because a message must not cross objects on its way (design.md, the hot path).
+The first of six layers, each a class on the one before: `Ending`, `Answering` (callbacks), `Transport` (what
+comes in and goes out), `Timed` (deadlines), `Writing` (`write` and its kin), `Connection` (what programs call).
+They are layers and not parts because a message must not cross objects on its way (design.md, the hot path).
 
 Closing is decided anywhere, by a step of the life cycle (`lifecycle.py`), and performed in one place:
 `on_teardown`, the last thing of the turn, closes the descriptor; `_close`, in the next turn, answers
@@ -22,7 +22,6 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..engine.loop import Reactor
-from ..errors import ConnectionClosed, NeverConnected
 from . import sockets
 from .decoding import Decoder
 from .idle import NEVER, Schedule
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("reactor")
 
 Callback = Callable[["Connection", "BaseException | None"], object]
-REFUSED = -1.0  # among the positions in the stream at which callbacks are due: that of bytes that never got one
 NOBODY = Listeners()
 
 
@@ -136,25 +134,32 @@ class Ending:
     def _step(self, event: Event) -> None:
         """One event of the life cycle, and what follows from it."""
         before = self._life
-        after, todo = before.step(event)
+        after, todo = before.on.get(event) or before.refuse(event)
         if after is not before:
             self._life = after
             if before.write is not Write.BROKEN:  # what it was doing when it broke is what counts
                 self._last = before
-            self._since = self._loop.now
+            loop = self._loop
+            self._since = loop.turn_now if loop.in_turn else loop.now
             self._flowing = after.flowing
             self._direct = after.open and self._out is None and not self._corks
         for do in todo:
             if self._life is not after:  # a listener changed it
                 break
-            if do is Do.FLUSH or do is Do.SETTLE:
+            if do is Do.FLUSH:
                 self._flush_soon()
-            elif do is Do.EMIT_END:
-                self._emit("end")
-            elif do is Do.EMIT_FINISH:
-                self._answer_due()
+            elif do is Do.SETTLE:
+                self._settle()
                 if not self._life.over:
-                    self._emit("finish")
+                    self._flush_soon()
+            elif do is Do.EMIT_END:
+                if self._listeners.end is not None:
+                    self._guarded(self._listeners.end, self)
+            elif do is Do.EMIT_FINISH:
+                if self._answers:
+                    self._answer_due()
+                if self._listeners.finish is not None and not self._life.over:
+                    self._guarded(self._listeners.finish, self)
             else:
                 self._loop.teardown_soon(self)
 
@@ -182,9 +187,26 @@ class Ending:
         """End of a turn in which something changed: bring everything in line with the state."""
         raise NotImplementedError
 
+    def _answer_due(self) -> None:
+        """Call back for what the kernel has taken, for our FIN, and for what was refused."""
+        raise NotImplementedError
+
+    def _open_answers(self) -> Iterator[tuple[Callable[..., object], BaseException | None]]:
+        """Every callback that has not come, with what it is told now that it is over."""
+        raise NotImplementedError
+
     def on_look(self, now: float) -> None:
         """A deadline may have passed."""
         raise NotImplementedError
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes written by the program that the kernel has not taken yet, those of files included."""
+        return 0 if self._out is None else self._out.size
+
+    def _held(self) -> int:
+        """Of these, the bytes in memory: what the water marks and `buffer_limit` are about."""
+        return 0 if self._out is None else self._out.held
 
     def _drop_pending(self) -> None:
         if self._out is not None:
@@ -235,38 +257,46 @@ class Ending:
         poller_has_it, self._mask = self._mask is not None, None
         if poller_has_it:
             self._loop.poller.remove(self._sock.fileno())
-        self._owner.schedule.remove(self)
-        self._drop_pending()
+        if self.look_at != NEVER:
+            self._owner.schedule.remove(self)
+        if self._out is not None:
+            self._drop_pending()
         if self._unacked != 0 or not self._last.both_ended:  # else `_settle` has just asked
             unacked = self._in_flight()
             self._unacked = unacked if unacked is None else max(unacked - self._fin_sent, 0)
-        self._local = self._local if self._local is not None else sockets.local_address(self._sock)
+        if self._local is None:
+            self._local = sockets.local_address(self._sock)
         if self._abort:
             sockets.reset_on_close(self._sock)
         self._sock.close()
         self._life = CLOSED
-        self._loop.call_soon(self._close)
+        self._loop.queue(self._close)
         self._owner.connection_torn(self)  # type: ignore[arg-type]  # every Ending is a Connection
 
     def _close(self) -> None:
         """The turn after: tell the program, and let go of everything."""
+        if self._listeners.close is None and self._error is None and not self._answers:  # nobody waits for a word
+            self.report = self._make_report()
+        else:
+            self._speak()
+        self._set_ref(False)
+        # Whatever may hold the connection goes: no cycle is left behind.
+        if not self._listeners.shared:
+            self._listeners.clear()
+        self._listeners = NOBODY
+        self._decoder = None
+        self._owner.connection_closed(self)  # type: ignore[arg-type]  # as above
+
+    def _speak(self) -> None:
         if self._words is None:
             self._words = self._last_words()
         try:
             for listener, what in self._words:
                 self._call_guarded(listener, what)
         except BaseException:  # a listener leaves run(): the others hear it when it goes on
-            self._loop.call_soon(self._close)
+            self._loop.queue(self._close)
             raise
-        self._set_ref(False)
-        if not self._listeners.shared:
-            self._listeners.clear()
-        self._listeners, self._words, self._decoder = (
-            NOBODY,
-            None,
-            None,
-        )  # they may hold the connection: leave no cycle behind
-        self._owner.connection_closed(self)  # type: ignore[arg-type]  # as above
+        self._words = None
 
     def _last_words(self) -> Iterator[tuple[Callable[..., object], Any]]:
         """Whom to tell what, in order: answer what is open, then `error`, then `close`."""
@@ -283,12 +313,6 @@ class Ending:
         for listener in self._listeners.each("close"):
             yield listener, self.report
 
-    def _open_answers(self) -> Iterator[tuple[Callable[..., object], BaseException | None]]:
-        answers: deque[tuple[float, Callback]] = self._answers or deque()
-        for _ in range(len(answers)):  # those there are: a callback may write again, with a callback
-            position, callback = answers.popleft()
-            yield callback, self._answer_for(position)
-
     def _make_report(self) -> CloseReport:
         both_fins = self._orderly is not None and self._fin_sent
         return CloseReport(
@@ -304,23 +328,6 @@ class Ending:
             opened_at=self._opened_at,
             duration=self._loop.turn_now - self._opened_at,
         )
-
-    def _unsent_error(self) -> BaseException:
-        """What a callback is told of bytes that the kernel will not take any more: whose doing that is."""
-        if self._never_connected:
-            never = NeverConnected(f"{self!r} ended before it was connected")
-            never.__cause__ = self._error
-            return never
-        if self._fault is Fault.NETWORK and self._error is not None:
-            return self._error
-        return self._closed_error()
-
-    def _closed_error(self) -> ConnectionClosed:
-        return ConnectionClosed(f"{self!r} ended before the kernel had taken this")
-
-    @property
-    def _never_connected(self) -> bool:
-        return not self._last.connected and (self._life.over or not self._life.connected)
 
     # Calling the program.
 
@@ -357,26 +364,6 @@ class Ending:
             fn(self, *args)
         except Exception as error:
             log.error("a listener of %r raised", self, exc_info=error)
-
-    def _answer_due(self) -> None:
-        """Call back for what the kernel has taken, for our FIN, and for what was refused."""
-        answers = self._answers
-        for _ in range(len(answers or ())):  # those there are: a callback may write again, with a callback
-            if not answers or self._life.over:
-                return
-            position, callback = answers[0]
-            if position > (NEVER if self._life.write is Write.ENDED else self.bytes_written):
-                return
-            answers.popleft()
-            self._guarded(callback, self, self._answer_for(position))
-        if answers and answers[0][0] == REFUSED:
-            self._flush_soon()
-
-    def _answer_for(self, position: float) -> BaseException | None:
-        """None if the kernel has what was written up to here (NEVER stands for our FIN), else why it has not."""
-        taken = self.bytes_written if position != NEVER else NEVER if self._fin_sent else REFUSED
-        given = REFUSED < position <= taken and not self._never_connected
-        return None if given else self._unsent_error()
 
     @property
     def _finished(self) -> bool:

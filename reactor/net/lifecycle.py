@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import enum
 from itertools import product
+from typing import NoReturn
 
 
 class Read(enum.Enum):
@@ -111,10 +112,10 @@ class State:
 
     def step(self, event: Event) -> tuple[State, tuple[Do, ...]]:
         """The next state and what to do; LookupError for a cell that cannot be."""
-        try:
-            return self.on[event]
-        except KeyError:
-            raise LookupError(f"{event.name} cannot happen in {self!r}") from None
+        return self.on.get(event) or self.refuse(event)
+
+    def refuse(self, event: Event) -> NoReturn:
+        raise LookupError(f"{event.name} cannot happen in {self!r}")
 
     def __repr__(self) -> str:
         if self is CLOSED:

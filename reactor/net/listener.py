@@ -82,9 +82,9 @@ class Listener:
         "_opened",
         "_paused",
         "_spare",
-        "_watched",
         "address",
         "sock",
+        "watched",
     )
 
     def __init__(self, loop: Reactor, gate: Gate, opened: Opened) -> None:
@@ -95,7 +95,8 @@ class Listener:
         self._family, self._kind = int(sock.family), int(sock.type)
         #: Where it listens.
         self.address = sockets.local_address(sock)
-        self._watched = False
+        #: Does it accept when somebody comes?
+        self.watched = False
         self._paused: Timer | None = None
         self.watch()
         self._spare = _spare_descriptor()
@@ -112,15 +113,15 @@ class Listener:
         if self._paused is not None:
             self._paused.cancel()
             self._paused = None
-        if not self._watched:
+        if not self.watched:
             self._loop.poller.add(self.sock.fileno(), READ, self)
-            self._watched = True
+            self.watched = True
 
     def unwatch(self) -> None:
         """Leave clients in the backlog."""
-        if self._watched:
+        if self.watched:
             self._loop.poller.remove(self.sock.fileno())
-            self._watched = False
+            self.watched = False
 
     def hide(self) -> None:
         """Nobody can connect from now on, as far as the system offers that: it does where there is a file. Those who

@@ -320,7 +320,8 @@ class Server(Deadlined, Emitter):
     def connection_torn(self, conn: Connection) -> None:
         self._open -= 1
         for listener in self._listeners:
-            listener.watch()  # a place and a descriptor have come back
+            if not listener.watched:
+                listener.watch()  # a place and a descriptor have come back
 
     def connection_closed(self, conn: Connection) -> None:
         report = conn.report

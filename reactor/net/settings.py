@@ -18,6 +18,7 @@ from .sockets import LONGEST_KEEP_ALIVE
 T = TypeVar("T")
 S = TypeVar("S", "ServerSettings", "ClientSettings")
 
+FIRST_LOOK = 1.0  # seconds; most connections are gone so soon after our FIN, and need no reckoning of deadlines
 KIB = 1024
 MIB = 1024 * KIB
 
@@ -108,7 +109,7 @@ def _setting(default: Any, check: Callable[[str, Any], Any], help: str, unit: st
     return dataclasses.field(default=default, metadata={"check": check, "help": help, "unit": unit})
 
 
-def _check_all(settings: Settings | ServerSettings | ClientSettings) -> None:
+def _check_all(settings: _ConnectionSettings | ServerSettings | ClientSettings) -> None:
     """Each value through the check of its field, which may bring it into the library's form."""
     for field in dataclasses.fields(settings):
         value = field.metadata["check"](field.name, getattr(settings, field.name))
@@ -116,8 +117,8 @@ def _check_all(settings: Settings | ServerSettings | ClientSettings) -> None:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Settings:
-    """What a connection goes by."""
+class _ConnectionSettings:
+    """The values of `Settings`."""
 
     idle_timeout: float | None = _setting(None, _timeout, "reap a connection on which nothing moved for so long", "s")
     read_timeout: float | None = _setting(None, _timeout, "reap a connection from which nothing came for so long", "s")
@@ -144,10 +145,20 @@ class Settings:
         if self.low_water is not None and self.low_water > self.high_water:
             raise ValueError(f"low_water must be at most high_water ({self.high_water}), not {self.low_water}")
 
-    @property
-    def drain_at(self) -> int:
-        """The low-water mark in force, bytes."""
-        return self.high_water // 4 if self.low_water is None else self.low_water
+
+class Settings(_ConnectionSettings):
+    """What a connection goes by, and what follows from it, reckoned once."""
+
+    __slots__ = ("drain_at", "first_look")
+
+    drain_at: int  #: The low-water mark in force, bytes.
+    first_look: float  #: Seconds after our FIN in which no deadline can have passed.
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "drain_at", self.high_water // 4 if self.low_water is None else self.low_water)
+        timeouts = (self.write_timeout, self.linger_timeout, self.half_open_timeout)
+        object.__setattr__(self, "first_look", min([FIRST_LOOK, *(one / 8 for one in timeouts if one is not None)]))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ INITIAL_WINDOW = 14_600
 
 
 class Timed(Transport):
-    """The third layer of a connection."""
+    """The fourth layer of a connection."""
 
     __slots__ = ()
 
@@ -31,9 +31,12 @@ class Timed(Transport):
     def _schedule(self) -> None:
         """See to it that somebody looks when the next deadline may have passed. An early look is harmless."""
         now = self._loop.turn_now
-        if self._blocked:
-            self._note_acked(now)  # so that the first look finds only what moved after this
-        moment = self._soonest(now, unacked=self._life.write is Write.ENDED)[0]  # if so is not known without asking
+        if self._life.write is Write.ENDED:
+            moment = min(now + self._settings.first_look, self._end_by)
+        else:
+            if self._blocked:
+                self._note_acked(now)  # so that the first look finds only what moved after this
+            moment = self._soonest(now, unacked=False)[0]
         if moment < self.look_at:
             self._owner.schedule.enter(self, moment)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from ..engine.poller import EDGE, ERROR, GONE, HANGUP, READ, WRITE
 from . import sockets
-from .ending import Ending
+from .answers import Answering
 from .files import FileFailed, FilePart
 from .lifecycle import Event, Read, Write
 from .outbuf import OutBuffer, Part
@@ -22,11 +22,12 @@ from .report import Fault, Reason
 from .sockets import Address
 
 READ_SIZE = 65_536  # bytes a turn and connection; larger reads fault in fresh pages each time, smaller ones cost calls
+PLAIN_READS = (READ, READ | HANGUP)  # the latter is the last of a connection that we ended first: both FINs have passed
 SENDS_PER_FLUSH = 16  # then others have their turn; the rest goes out when the socket is writable again
 
 
-class Transport(Ending):
-    """The second layer of a connection."""
+class Transport(Answering):
+    """The third layer of a connection."""
 
     __slots__ = ()
 
@@ -67,7 +68,7 @@ class Transport(Ending):
         """The hot path: a message comes in and goes to its listener, which may send the answer in place
         (`Connection.write`).
         """
-        if mask == READ and self._flowing:
+        if mask in PLAIN_READS and self._flowing:
             try:
                 data = self._sock.recv(READ_SIZE)
             except OSError as error:
@@ -142,8 +143,11 @@ class Transport(Ending):
             return
         self._orderly = Reason.ENDED if self._life.write is Write.ENDED else Reason.PEER_ENDED
         self._read_at = self._loop.turn_now
-        self._flush_soon()  # first, so that nothing is forgotten should a listener leave run()
-        self._step(Event.FIN)
+        try:
+            self._step(Event.FIN)
+        finally:  # also if a listener leaves run()
+            if not self._life.over:
+                self._flush_soon()
 
     def _text_stops(self) -> bool:
         """Tell what is held back of the text. True: a listener has paused or ended it; the end is read again then."""
@@ -185,6 +189,8 @@ class Transport(Ending):
         line with the state.
         """
         self._flush_due = False
+        if self._life.over:
+            return
         try:
             self._bring_in_line()
         except BaseException:  # a listener leaves run(): the rest is done when it goes on
@@ -193,8 +199,6 @@ class Transport(Ending):
 
     def _bring_in_line(self) -> None:
         life = self._life
-        if life.over:
-            return
         if not life.connected:  # what waits, waits
             self._schedule()
             return
@@ -305,12 +309,3 @@ class Transport(Ending):
         except OSError as error:  # no memory for a registration, or a selector that is full
             self._mask = before
             self._lose(error.errno or errno.EIO, "watch")
-
-    @property
-    def pending_bytes(self) -> int:
-        """Bytes written by the program that the kernel has not taken yet, those of files included."""
-        return 0 if self._out is None else self._out.size
-
-    def _held(self) -> int:
-        """Of these, the bytes in memory: what the water marks and `buffer_limit` are about."""
-        return 0 if self._out is None else self._out.held

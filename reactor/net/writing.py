@@ -6,14 +6,13 @@ turn (`Transport.on_flush`), and leaves together.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from .. import arguments
 from ..errors import ConnectionClosed, WriteAfterEnd
-from .ending import REFUSED, Callback
+from .ending import Callback
 from .files import open_part
 from .lifecycle import Event, Write
 from .report import Reason
@@ -21,7 +20,7 @@ from .timed import Timed
 
 
 class Writing(Timed):
-    """The fourth layer of a connection."""
+    """The fifth layer of a connection."""
 
     __slots__ = ()
 
@@ -132,12 +131,6 @@ class Writing(Timed):
         self._answer(callback)
         return accepted
 
-    def _answer(self, callback: Callback | None) -> None:
-        """Call back when all that was written up to here is with the kernel, or lost."""
-        if callback is not None:
-            lost = self._life.write is not Write.OPEN
-            self._answer_at(REFUSED if lost else self.bytes_written + self.pending_bytes, callback)
-
     def _send_failed(self, error: OSError) -> int:
         """The kernel took nothing: not now, or never again. The report comes later, not from inside the call."""
         if not isinstance(error, (BlockingIOError, InterruptedError)):
@@ -151,21 +144,6 @@ class Writing(Timed):
             return False
         self._blocked = self._blocked or blocked
         return self._queue(rest)
-
-    def _answer_at(self, position: float, callback: Callback) -> None:
-        """Call back when `bytes_written` reaches `position`: NEVER stands for our FIN, REFUSED for bytes that
-        are lost already.
-        """
-        if self._closing:
-            error = self._answer_for(position)
-            if isinstance(error, OSError):  # what the network did has been told; this is too late for another reason
-                error = self._closed_error()
-            self._loop.call_soon(self._call_guarded, callback, error)
-            return
-        if self._answers is None:
-            self._answers = deque()
-        self._answers.append((position, callback))
-        self._flush_soon()
 
     def _called_error(self) -> ConnectionClosed:
         if self._called is Event.DESTROY:

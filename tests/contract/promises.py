@@ -260,7 +260,8 @@ class Track:
         size = min(size, LIMIT - self.offered)
         data = PATTERN[self.offered : self.offered + size]
         was = self.conn.state
-        callback = self.expect_answer(None) if answer else None
+        refused = size and was not in WRITABLE  # then nothing the kernel takes can answer it
+        callback = self.expect_answer(self.offered + LIMIT if refused else None) if answer else None
         try:
             self.conn.end(data, callback, timeout)
         except ConnectionClosed as error:
