@@ -284,7 +284,7 @@ class Attempt:
             self._watched = False
 
     def close(self, options: Iterable[Option] = ()) -> None:
-        """Give it up. It may have got through without our knowing: with `options` to be reset, it must not look ended."""
+        """Give it up. It may have got through without our knowing, so it is closed with the `options` asked for."""
         self.unwatch()
         if self.sock is not None:
             _set_all(self.sock, options)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactor.net.outbuf import JOIN_LIMIT, OutBuffer
+from reactor.net.outbuf import JOIN_LIMIT, OutBuffer, Part
 
 SOURCE = random.Random(3).randbytes(4 * JOIN_LIMIT)
 
@@ -155,3 +155,121 @@ def test_clear_drops_everything_and_says_how_much() -> None:
 
 def test_a_buffer_says_what_it_holds() -> None:
     assert repr(filled(b"1234", b"5")) == "<OutBuffer 5 bytes in 2 chunks>"
+
+
+# Parts: bytes that are elsewhere.
+
+
+class Stretch(Part):
+    """A stretch of SOURCE, as a file would be."""
+
+    def __init__(self, start: int, count: int) -> None:
+        super().__init__(count)
+        self.start = start
+        self.closed = 0
+
+    def advance(self, count: int) -> None:
+        super().advance(count)
+        self.start += count
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def take_from(buffer: OutBuffer, most: int) -> bytes:
+    """Send up to `most` bytes of what is next, wherever they are."""
+    head = buffer.head()
+    count = min(most, len(head))
+    data = SOURCE[head.start : head.start + count] if isinstance(head, Stretch) else bytes(head)[:count]  # type: ignore[arg-type]
+    buffer.consume(count)
+    return data
+
+
+@given(st.lists(st.tuples(st.sampled_from(["bytes", "part", "send"]), sizes), max_size=40), st.booleans())
+def test_parts_and_chunks_keep_their_order_and_are_counted_apart(steps: list[tuple[str, int]], cleared: bool) -> None:
+    buffer, appended, sent = OutBuffer(), bytearray(), bytearray()
+    parts: list[Stretch] = []
+    for what, size in steps:
+        start = len(appended) % 1000
+        if what == "bytes":
+            buffer.append(SOURCE[start : start + size])
+            appended += SOURCE[start : start + size]
+        elif what == "part":
+            part = Stretch(start, size)
+            buffer.append(part)
+            parts += [part] if size else []  # an empty one is not kept
+            appended += SOURCE[start : start + size]
+        elif buffer.size:
+            sent += take_from(buffer, max(size, 1))
+        elsewhere = sum(part.left for part in parts)
+        assert (buffer.size, buffer.held) == (len(appended) - len(sent), len(appended) - len(sent) - elsewhere)
+        assert [part.closed for part in parts] == [int(not part.left) for part in parts]
+    if cleared:
+        assert buffer.clear() == len(appended) - len(sent)
+        del appended[len(sent) :]
+    while buffer.size:
+        sent += take_from(buffer, JOIN_LIMIT)
+    assert (sent, buffer.size, buffer.held) == (appended, 0, 0)
+    assert all(part.closed == 1 for part in parts)
+
+
+def test_a_part_is_next_only_when_all_before_it_has_gone() -> None:
+    part = Stretch(0, 10)
+    buffer = filled(b"be", b"fore")
+    buffer.append(part)
+    buffer.append(b"after")
+    assert bytes(buffer.head()) == b"before"  # type: ignore[arg-type]
+    buffer.consume(5)
+    assert bytes(buffer.head()) == b"e"  # type: ignore[arg-type]
+    buffer.consume(1)
+    assert buffer.head() is part
+
+
+def test_chunks_on_both_sides_of_a_part_are_never_joined() -> None:
+    buffer = filled(b"a", b"b")
+    buffer.append(Stretch(0, 1))
+    buffer.append(b"c")
+    buffer.append(b"d")
+    assert [take_from(buffer, 100) for _ in range(3)] == [b"ab", SOURCE[:1], b"cd"]
+
+
+def test_a_part_stays_next_until_its_last_byte_and_is_closed_then() -> None:
+    part = Stretch(0, 10)
+    buffer = OutBuffer()
+    buffer.append(part)
+    buffer.consume(9)
+    assert (buffer.head(), part.left, part.closed) == (part, 1, 0)
+    buffer.consume(1)
+    assert (buffer.size, part.left, part.closed) == (0, 0, 1)
+
+
+def test_a_part_is_pending_and_not_held() -> None:
+    buffer = filled(b"12345")
+    buffer.append(Stretch(0, 1000))
+    assert (buffer.size, len(buffer), buffer.held) == (1005, 1005, 5)
+    buffer.consume(5)
+    buffer.consume(400)
+    buffer.append(b"67")
+    assert (buffer.size, buffer.held) == (602, 2)
+
+
+def test_clear_closes_every_part_once_and_counts_what_was_left_of_it() -> None:
+    begun, waiting, done = Stretch(0, 10), Stretch(0, 100), Stretch(0, 5)
+    buffer = OutBuffer()
+    for chunk in (done, begun, b"between", waiting):
+        buffer.append(chunk)
+    buffer.consume(5)
+    buffer.consume(4)
+    assert buffer.clear() == 6 + 7 + 100
+    assert [part.closed for part in (done, begun, waiting)] == [1, 1, 1]
+    assert (buffer.size, buffer.held, buffer.clear()) == (0, 0, 0)
+    assert [part.closed for part in (done, begun, waiting)] == [1, 1, 1]
+
+
+def test_after_a_clear_in_the_middle_of_a_chunk_the_next_one_begins_at_its_beginning() -> None:
+    buffer = filled(b"12345")
+    buffer.consume(2)
+    buffer.clear()
+    buffer.append(Stretch(3, 4))
+    buffer.append(b"next")
+    assert [take_from(buffer, 100) for _ in range(2)] == [SOURCE[3:7], b"next"]
