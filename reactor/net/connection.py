@@ -7,7 +7,7 @@ mostly at the end of the turn.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import arguments
@@ -46,19 +46,9 @@ class Connection(Writing, Deadlined, Emitter):
     given to `connect`, when the connection opens, and may be set at any time.
     """
 
-    __slots__ = ("_held_by_program", "_pipes", "_silence", "attempted_addresses", "context")
+    __slots__ = ()
 
     _EVENTS = CONNECTION_EVENTS + CLIENT_EVENTS
-
-    def __init__(self, *parts: Any) -> None:
-        super().__init__(*parts)
-        #: The program's own; the library never looks at it.
-        self.context: Any = None
-        #: Where a client has tried to connect to, in order.
-        self.attempted_addresses: Sequence[Address] = ()
-        self._silence: Silence | None = None
-        self._pipes: tuple[Pipe, ...] = ()
-        self._held_by_program = self._settings.pause_on_connect
 
     # The four ways to end, in rising strength. A stronger one overrides a weaker one under way; again is a
     # no-op.
@@ -76,7 +66,7 @@ class Connection(Writing, Deadlined, Emitter):
         refused = False
         if data if isinstance(data, bytes) else len(bytes_view(data)):
             refused = self._life.write is not Write.OPEN
-            self.write(data)
+            self._write_last(data)
         self._call(Event.END, seconds)
         if callback is not None:
             self._answer_at(REFUSED if refused else NEVER, callback)
@@ -228,12 +218,6 @@ class Connection(Writing, Deadlined, Emitter):
             self._silence = Silence(self, wanted)
             if listener is not None:
                 self.once("timeout", listener)
-
-    def on_teardown(self) -> None:
-        if self._silence is not None:
-            self._silence.cancel()
-            self._silence = None
-        super().on_teardown()
 
     # Listening.
 

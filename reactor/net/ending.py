@@ -18,7 +18,7 @@ import errno
 import logging
 import socket
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..engine.loop import Reactor
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .connection import Connection
     from .pipe import Pipe
     from .server import Server
+    from .silence import Silence
 
 log = logging.getLogger("reactor")
 
@@ -60,19 +61,19 @@ class Ending:
     """
 
     __slots__ = (
-        "__weakref__", "_abort", "_acked", "_acked_at", "_answers", "_blocked", "_called", "_closing", "_corks",
+"__weakref__", "_abort", "_acked", "_acked_at", "_answers", "_blocked", "_called", "_closing", "_corks",
         "_decoder", "_direct", "_discarded", "_drain_due", "_end_by", "_error", "_fault", "_fed", "_flowing",
-        "_flush_due", "_gone", "_hung_up", "_kept_at", "_last", "_life", "_listeners", "_local", "_loop",
-        "_mask", "_opened_at", "_orderly", "_out", "_owner", "_read_at", "_reason", "_ref", "_settings",
-        "_since", "_sock", "_unacked", "_unsent", "_words", "_wrote_at", "bytes_read", "bytes_written",
-        "look_at", "remote_address", "report",
+        "_flush_due", "_gone", "_held_by_program", "_hung_up", "_kept_at", "_last", "_life", "_listeners",
+        "_local", "_loop", "_mask", "_opened_at", "_orderly", "_out", "_owner", "_pipes", "_read_at", "_reason",
+        "_ref", "_settings", "_silence", "_since", "_sock", "_unacked", "_unsent", "_words", "_wrote_at",
+        "attempted_addresses", "bytes_read", "bytes_written", "context", "look_at", "remote_address", "report",
     )  # fmt: skip
 
     def __init__(
         self,
         loop: Reactor,
         owner: Owner,
-        sock: socket.socket,
+        sock: socket.SocketType,
         remote_address: Address,
         local_address: Address | None,
         settings: Settings,
@@ -101,7 +102,10 @@ class Ending:
         self._flush_due = False
         self._answers: deque[tuple[float, Callback]] | None = None  # (bytes_written at which it is due, callback)
         self._decoder: Decoder | None = None
-        self._fed: tuple[Pipe, ...] = ()  # those that will end our half
+        self._pipes: tuple[Pipe, ...] = ()  # from here
+        self._fed: tuple[Pipe, ...] = ()  # to here: those that will end our half
+        self._held_by_program = settings.pause_on_connect  # not read, whatever the pipes want
+        self._silence: Silence | None = None  # see `set_timeout`
         #: Bytes received so far.
         self.bytes_read = 0
         #: Bytes taken by the kernel so far.
@@ -126,6 +130,10 @@ class Ending:
         self._fault: Fault | None = None  # whose error it is
         #: The account of this connection: None until its `close` is delivered.
         self.report: CloseReport | None = None
+        #: Where a client has tried to connect to, in order.
+        self.attempted_addresses: Sequence[Address] = ()
+        #: The program's own; the library never looks at it.
+        self.context: Any = None
         self._ref = True
         loop.hold()
 
@@ -254,8 +262,11 @@ class Ending:
 
     def on_teardown(self) -> None:
         """Give the descriptor back. The one place where that happens."""
-        poller_has_it, self._mask = self._mask is not None, None
-        if poller_has_it:
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
+        if self._mask is not None:
+            self._mask = None
             self._loop.poller.remove(self._sock.fileno())
         if self.look_at != NEVER:
             self._owner.schedule.remove(self)
@@ -279,7 +290,9 @@ class Ending:
             self.report = self._make_report()
         else:
             self._speak()
-        self._set_ref(False)
+        if self._ref:
+            self._ref = False
+            self._loop.release()
         # Whatever may hold the connection goes: no cycle is left behind.
         if not self._listeners.shared:
             self._listeners.clear()

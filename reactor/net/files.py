@@ -55,7 +55,7 @@ class FilePart(Part):
     def offer(self) -> int:
         return min(self.left, CHUNK)
 
-    def send(self, sock: socket.socket) -> int:
+    def send(self, sock: socket.SocketType) -> int:
         """Hand the next bytes to the kernel; how many it took. Raises the socket's OSError, or FileFailed."""
         sent = self._send_by_kernel(sock) if self._by_kernel else None
         if sent is None:
@@ -67,7 +67,7 @@ class FilePart(Part):
             raise FileFailed(self._error(errno.EIO, f"it ends {self.left} bytes early"))
         return sent
 
-    def _send_by_kernel(self, sock: socket.socket) -> int | None:
+    def _send_by_kernel(self, sock: socket.SocketType) -> int | None:
         """None: it cannot, for this file."""
         try:
             return os.sendfile(sock.fileno(), self._source.fd, self._offset, self.offer)  # type: ignore[arg-type]  # not None: `_by_kernel`

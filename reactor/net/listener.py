@@ -54,7 +54,7 @@ class Gate(Protocol):
     quiet_until: float  # all its listening sockets together shed and log once in a PAUSE
 
     def has_room(self) -> bool: ...  # False: leave clients in the backlog for now
-    def admit(self, sock: socket.socket, remote: Address, listener: Listener) -> None: ...
+    def admit(self, sock: socket.SocketType, remote: Address, listener: Listener) -> None: ...
     def give_up_lingering(self) -> int: ...  # how many descriptors come back this turn
     def accept_failed(self, error: OSError, shed: int, broken: Listener | None) -> None: ...
 
@@ -82,6 +82,7 @@ class Listener:
         "_opened",
         "_paused",
         "_spare",
+        "accepted_address",
         "address",
         "sock",
         "watched",
@@ -95,16 +96,14 @@ class Listener:
         self._family, self._kind = int(sock.family), int(sock.type)
         #: Where it listens.
         self.address = sockets.local_address(sock)
+        #: The local address of those accepted here, if it is the same for all; None behind a wildcard.
+        wildcard = isinstance(self.address, tuple) and self.address[0] in ("0.0.0.0", "::")
+        self.accepted_address = None if wildcard else self.address
         #: Does it accept when somebody comes?
         self.watched = False
         self._paused: Timer | None = None
         self.watch()
         self._spare = _spare_descriptor()
-
-    @property
-    def accepted_address(self) -> Address | None:
-        """The local address of those accepted here, if it is the same for all; None behind a wildcard."""
-        return None if isinstance(self.address, tuple) and self.address[0] in ("0.0.0.0", "::") else self.address
 
     # Watching.
 
@@ -147,6 +146,7 @@ class Listener:
 
     def accept(self, most: int) -> None:
         """Let in those who wait, `most` of them at most."""
+        ipv4 = self._family == socket.AF_INET  # (host, port) as it comes
         for accepted in range(most):
             if not self._gate.has_room():
                 return
@@ -164,7 +164,7 @@ class Listener:
                 return
             else:
                 sock.setblocking(False)
-                self._gate.admit(sock, sockets.address_of(raw), self)
+                self._gate.admit(sock, raw if ipv4 else sockets.address_of(raw), self)
             if self.sock.fileno() < 0:  # closed by a listener
                 return
 

@@ -257,7 +257,7 @@ class Server(Deadlined, Emitter):
             listener.unwatch()
         return False
 
-    def admit(self, sock: socket.socket, remote: Address, listener: Listener) -> None:
+    def admit(self, sock: socket.SocketType, remote: Address, listener: Listener) -> None:
         limit = self._limits.max_connections
         if (limit is not None and self._open >= limit) or (self._limits.block and self._blocks(remote)):
             self._refuse(sock, remote, listener)
@@ -270,7 +270,7 @@ class Server(Deadlined, Emitter):
         self._connections[conn] = None
         conn.begin(self._own.get("connection", ()))
 
-    def _refuse(self, sock: socket.socket, remote: Address, listener: Listener) -> None:
+    def _refuse(self, sock: socket.SocketType, remote: Address, listener: Listener) -> None:
         self._tally.refused += 1
         if self._own.get("drop"):
             local = listener.accepted_address or sockets.local_address(sock)

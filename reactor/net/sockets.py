@@ -33,13 +33,14 @@ _OUTQ = getattr(termios, "TIOCOUTQ", None)  # the number of SIOCOUTQ (tcp(7))
 _KEEP_ALIVE_DELAY = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))  # Linux, macOS
 LONGEST_KEEP_ALIVE = 32_767  # seconds; MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL of Linux
 LONGEST_USER_TIMEOUT = 2_147_483  # seconds; milliseconds in a C int
+MORE = getattr(socket, "MSG_MORE", 0)  # Linux: more follows at once
 _INQ = getattr(termios, "FIONREAD", None)
 
 
 # Questions to the kernel.
 
 
-def unacknowledged(sock: socket.socket) -> int | None:
+def unacknowledged(sock: socket.SocketType) -> int | None:
     """Bytes handed to the kernel of a TCP socket that the peer's kernel has not acknowledged (SIOCOUTQ, tcp(7)).
 
     An unacknowledged FIN counts one. None where nobody can tell.
@@ -47,12 +48,12 @@ def unacknowledged(sock: socket.socket) -> int | None:
     return None if _OUTQ is None else _ask(sock, _OUTQ)
 
 
-def unread(sock: socket.socket) -> int:
+def unread(sock: socket.SocketType) -> int:
     """Received bytes that wait to be read; 0 also where nobody can tell."""
     return 0 if _INQ is None else _ask(sock, _INQ) or 0
 
 
-def _ask(sock: socket.socket, request: int) -> int | None:
+def _ask(sock: socket.SocketType, request: int) -> int | None:
     fd = sock.fileno()
     if fd < 0:  # not connected yet: nothing can be under way
         return 0
@@ -63,7 +64,7 @@ def _ask(sock: socket.socket, request: int) -> int | None:
     return _answer[0]
 
 
-def pending_error(sock: socket.socket) -> int:
+def pending_error(sock: socket.SocketType) -> int:
     """The socket's error, 0 if there is none. Asking consumes it (closing.md, fact 7)."""
     try:
         return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -74,20 +75,20 @@ def pending_error(sock: socket.socket) -> int:
 # Options.
 
 
-def reset_on_close(sock: socket.socket) -> None:
+def reset_on_close(sock: socket.SocketType) -> None:
     """Let `close(2)` discard both queues and send RST (socket(7), SO_LINGER). Means nothing on a Unix socket."""
     if sock.family != _UNIX:
         set_option(sock, socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
 
 
-def set_no_delay(sock: socket.socket, enable: bool) -> None:
+def set_no_delay(sock: socket.SocketType, enable: bool) -> None:
     """TCP_NODELAY, where it means anything."""
     if sock.family != _UNIX:
         set_option(sock, socket.IPPROTO_TCP, socket.TCP_NODELAY, int(enable))
 
 
 def set_keep_alive(
-    sock: socket.socket,
+    sock: socket.SocketType,
     enable: bool,
     delay: float | None = None,
     interval: float | None = None,
@@ -106,7 +107,7 @@ def set_keep_alive(
             set_option(sock, socket.IPPROTO_TCP, option, max(1, round(value)))
 
 
-def set_user_timeout(sock: socket.socket, seconds: float) -> None:
+def set_user_timeout(sock: socket.SocketType, seconds: float) -> None:
     """TCP_USER_TIMEOUT (RFC 5482, Linux): how long sent data may stay unacknowledged; 0 is the system's
     default.
     """
@@ -137,7 +138,7 @@ def _system_keep_alive_delay(like: socket.socket) -> float | None:
         return None
 
 
-def set_option(sock: socket.socket, level: int, option: int, value: int | bytes) -> None:
+def set_option(sock: socket.SocketType, level: int, option: int, value: int | bytes) -> None:
     """Set it where it means anything."""
     try:
         sock.setsockopt(level, option, value)
@@ -245,21 +246,22 @@ def adopt_descriptor(fd: int) -> socket.socket:
     return sock
 
 
-def _check_listens(sock: socket.socket, name: str, value: Any) -> None:
+def _check_listens(sock: socket.SocketType, name: str, value: Any) -> None:
     accepting = getattr(socket, "SO_ACCEPTCONN", None)
     if accepting is not None and not sock.getsockopt(socket.SOL_SOCKET, accepting):
         raise ValueError(f"{name} must be listening already (call its listen() first), not {value!r}")
 
 
-def accept(sock: socket.socket, family: int, kind: int) -> tuple[socket.socket, Any]:
-    """`sock.accept()` without a detour: turning family and type into enumerations costs as much as the system call.
+def accept(sock: socket.socket, family: int, kind: int) -> tuple[socket.SocketType, Any]:
+    """`sock.accept()` without its detours: turning family and type, which the caller knows, into enumerations costs
+    as much as the system call; `SocketType` is what `socket.socket` is made of, without layers in Python.
 
-    The caller knows both. `_accept` is what `socket.accept` itself calls; a double that has none is asked in public.
+    `_accept` is what `socket.accept` itself calls; a double that has none is asked in public.
     """
     if type(sock) is not socket.socket:
         return sock.accept()
     fd, address = sock._accept()  # type: ignore[attr-defined]
-    return socket.socket(family, kind, 0, fd), address
+    return socket.SocketType(family, kind, 0, fd), address
 
 
 # Addresses and errors.
@@ -279,7 +281,7 @@ def host_and_port(raw: Any) -> tuple[str, int]:
     return (f"{host}%{raw[3]}" if scoped else host, port)
 
 
-def local_address(sock: socket.socket) -> Address:
+def local_address(sock: socket.SocketType) -> Address:
     """Where this end is; an empty path where the kernel does not say."""
     try:
         return address_of(sock.getsockname())
@@ -287,7 +289,7 @@ def local_address(sock: socket.socket) -> Address:
         return ""
 
 
-def remote_address(sock: socket.socket) -> Address | None:
+def remote_address(sock: socket.SocketType) -> Address | None:
     """Where the other end is; None if it has gone already (closing.md, fact 12)."""
     try:
         return address_of(sock.getpeername())

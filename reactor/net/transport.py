@@ -38,7 +38,10 @@ class Transport(Answering):
         self._flush_soon()
         for greet in greeters:
             if not self._life.over:
-                self._guarded(greet, self)
+                try:
+                    greet(self)
+                except Exception as error:
+                    self._listener_failed(error)
 
     def connected(self, sock: socket.socket, remote_address: Address, local_address: Address) -> None:
         """A client has got through: from now on it is like any other connection."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import arguments
 from ..errors import ConnectionClosed, WriteAfterEnd
+from . import sockets
 from .ending import Callback
 from .files import open_part
 from .lifecycle import Event, Write
@@ -48,6 +49,22 @@ class Writing(Timed):
                 self.bytes_written += sent
                 return True if sent == len(data) else self._keep(memoryview(data)[sent:], blocked=True)
         return self._write(data, callback)
+
+    def _write_last(self, data: Any) -> None:
+        """`write` for what `end()` is given: the kernel keeps it for the FIN that follows at the end of this turn,
+        and both leave in one segment (MSG_MORE, send(2)). It saves an eighth of what greeting a client costs.
+        """
+        if self._direct and type(data) is bytes and self._loop.in_turn and self._wrote_at is not self._loop.turn_now:
+            self._wrote_at = self._loop.turn_now
+            try:
+                sent = self._sock.send(data, sockets.MORE)
+            except OSError as error:
+                sent = self._send_failed(error)
+            self.bytes_written += sent
+            if sent < len(data):
+                self._keep(memoryview(data)[sent:], blocked=True)
+        else:
+            self.write(data)
 
     def writelines(self, chunks: Iterable[Any], callback: Callback | None = None) -> bool:
         """`write` several bytes-like objects as one. Answers, calls back and raises as `write` does."""
