@@ -302,7 +302,8 @@ class Connection(Writing, Deadlined, Emitter):
     @property
     def peer_gone(self) -> bool:
         """Is the peer known to have ended or reset its side?"""
-        return self._gone or self._orderly is not None or self._fault is Fault.NETWORK
+        broken = self._fault is Fault.NETWORK and not self._never_connected
+        return self._gone or self._orderly is not None or broken
 
     @property
     def local_address(self) -> Address:
