@@ -108,9 +108,10 @@ class Connection(Writing, Deadlined, Emitter):
         if _STRENGTH[ending] > _STRENGTH[self._called]:
             self._called = ending
         self._step(ending)
-        if timeout is not None and not self._life.over:
-            self._end_by = min(self._end_by, self._loop.now + timeout)
-            self._flush_soon()
+        if not self._life.over:
+            if timeout is not None:
+                self._end_by = min(self._end_by, self._loop.now + timeout)
+            self._flush_soon()  # also where only the read half changes: it reads again to drop
 
     # Reading.
 
@@ -120,11 +121,13 @@ class Connection(Writing, Deadlined, Emitter):
         """
         self._held_by_program = True
         self.hold_for_pipes()
+        self._flush_soon()
 
     def resume(self) -> None:
         """Deliver `data` again, as soon as no pipe has to wait for its destination. Legal in every state."""
         self._held_by_program = False
         self.hold_for_pipes()
+        self._flush_soon()
 
     def set_encoding(self, encoding: str | None, errors: str = "strict") -> None:
         """Give `data` listeners text, decoded so that no character is split; None: bytes again.
@@ -289,6 +292,12 @@ class Connection(Writing, Deadlined, Emitter):
     def unref(self) -> None:
         """Do not keep `run()` going for this connection alone."""
         self._set_ref(False)
+
+    def _set_ref(self, wanted: bool) -> None:
+        """Does this connection keep `run()` going? Means nothing once its `close` was delivered."""
+        if wanted != self._ref and not self._finished:
+            self._ref = wanted
+            (self._loop.hold if wanted else self._loop.release)()
 
     # What can be asked.
 

@@ -164,12 +164,20 @@ class Ending:
                 if self._listeners.end is not None:
                     self._guarded(self._listeners.end, self)
             elif do is Do.EMIT_FINISH:
-                if self._answers:
-                    self._answer_due()
-                if self._listeners.finish is not None and not self._life.over:
-                    self._guarded(self._listeners.finish, self)
+                self._finish()
             else:
                 self._loop.teardown_soon(self)
+
+    def _finish(self) -> None:
+        """Our FIN was handed over: answer who waits for it, then tell."""
+        try:
+            if self._answers:
+                self._answer_due()
+        except BaseException:  # a callback leaves run(): the rest is told when it goes on
+            self._loop.queue(self._finish)
+            raise
+        if self._listeners.finish is not None and not self._life.over:
+            self._guarded(self._listeners.finish, self)
 
     def _settle(self) -> None:
         """Both halves have ended: close as soon as the peer's kernel has everything."""
@@ -247,6 +255,8 @@ class Ending:
         and no error.
         """
         self._step(Event.DESTROY_SOON)
+        if not self._life.over:
+            self._flush_soon()  # as `Connection._call` does
 
     def conclude(self) -> None:
         """The same for `end()`."""
@@ -386,9 +396,3 @@ class Ending:
     @property
     def _fin_sent(self) -> bool:
         return Write.ENDED in (self._life.write, self._last.write)
-
-    def _set_ref(self, wanted: bool) -> None:
-        """Does this connection keep `run()` going? Means nothing once its `close` was delivered."""
-        if wanted != self._ref and not self._finished:
-            self._ref = wanted
-            (self._loop.hold if wanted else self._loop.release)()

@@ -97,7 +97,7 @@ class Writing(Timed):
             part.close()
             accepted = False
         elif part.left:
-            accepted = self._queue(part) and not self._drain_due
+            accepted = self._queue(part)
         else:
             part.close()
             accepted = not self._drain_due
