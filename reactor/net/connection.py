@@ -199,7 +199,7 @@ class Connection(Writing, Deadlined, Emitter):
 
     def _waits_for_pipe(self) -> bool:
         if self._life.read is not Read.PAUSED:
-            return any(pipe.source.state in ("closing", "read_only") for pipe in self._fed)
+            return any(pipe.ends and pipe.source.state in ("closing", "read_only") for pipe in self._fed)
         return not self._held_by_program and any(pipe.guarded for pipe in self._pipes)
 
     def touch(self) -> None:

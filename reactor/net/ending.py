@@ -103,7 +103,7 @@ class Ending:
         self._answers: deque[tuple[float, Callback]] | None = None  # (bytes_written at which it is due, callback)
         self._decoder: Decoder | None = None
         self._pipes: tuple[Pipe, ...] = ()  # from here
-        self._fed: tuple[Pipe, ...] = ()  # to here: those that will end our half
+        self._fed: tuple[Pipe, ...] = ()  # to here
         self._held_by_program = settings.pause_on_connect  # not read, whatever the pipes want
         self._silence: Silence | None = None  # see `set_timeout`
         #: Bytes received so far.

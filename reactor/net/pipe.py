@@ -65,7 +65,7 @@ class Pipe:
         return [(PIPED, self._on_data), ("end", self._on_end), ("close", self._on_source_closed)]
 
     def _of_destination(self) -> list[tuple[str, Any]]:
-        return [("drain", self._on_drain), ("finish", self._on_finish), ("close", self._on_destination_closed)]
+        return [("drain", self.go_on), ("finish", self._on_finish), ("close", self._on_destination_closed)]
 
     def _catch_up(self) -> None:
         source = self.source
@@ -99,7 +99,8 @@ class Pipe:
 
     # What the destination says.
 
-    def _on_drain(self, *_: Any) -> None:
+    def go_on(self, *_: Any) -> None:
+        """There is nothing to wait for: it has drained, or it never will."""
         self.waiting = False
         self.source.hold_for_pipes()
 
@@ -117,8 +118,7 @@ class Pipe:
     # What is done to the destination.
 
     def _attach(self) -> None:
-        if self.ends:
-            self.destination._fed = (*self.destination._fed, self)
+        self.destination._fed = (*self.destination._fed, self)
         for event, listener in self._of_destination():
             self.destination._add_listener(event, listener, once=False)
 
@@ -162,7 +162,7 @@ class PipeToObject(Pipe):
         return False
 
     def _of_destination(self) -> list[tuple[str, Any]]:
-        return [("drain", self._on_drain), ("close", self._on_destination_closed)]
+        return [("drain", self.go_on), ("close", self._on_destination_closed)]
 
     def _attach(self) -> None:
         if self._emits():

@@ -205,7 +205,7 @@ class Transport(Answering):
         if not life.connected:  # what waits, waits
             self._schedule()
             return
-        if life.read is Read.ENDED and life.write is Write.OPEN and not (self._settings.allow_half_open or self._fed):
+        if life.read is Read.ENDED and life.write is Write.OPEN and self._follows():
             self._step(Event.END)  # by ourselves, after the `end` listeners have returned
         if self._out is not None and not self._blocked and not self._corks:
             self._send_pending()
@@ -221,6 +221,10 @@ class Transport(Answering):
         if not self._life.over:
             self._update_interest()
             self._schedule()
+
+    def _follows(self) -> bool:
+        """Does the peer's FIN end our half? Not where a pipe will."""
+        return not self._settings.allow_half_open and not any(pipe.ends for pipe in self._fed)
 
     def _send_pending(self) -> None:
         out = self._out
@@ -272,6 +276,8 @@ class Transport(Answering):
         self._drop_pending()
         self._flush_soon()
         self._step(Event.BROKE)
+        for pipe in self._fed:
+            pipe.go_on()
         if self._life.read is Read.PAUSED:
             self._loop.call_soon(self._peer_left)
 
