@@ -7,7 +7,7 @@ import sys
 
 from reactor import Connection, serve
 
-MOST_WORDS, MOST_BYTES = 16, 1 << 20  # of a command
+WORDS, SIZES = range(17), range((1 << 20) + 1)  # in a command, of a word in bytes; index() raises beyond
 STORE: dict[bytes, bytes] = {}
 
 
@@ -16,17 +16,17 @@ def hear(conn: Connection, data: bytes = b"") -> None:
     if not data:  # `drain`
         conn.resume()
     try:
-        if len(got) > 2 * MOST_BYTES:  # some of the next command may have come too
+        if len(got) > 2 * SIZES.stop:  # some of the next command may have come too
             raise ValueError
         while end := got.find(b"\n") + 1:
             words = bytes(got[:end]).split()  # typed by hand
             if got.startswith(b"*"):  # sent by a program: *words, and each as $bytes and itself
                 words.clear()
-                for _ in range(range(MOST_WORDS).index(int(got[1:end]))):
+                for _ in range(WORDS.index(int(got[1:end]))):
                     start, end = end, got.find(b"\n", end) + 1
                     if not end:
                         return
-                    size = range(MOST_BYTES).index(int(got[start:end].partition(b"$")[2]))
+                    size = SIZES.index(int(got[start:end].partition(b"$")[2]))
                     words.append(bytes(got[end : end + size]))
                     end += size + len(b"\r\n")
             if end > len(got):

@@ -1,4 +1,5 @@
-"""Built-in apps of the command line: the small services of RFC 862 to 864, and the smallest honest server.
+"""Built-in apps of the command line: the small services of RFC 862 to 864, the smallest honest server, and a relay,
+which is made for a target and so is no entry of `BUILT_IN`.
 
 An app is a function that is called with each new connection.
 """

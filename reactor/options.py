@@ -121,9 +121,10 @@ def _app(given: dict[str, Any]) -> apps.App:
     if given["app"] == RELAY:
         if to is None:
             raise ValueError(f"{RELAY} needs --to HOST:PORT, or --to PATH: where it connects its clients to")
-        return apps.relay(_target(to), connect_timeout=arguments.maybe_seconds("--connect-timeout", value_of(timeout)))
+        seconds = value_of(CONNECT_TIMEOUT if timeout is None else timeout)
+        return apps.relay(_target(to), connect_timeout=arguments.maybe_seconds("--connect-timeout", seconds))
     for option, value in (("--to", to), ("--connect-timeout", timeout)):
-        if value not in (None, CONNECT_TIMEOUT):
+        if value is not None:
             raise ValueError(f"{option} goes with {RELAY}: it is about where that connects to")
     return load(given["app"])
 
@@ -215,7 +216,6 @@ def _parser() -> argparse.ArgumentParser:
     relay.add_argument(
         "--connect-timeout",
         metavar="SECONDS",
-        default=CONNECT_TIMEOUT,
         help=_text("give up connecting after so long; none: as late as the system does", f"{CONNECT_TIMEOUT} s"),
     )
     process = parser.add_argument_group("the process")

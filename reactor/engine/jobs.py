@@ -27,15 +27,19 @@ class Jobs:
 
     def submit(
         self, fn: Callable[..., Any], args: tuple[Any, ...], callback: Callback | None, waited_for: bool = True
-    ) -> None:
+    ) -> Future[Any]:
+        """The future may be cancelled while it has not begun: then nobody is called back."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(thread_name_prefix="reactor-job")
         future = self._pool.submit(fn, *args)
         self.pending += waited_for
         future.add_done_callback(lambda done: self._answer(self._finish, done, callback, waited_for))
+        return future
 
     def _finish(self, done: Future[Any], callback: Callback | None, waited_for: bool) -> None:
         self.pending -= waited_for
+        if done.cancelled():
+            return
         error = done.exception()
         if callback is not None:
             callback(None if error is not None else done.result(), error)

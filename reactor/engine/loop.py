@@ -1,7 +1,8 @@
 """The reactor: what programs call on the loop. The turn itself is in `turn.py`.
 
 One thread owns it: the one inside `run()`. Connections and servers use a little more of it than programs do:
-`turn_now`, `in_turn`, `ask_clock`, `poller`, `flush_soon`, `teardown_soon`, `hold`, `release`, `tenants` and `job`.
+`turn_now`, `in_turn`, `ask_clock`, `poller`, `queue`, `flush_soon`, `teardown_soon`, `hold`, `release`, `tenants`,
+`check_thread` and `job`.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ class Reactor(Turns):
         #: Whose connections end with the reactor: servers that listen or stop, and the clients as a whole.
         self.tenants: dict[object, Tenant] = {}
         self._jobs = Jobs(self._queue_threadsafe)
+        self._lookups = Jobs(self._queue_threadsafe)  # a slow resolver does not hold up the program's own
         self._signals = Signals(self._queue_threadsafe, self._wakeup.write_fileno())
         self._watched: dict[int, Watch] = {}
 
@@ -87,7 +89,7 @@ class Reactor(Turns):
         closed yet, watched descriptors, thread jobs not answered. May be called again afterwards. Returns at
         once after `close()`. Raises `ReactorError` when it is running already.
         """
-        if self._running:
+        if self._running or self.in_turn:
             raise ReactorError("run() was called while the reactor is running")
         self._running, self._owner = True, threading.get_ident()
         try:
@@ -139,7 +141,7 @@ class Reactor(Turns):
         poller.
 
         From inside a turn it happens when that turn is over. From another thread than the one of
-        `start_thread()` it stops that thread first. Calls after it are harmless.
+        `start_thread()` it stops that thread first. Calls after it are harmless, but `listen` and `connect` raise.
         """
         if self._closed:
             return
@@ -165,6 +167,7 @@ class Reactor(Turns):
         self._closing = False
         self._signals.close()
         self._jobs.close()
+        self._lookups.close()
         self.poller.close()
         self._wakeup.close()
         for fn, args in self._ready:  # queued by another thread in the last moment
@@ -368,10 +371,9 @@ class Reactor(Turns):
         """One reason less."""
         self._held -= 1
 
-    def job(self, fn: Callable[..., Any], *args: Any, callback: Callback) -> None:
-        """As `run_in_thread`, but `run()` does not wait for it."""
-        if not self._closed:
-            self._jobs.submit(fn, args, callback, waited_for=False)
+    def job(self, fn: Callable[..., Any], *args: Any, callback: Callback) -> Future[Any] | None:
+        """As `run_in_thread`, in threads apart, and `run()` does not wait for it. The future can be cancelled."""
+        return None if self._closed else self._lookups.submit(fn, args, callback, waited_for=False)
 
     def check_thread(self) -> None:
         """Raise WrongThread when the calling thread is not the one inside `run()`."""

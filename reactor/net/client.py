@@ -45,9 +45,11 @@ def connect(
 
     Settings are those of connections, and `local_address` ((host, port) to connect from), `family`
     (`socket.AF_INET` or `AF_INET6`, for names), `lookup`, `attempt_delay` (0.25 s, RFC 8305) and
-    `connect_timeout` (60 s, all addresses together; None: as long as the kernel tries). `lookup(host, family, done)`
-    answers, now or later, by `done(error, addresses)`. Raises TypeError and ValueError for arguments that mean
-    nothing, `ReactorError` after the reactor was closed.
+    `connect_timeout` (60 s from the next turn on, all addresses together; None: as long as the kernel tries).
+    `lookup(host, family, done)` answers, now or later, by `done(error, addresses)`: IP addresses as text, in
+    order; only the first answer counts, and one that raises ends the connection (`LISTENER_FAILED`). Without it,
+    getaddrinfo(3) is asked in a thread: it cannot be stopped, and the interpreter waits for it at exit. Raises
+    TypeError and ValueError for arguments that mean nothing, `ReactorError` after the reactor was closed.
     """
     if not isinstance(loop, Reactor):
         raise TypeError(f"loop must be a Reactor, not {loop!r}")

@@ -19,6 +19,7 @@ import errno
 import socket
 from collections import deque
 from collections.abc import Iterable
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..engine.loop import Reactor
@@ -56,7 +57,7 @@ class Connecting:
     """All attempts of one client. It has the methods of a socket that a connection uses before it is connected."""
 
     __slots__ = (
-        "_answered", "_conn", "_errors", "_limit", "_loop", "_next", "_next_queued", "_options", "_settings",
+        "_answered", "_conn", "_errors", "_limit", "_lookup", "_loop", "_next", "_next_queued", "_options", "_settings",
         "_under_way", "_waiting", "_where", "attempted", "family",
     )  # fmt: skip
 
@@ -73,6 +74,7 @@ class Connecting:
         self._next: Timer | None = None  # when the next address is tried at the latest
         self._next_queued = False
         self._limit: Timer | None = None
+        self._lookup: Future[Any] | None = None
         self.family = socket.AF_UNSPEC
         #: Where it has tried to connect to, in order.
         self.attempted: list[Address] = []
@@ -92,9 +94,9 @@ class Connecting:
         """Give up: every descriptor comes back, and nothing more is heard of it."""
         self._conn = None
         self._waiting.clear()
-        for timer in (self._next, self._limit):
-            if timer is not None:
-                timer.cancel()
+        for waiting in (self._next, self._limit, self._lookup):
+            if waiting is not None:
+                waiting.cancel()
         while self._under_way:
             self._under_way.pop().close(self._options)
 
@@ -124,7 +126,7 @@ class Connecting:
         elif self._settings.lookup is not None:
             conn._guarded(self._settings.lookup, host, self._settings.family, self._done)
         else:
-            self._loop.job(names.resolve, host, port, self._settings.family, callback=self._resolved)
+            self._lookup = self._loop.job(names.resolve, host, port, self._settings.family, callback=self._resolved)
 
     def _done(self, error: BaseException | None, addresses: str | Iterable[str] | None = None) -> None:
         """The answer of the program's own lookup. Only the first counts."""
@@ -215,7 +217,7 @@ class Connecting:
         """The first attempt to get through is the connection; the others are given up."""
         conn = self._live
         if conn is None:
-            return  # the teardown closes it
+            return  # the teardown closes us, and we close it
         attempt.unwatch()
         self._under_way.remove(attempt)
         self.close()
@@ -284,7 +286,9 @@ class Attempt:
             self._watched = False
 
     def close(self, options: Iterable[Option] = ()) -> None:
-        """Give it up. It may have got through without our knowing, so it is closed with the `options` asked for."""
+        """Give it up. A `reset()` while connecting left SO_LINGER among the `options`: if it has just got through,
+        it is reset too, and does not look ended.
+        """
         self.unwatch()
         if self.sock is not None:
             _set_all(self.sock, options)

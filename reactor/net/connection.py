@@ -1,7 +1,7 @@
 """A connection, as programs see it: what may be called, what may be asked.
 
-The methods here decide, and the layers below (`ending.py`, `transport.py`, `timed.py`, `writing.py`) perform,
-mostly at the end of the turn.
+The methods here decide, and the layers below (`ending.py`, `answers.py`, `transport.py`, `timed.py`, `writing.py`)
+perform, mostly at the end of the turn.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Connection(Writing, Deadlined, Emitter):
 
         The connection closes when the peer's FIN was read too, or by `linger_timeout`; `timeout` seconds (0:
         now) from now, whatever is left is reset. `callback(conn, None)` comes when the FIN was handed to the
-        kernel. Raises as `write` does if there is data.
+        kernel, `callback(conn, error)` if it could not be. Raises as `write` does if there is data.
         """
         seconds = arguments.maybe_seconds("timeout", timeout, zero=True)
         arguments.maybe_function("callback", callback)
@@ -120,14 +120,12 @@ class Connection(Writing, Deadlined, Emitter):
         Legal in every state.
         """
         self._held_by_program = True
-        self.hold_for_pipes()
-        self._flush_soon()
+        self.update_pause()
 
     def resume(self) -> None:
         """Deliver `data` again, as soon as no pipe has to wait for its destination. Legal in every state."""
         self._held_by_program = False
-        self.hold_for_pipes()
-        self._flush_soon()
+        self.update_pause()
 
     def set_encoding(self, encoding: str | None, errors: str = "strict") -> None:
         """Give `data` listeners text, decoded so that no character is split; None: bytes again.
@@ -187,20 +185,21 @@ class Connection(Writing, Deadlined, Emitter):
             return False
         self._pipes = tuple(other for other in self._pipes if other is not pipe)
         pipe.close()
-        self.hold_for_pipes()
+        self.update_pause()
         return True
 
-    def hold_for_pipes(self) -> None:
+    def update_pause(self) -> None:
         """Read or do not read, as the program and the pipes want it: any of them can hold it."""
         held = self._held_by_program or any(pipe.waiting for pipe in self._pipes)
         if held is not (self._life.read is Read.PAUSED):
             self._step(Event.PAUSE if held else Event.RESUME)
-            self._flush_soon()
+        self._flush_soon()  # also where the program joins a pipe: a deadline runs now that did not
 
-    def _waits_for_pipe(self) -> bool:
+    def _other_end_acts(self) -> bool:
         if self._life.read is not Read.PAUSED:
-            return any(pipe.ends and pipe.source.state in ("closing", "read_only") for pipe in self._fed)
-        return not self._held_by_program and any(pipe.guarded for pipe in self._pipes)
+            # A source whose own half is over has a deadline, and that ends this pipe.
+            return any(pipe.ends and pipe.source._life.write is not Write.OPEN for pipe in self._fed)
+        return not self._held_by_program and any(pipe.waits_for_connection for pipe in self._pipes)
 
     def touch(self) -> None:
         """Count as movement now: `idle_timeout` and `read_timeout` start anew."""

@@ -15,12 +15,8 @@ from typing import NamedTuple
 from .idle import NEVER
 from .lifecycle import Read, State, Write
 from .report import Reason
-from .settings import Settings
+from .settings import LOOKS_PER_STALL, Settings
 
-# While output is stuck, acknowledgements are asked for this many times in a write_timeout, so that the time
-# of the last one is known to an eighth of it. Only connections with something pending or unacknowledged pay
-# for it.
-LOOKS_PER_STALL = 8
 ACK_LOOK = 1.0  # seconds between looks at a FIN that is not acknowledged when its linger would be over
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .report import Reason
@@ -16,23 +15,17 @@ if TYPE_CHECKING:
 class Decoder:
     """Stands between what a connection reads and its `data` listeners."""
 
-    __slots__ = ("_decode", "_held", "_left", "_listener", "_reset")
+    __slots__ = ("_decoder", "_left", "_listener")
 
     def __init__(self, encoding: str | None, errors: str, left: bytes) -> None:
         self._left = left  # what an earlier decoder had of an unfinished character
         self._listener: Listener | None = None
-        if encoding is None:  # bytes, which are passed on as they come
-            self._decode: Callable[[bytes, bool], Any] = _as_it_is
-            self._held: Callable[[], bytes] = bytes
-            self._reset: Callable[[], object] = bytes
-        else:
-            decoder = codecs.getincrementaldecoder(encoding)(errors)
-            self._decode, self._reset = decoder.decode, decoder.reset
-            self._held = lambda: decoder.getstate()[0]
+        self._decoder: Any = _Plain() if encoding is None else codecs.getincrementaldecoder(encoding)(errors)
 
     def unfinished(self) -> bytes:
         """What is held back of a character that is not complete."""
-        return self._left + self._held()
+        held: bytes = self._decoder.getstate()[0]
+        return self._left + held
 
     def through(self, listener: Listener | None) -> Listener:
         """What to call with bytes for a listener of text. None: nobody listens; but where characters begin must
@@ -48,18 +41,19 @@ class Decoder:
 
     def _skip(self, conn: Connection, data: bytes) -> None:
         try:
-            self._decode(self._take(data), False)
+            self._decoder.decode(self._take(data))
         except UnicodeError:
-            self._reset()
+            self._decoder.reset()
 
     def _pass_on(self, conn: Connection, data: bytes, final: bool = False) -> None:
         data = self._take(data)
+        before = self._decoder.getstate()
         failed = None
         try:
-            text = self._decode(data, final)
+            text = self._decoder.decode(data, final)
         except UnicodeError as error:  # of its subclass for bad bytes; plain where UTF-16 begins without a mark
             failed = error.with_traceback(None)
-            text = self._before(failed, data)
+            text = self._good_part(failed, data, before)
         if text and self._listener is not None:
             self._listener(conn, text)
         if failed is not None:
@@ -69,11 +63,12 @@ class Decoder:
         data, self._left = self._left + data, b""
         return data
 
-    def _before(self, error: UnicodeError, data: bytes) -> Any:
+    def _good_part(self, error: UnicodeError, data: bytes, before: Any) -> Any:
         """The text before what cannot be decoded: what is delivered must not depend on how the network has cut it."""
         try:
-            good = error.start - len(self._held()) if isinstance(error, UnicodeDecodeError) else 0
-            return self._decode(data[: max(good, 0)], False)
+            self._decoder.setstate(before)  # the decoders of CJK forget what they held back when they fail
+            good = error.start - len(before[0]) if isinstance(error, UnicodeDecodeError) else 0
+            return self._decoder.decode(data[: max(good, 0)])
         except UnicodeError:
             return ""
 
@@ -98,5 +93,11 @@ def check_encoding(encoding: object, errors: object) -> None:
         raise ValueError(f"errors must be a name like 'strict' or 'replace', not {errors!r}") from None
 
 
-def _as_it_is(data: bytes, final: bool) -> bytes:
-    return data
+class _Plain:
+    """The decoder of no encoding: bytes are passed on as they come."""
+
+    def decode(self, data: bytes, final: bool = False) -> bytes:
+        return data
+
+    def getstate(self) -> tuple[bytes, int]:
+        return b"", 0

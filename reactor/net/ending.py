@@ -19,15 +19,16 @@ import logging
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ..engine.loop import Reactor
 from . import sockets
 from .decoding import Decoder
-from .idle import NEVER, Schedule
+from .idle import NEVER
 from .lifecycle import CLOSED, OPEN, Do, Event, State, Write
 from .listeners import Listeners
 from .outbuf import OutBuffer
+from .owner import Owner
 from .report import CloseReport, Fault, Reason
 from .settings import Settings
 from .sockets import Address
@@ -35,24 +36,13 @@ from .sockets import Address
 if TYPE_CHECKING:
     from .connection import Connection
     from .pipe import Pipe
-    from .server import Server
     from .silence import Silence
 
 log = logging.getLogger("reactor")
 
 Callback = Callable[["Connection", "BaseException | None"], object]
 NOBODY = Listeners()
-
-
-class Owner(Protocol):
-    """What a connection belongs to: its server, or the clients of its reactor."""
-
-    schedule: Schedule
-
-    @property
-    def server(self) -> Server | None: ...
-    def connection_torn(self, conn: Connection) -> None: ...  # its descriptor is free again
-    def connection_closed(self, conn: Connection) -> None: ...  # its `close` was delivered
+READ_SIZE = 65_536  # bytes; a larger buffer is fresh pages each time, which costs more than a small message itself
 
 
 class Ending:
@@ -64,8 +54,8 @@ class Ending:
 "__weakref__", "_abort", "_acked", "_acked_at", "_answers", "_blocked", "_called", "_closing", "_corks",
         "_decoder", "_direct", "_discarded", "_drain_due", "_end_by", "_error", "_fault", "_fed", "_flowing",
         "_flush_due", "_gone", "_held_by_program", "_hung_up", "_kept_at", "_last", "_life", "_listeners",
-        "_local", "_loop", "_mask", "_opened_at", "_orderly", "_out", "_owner", "_pipes", "_read_at", "_reason",
-        "_ref", "_settings", "_silence", "_since", "_sock", "_unacked", "_unsent", "_words", "_wrote_at",
+        "_local", "_loop", "_mask", "_opened_at", "_orderly", "_out", "_owner", "_pipes", "_read_at", "_read_size",
+        "_reason", "_ref", "_settings", "_silence", "_since", "_sock", "_unacked", "_unsent", "_words", "_wrote_at",
         "attempted_addresses", "bytes_read", "bytes_written", "context", "look_at", "remote_address", "report",
     )  # fmt: skip
 
@@ -104,8 +94,9 @@ class Ending:
         self._decoder: Decoder | None = None
         self._pipes: tuple[Pipe, ...] = ()  # from here
         self._fed: tuple[Pipe, ...] = ()  # to here
-        self._held_by_program = settings.pause_on_connect  # not read, whatever the pipes want
+        self._held_by_program = False  # not read, whatever the pipes want
         self._silence: Silence | None = None  # see `set_timeout`
+        self._read_size = READ_SIZE
         #: Bytes received so far.
         self.bytes_read = 0
         #: Bytes taken by the kernel so far.
@@ -185,12 +176,16 @@ class Ending:
         if not self._unacked:
             self._step(Event.ACKED)
 
+    @property
+    def _is_tcp(self) -> bool:
+        return isinstance(self.remote_address, tuple)
+
     def _in_flight(self) -> int | None:
         """What the peer's kernel has not acknowledged, our FIN included; None where nobody can tell.
 
         On a Unix socket SIOCOUTQ counts memory, not bytes; what was written is in the peer's queue (fact 4).
         """
-        tells = isinstance(self.remote_address, tuple) or self._sock.fileno() < 0
+        tells = self._is_tcp or self._sock.fileno() < 0
         return sockets.unacknowledged(self._sock) if tells else None
 
     def _flush_soon(self) -> None:
@@ -250,7 +245,7 @@ class Ending:
             self._drop_pending()
             self._step(Event.DESTROY)
 
-    def retire(self) -> None:
+    def destroy_soon_by_us(self) -> None:
         """End as `destroy_soon()` does, but not by the program's call: what it writes from now on is refused,
         and no error.
         """
@@ -258,7 +253,7 @@ class Ending:
         if not self._life.over:
             self._flush_soon()  # as `Connection._call` does
 
-    def conclude(self) -> None:
+    def end_by_us(self) -> None:
         """The same for `end()`."""
         self._step(Event.END)
 

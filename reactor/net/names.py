@@ -45,10 +45,13 @@ def resolve(host: str, port: int, family: int, flags: int = 0) -> list[Target]:
         found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=flags)
     except (socket.gaierror, UnicodeError) as error:
         raise sockets.name_error(host, error) from None
-    return interleave(
-        Target(kind, sockaddr, *sockets.host_and_port(sockaddr))
-        for kind, _, _, _, sockaddr in found
-        if kind in (socket.AF_INET, socket.AF_INET6)
+    return _in_order(
+        host,
+        (
+            Target(kind, sockaddr, *sockets.host_and_port(sockaddr))
+            for kind, _, _, _, sockaddr in found
+            if kind in (socket.AF_INET, socket.AF_INET6)
+        ),
     )
 
 
@@ -69,9 +72,15 @@ def answered(host: str, port: int, family: int, addresses: Iterable[str]) -> lis
             raise ValueError(f"the lookup of {host!r} must answer with IP addresses, not {address!r}")
         if family in (socket.AF_UNSPEC, kind):
             found += resolve_literal(address, port)
-    if not found:
+    return _in_order(host, found)
+
+
+def _in_order(host: str, found: Iterable[Target]) -> list[Target]:
+    """Raises OSError when there is none."""
+    targets = interleave(found)
+    if not targets:
         raise sockets.name_error(host, socket.gaierror(socket.EAI_NONAME, "no address"))
-    return interleave(found)
+    return targets
 
 
 def interleave(targets: Iterable[Target]) -> list[Target]:

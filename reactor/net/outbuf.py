@@ -41,10 +41,11 @@ class Part:
 class OutBuffer:
     """Pending output of one connection. It exists while something is pending."""
 
-    __slots__ = ("_chunks", "_offset", "held", "size")
+    __slots__ = ("_offset", "chunks", "held", "size")
 
     def __init__(self) -> None:
-        self._chunks: deque[bytes | memoryview | Part] = deque()
+        #: What waits, in order. Whoever appends here keeps `size` and `held` true: `Connection.write` does.
+        self.chunks: deque[bytes | memoryview | Part] = deque()
         self._offset = 0
         #: Pending bytes, and how many of them are in memory.
         self.size = self.held = 0
@@ -52,7 +53,7 @@ class OutBuffer:
     def append(self, chunk: bytes | memoryview | Part) -> None:
         """Takes the chunk as it is: it must never change. Empty ones are ignored."""
         if chunk:
-            self._chunks.append(chunk)
+            self.chunks.append(chunk)
             self.size += len(chunk)
             if not isinstance(chunk, Part):
                 self.held += len(chunk)
@@ -63,13 +64,20 @@ class OutBuffer:
         What was joined stays joined, so that bytes are copied two or three times at most, however little the
         kernel takes at a time.
         """
-        chunks = self._chunks
+        chunks = self.chunks
         first = chunks[0]
         if isinstance(first, Part):
             return first
         rest = memoryview(first)[self._offset :] if self._offset else first
         if len(chunks) == 1 or len(rest) >= JOIN_LIMIT // 2:
             return rest
+        if self.size == self.held <= JOIN_LIMIT:  # all of it: what is written in one turn is seldom more
+            chunks[0] = rest
+            whole = b"".join(chunks)  # type: ignore[arg-type]  # no Part is among them
+            chunks.clear()
+            chunks.append(whole)
+            self._offset = 0
+            return whole
         pieces, size = [rest], len(rest)
         chunks.popleft()
         while chunks and not isinstance(chunk := chunks[0], Part) and size + len(chunk) <= JOIN_LIMIT:
@@ -84,30 +92,30 @@ class OutBuffer:
     def consume(self, count: int) -> None:
         """The kernel took the next `count` bytes."""
         self.size -= count
-        first = self._chunks[0]
+        first = self.chunks[0]
         if isinstance(first, Part):
             first.advance(count)
             if not first.left:
-                self._chunks.popleft()
+                self.chunks.popleft()
                 first.close()
             return
         self.held -= count
         count += self._offset
-        while self._chunks and count >= len(self._chunks[0]):
-            count -= len(self._chunks.popleft())
+        while self.chunks and count >= len(self.chunks[0]):
+            count -= len(self.chunks.popleft())
         self._offset = count
 
     def clear(self) -> int:
         """Drop everything; how many bytes that were."""
         dropped, self.size, self.held, self._offset = self.size, 0, 0, 0
-        for chunk in self._chunks:
+        for chunk in self.chunks:
             if isinstance(chunk, Part):
                 chunk.close()
-        self._chunks.clear()
+        self.chunks.clear()
         return dropped
 
     def __len__(self) -> int:
         return self.size
 
     def __repr__(self) -> str:
-        return f"<OutBuffer {self.size} bytes in {len(self._chunks)} chunks>"
+        return f"<OutBuffer {self.size} bytes in {len(self.chunks)} chunks>"

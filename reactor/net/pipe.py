@@ -57,7 +57,7 @@ class Pipe:
         self._detach()
 
     @property
-    def guarded(self) -> bool:
+    def waits_for_connection(self) -> bool:
         """Does it wait for what has a deadline of its own?"""
         return self.waiting
 
@@ -65,7 +65,7 @@ class Pipe:
         return [(PIPED, self._on_data), ("end", self._on_end), ("close", self._on_source_closed)]
 
     def _of_destination(self) -> list[tuple[str, Any]]:
-        return [("drain", self.go_on), ("finish", self._on_finish), ("close", self._on_destination_closed)]
+        return [("drain", self.on_drain), ("finish", self._on_finish), ("close", self._on_destination_closed)]
 
     def _catch_up(self) -> None:
         source = self.source
@@ -83,7 +83,7 @@ class Pipe:
     def _on_data(self, source: Connection, data: bytes) -> None:
         if self in source._pipes and not self._write(data):
             self.waiting = True
-            source.hold_for_pipes()
+            source.update_pause()
 
     def _on_end(self, source: Connection) -> None:
         if source.forget_pipe(self) and self.ends:
@@ -99,10 +99,10 @@ class Pipe:
 
     # What the destination says.
 
-    def go_on(self, *_: Any) -> None:
+    def on_drain(self, *_: Any) -> None:
         """There is nothing to wait for: it has drained, or it never will."""
         self.waiting = False
-        self.source.hold_for_pipes()
+        self.source.update_pause()
 
     def _on_finish(self, *_: Any) -> None:
         """Somebody else has ended it: nothing more can be passed on."""
@@ -111,7 +111,7 @@ class Pipe:
     def _on_destination_closed(self, destination: Any = None, report: CloseReport | None = None) -> None:
         if self.source.forget_pipe(self) and self.ends:
             if report is not None and _was_silent(report):
-                self.source.retire()
+                self.source.destroy_soon_by_us()
             else:
                 _reset(self.source)
 
@@ -139,10 +139,10 @@ class Pipe:
     def _write(self, data: bytes) -> bool:
         """False: wait for `drain`."""
         destination: Connection = self.destination
-        return destination.relay(data) or destination._life.write is not Write.OPEN
+        return destination.write_piped(data) or destination._life.write is not Write.OPEN
 
     def _end(self) -> None:
-        self.destination.conclude()
+        self.destination.end_by_us()
 
     def _cut(self) -> None:
         _reset(self.destination)
@@ -158,11 +158,11 @@ class PipeToObject(Pipe):
     __slots__ = ()
 
     @property
-    def guarded(self) -> bool:
+    def waits_for_connection(self) -> bool:
         return False
 
     def _of_destination(self) -> list[tuple[str, Any]]:
-        return [("drain", self.go_on), ("close", self._on_destination_closed)]
+        return [("drain", self.on_drain), ("close", self._on_destination_closed)]
 
     def _attach(self) -> None:
         if self._emits():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import logging
 import os
 import socket
@@ -21,7 +20,7 @@ from .listener import Listener, open_listening
 from .listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listeners, Once, without
 from .listeners import Listener as Function
 from .report import Reason, ServerStatistics, Tally
-from .settings import CONNECTION_SETTINGS, SERVER_SETTINGS, Deadlined, ServerSettings, Setting, split
+from .settings import CONNECTION_SETTINGS, SERVER_SETTINGS, Deadlined, ServerSettings, Setting, blocked, split
 from .sockets import Address
 from .stop import Stop, StopCallback
 
@@ -213,7 +212,7 @@ class Server(Deadlined, Emitter):
             self._emit("draining", stop.deadline)
         if stop.end:
             for conn in list(self._connections):
-                conn.retire()
+                conn.destroy_soon_by_us()
         self._check_stopped()
 
     def _grace_over(self) -> None:
@@ -259,7 +258,7 @@ class Server(Deadlined, Emitter):
 
     def admit(self, sock: socket.SocketType, remote: Address, listener: Listener) -> None:
         limit = self._limits.max_connections
-        if (limit is not None and self._open >= limit) or (self._limits.block and self._blocks(remote)):
+        if (limit is not None and self._open >= limit) or blocked(self._limits.block, remote):
             self._refuse(sock, remote, listener)
             return
         self._tally.accepted += 1
@@ -268,6 +267,8 @@ class Server(Deadlined, Emitter):
             self.loop, self, sock, remote, listener.accepted_address, self._settings, self._table
         )
         self._connections[conn] = None
+        if self._settings.pause_on_connect:
+            conn.pause()
         conn.begin(self._own.get("connection", ()))
 
     def _refuse(self, sock: socket.SocketType, remote: Address, listener: Listener) -> None:
@@ -278,14 +279,6 @@ class Server(Deadlined, Emitter):
         if self._limits.when_full == "reset":
             sockets.reset_on_close(sock)
         sock.close()
-
-    def _blocks(self, remote: Address) -> bool:
-        if isinstance(remote, str):
-            return False
-        address = ipaddress.ip_address(remote[0].partition("%")[0])
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        return any(address in network for network in self._limits.block)
 
     def give_up_lingering(self) -> int:
         """Descriptors have run out: let go of connections that only wait for their peer's FIN."""

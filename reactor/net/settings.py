@@ -13,12 +13,15 @@ from collections.abc import Callable, Iterable
 from typing import Any, Generic, Protocol, TypeVar, overload
 
 from .. import arguments
-from .sockets import LONGEST_KEEP_ALIVE
+from .sockets import LONGEST_KEEP_ALIVE, Address
 
 T = TypeVar("T")
 S = TypeVar("S", "ServerSettings", "ClientSettings")
 
-FIRST_LOOK = 1.0  # seconds; most connections are gone so soon after our FIN, and need no reckoning of deadlines
+# While output is stuck, acknowledgements are asked for this many times in a write_timeout, so that the time of the last
+# one is known to an eighth of it. Only connections with something pending or unacknowledged pay for it.
+LOOKS_PER_STALL = 8
+FIRST_LOOK = 1.0  # seconds after our FIN: most connections are gone by then, and nobody works out their deadlines
 KIB = 1024
 MIB = 1024 * KIB
 
@@ -76,6 +79,16 @@ def _unmapped(network: Network) -> Network:
     return network
 
 
+def blocked(networks: tuple[Network, ...], remote: Address) -> bool:
+    """Is this client in one of them? Who comes by a Unix socket is in none."""
+    if not networks or isinstance(remote, str):
+        return False
+    address = ipaddress.ip_address(remote[0].partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)
+
+
 def _on_idle(name: str, value: Any) -> str:
     return arguments.choice(name, value, ("close", "reset"))
 
@@ -99,9 +112,11 @@ def _local_address(name: str, value: Any) -> tuple[str, int] | None:
 
 
 def _family(name: str, value: Any) -> int:
-    families = (socket.AF_UNSPEC, socket.AF_INET, socket.AF_INET6)
-    if value not in families:
-        raise ValueError(f"{name} must be socket.AF_INET, AF_INET6 or AF_UNSPEC, not {value!r}")
+    expected = f"{name} must be socket.AF_INET, AF_INET6 or AF_UNSPEC"
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{expected}, not {value!r}")
+    if value not in (socket.AF_UNSPEC, socket.AF_INET, socket.AF_INET6):
+        raise ValueError(f"{expected}, not {value!r}")
     return socket.AddressFamily(value)
 
 
@@ -149,16 +164,22 @@ class _ConnectionSettings:
 class Settings(_ConnectionSettings):
     """What a connection goes by, and what follows from it, reckoned once."""
 
-    __slots__ = ("drain_at", "first_look")
+    __slots__ = ("drain_at", "first_look", "room")
 
     drain_at: int  #: The low-water mark in force, bytes.
-    first_look: float  #: Seconds after our FIN in which no deadline can have passed.
+    room: int  #: So much may wait in memory, bytes, before a `write` means more than to wait as well.
+    #: Seconds after our FIN until the first look: an eighth of the shortest deadline at most, which may be noticed so
+    #: much late if it is shortened after the FIN.
+    first_look: float
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "drain_at", self.high_water // 4 if self.low_water is None else self.low_water)
+        object.__setattr__(self, "room", min(self.high_water, self.buffer_limit))
         timeouts = (self.write_timeout, self.linger_timeout, self.half_open_timeout)
-        object.__setattr__(self, "first_look", min([FIRST_LOOK, *(one / 8 for one in timeouts if one is not None)]))
+        object.__setattr__(
+            self, "first_look", min([FIRST_LOOK, *(one / LOOKS_PER_STALL for one in timeouts if one is not None)])
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -157,18 +157,18 @@ def start_connect(family: int, raw: Any, address: Address, local: tuple[str, int
     Raises the OSError of what the kernel refuses at once, its text naming syscall, code and `address`. A Unix
     socket whose backlog is full refuses at once too, with EAGAIN: there is nothing to wait for (connect(2)).
     """
-    syscall = "connect"
     try:
         sock = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
         raise os_error(error.errno or errno.EIO, "socket", address) from None
+    where: tuple[str, Address] = ("connect", address)
     try:
         sock.setblocking(False)
         if local is not None:
-            syscall, address = "bind", local
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name == "posix"))
+            where = ("bind", local)
+            _reuse_address(sock)
             sock.bind(local)
-            syscall, address = "connect", address_of(raw)
+            where = ("connect", address)
         code = sock.connect_ex(raw)
         if code and code not in _UNDER_WAY:
             raise OSError(code, "")
@@ -176,8 +176,14 @@ def start_connect(family: int, raw: Any, address: Address, local: tuple[str, int
         sock.close()
         # A scope that is no interface is an address that is not here.
         code = errno.EADDRNOTAVAIL if isinstance(error, socket.gaierror) else error.errno or errno.EIO
-        raise os_error(code, syscall, address) from None
+        raise os_error(code, *where) from None
     return sock
+
+
+def _reuse_address(sock: socket.socket) -> None:
+    """A port of ours in TIME_WAIT may be bound again."""
+    if os.name == "posix":  # on Windows this option means to steal the port
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
 
 def listen_tcp(
@@ -191,8 +197,7 @@ def listen_tcp(
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
-        if os.name == "posix":  # on Windows this option means to steal the port
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _reuse_address(sock)
         if reuse_port:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:

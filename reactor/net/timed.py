@@ -25,13 +25,13 @@ class Timed(Transport):
     def _moments(self, now: float, unacked: bool) -> deadlines.Moments:
         return deadlines.Moments(
             now, self._read_at, self._wrote_at, self._acked_at, self._kept_at, self._since,
-            self._out is not None, unacked, self._gone, self._waits_for_pipe(), self._end_by,
+            self._out is not None, unacked, self._gone, self._other_end_acts(), self._end_by,
         )  # fmt: skip
 
     def _schedule(self) -> None:
         """See to it that somebody looks when the next deadline may have passed. An early look is harmless."""
         now = self._loop.turn_now
-        if self._life.write is Write.ENDED:
+        if self._life.write is Write.ENDED:  # most are gone before this look: do not work out deadlines for them
             moment = min(now + self._settings.first_look, self._end_by)
         else:
             if self._blocked:
@@ -44,7 +44,7 @@ class Timed(Transport):
         """A deadline may have passed. Ask the kernel what has moved; then expire, or be entered again."""
         if self._life.over:
             return
-        if self._blocked and not self._corks and not isinstance(self.remote_address, tuple):
+        if self._blocked and not self._corks and not self._is_tcp:
             # Nobody tells what the reader of a Unix socket has taken, and it is writable only once three quarters
             # of its buffer are free: what it takes now is the one sign of a slow reader.
             self._blocked = False
@@ -85,7 +85,7 @@ class Timed(Transport):
             self._acked = acked
         return unacked > 0
 
-    def _waits_for_pipe(self) -> bool:
+    def _other_end_acts(self) -> bool:
         """Is it the turn of another connection, at the other end of a pipe, which has deadlines of its own?"""
         raise NotImplementedError
 
@@ -122,4 +122,4 @@ class Timed(Transport):
         if self._out is None and not self._in_flight() and not sockets.unread(self._sock):
             self._step(Event.DESTROY)
         else:
-            self.retire()
+            self.destroy_soon_by_us()

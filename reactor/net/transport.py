@@ -15,14 +15,18 @@ from collections.abc import Callable
 from ..engine.poller import EDGE, ERROR, GONE, HANGUP, READ, WRITE
 from . import sockets
 from .answers import Answering
+from .ending import READ_SIZE
 from .files import FileFailed, FilePart
 from .lifecycle import Event, Read, Write
 from .outbuf import OutBuffer, Part
 from .report import Fault, Reason
 from .sockets import Address
 
-READ_SIZE = 65_536  # bytes a turn and connection; larger reads fault in fresh pages each time, smaller ones cost calls
+READ_MORE = (
+    196_608  # bytes, after a full read in the same turn: 256 KiB a turn and connection, as asyncio reads at once
+)
 PLAIN_READS = (READ, READ | HANGUP)  # the latter is the last of a connection that we ended first: both FINs have passed
+READ_BULK = 262_144  # bytes, after a read that was full, until one is not
 SENDS_PER_FLUSH = 16  # then others have their turn; the rest goes out when the socket is writable again
 
 
@@ -33,8 +37,6 @@ class Transport(Answering):
 
     def begin(self, greeters: tuple[Callable[..., object], ...]) -> None:
         """The connection is there: tell the program, then watch it in the way the program has left it."""
-        if self._settings.pause_on_connect:
-            self._step(Event.PAUSE)
         self._flush_soon()
         for greet in greeters:
             if not self._life.over:
@@ -73,13 +75,18 @@ class Transport(Answering):
         """
         if mask in PLAIN_READS and self._flowing:
             try:
-                data = self._sock.recv(READ_SIZE)
+                data = self._sock.recv(self._read_size)
             except OSError as error:
                 self._read_failed(error)
                 return
             if data:
                 self._read_at = self._loop.turn_now
-                self.bytes_read += len(data)
+                count = len(data)
+                self.bytes_read += count
+                if count >= READ_SIZE:
+                    self._read_size = READ_BULK
+                elif self._read_size is READ_BULK:
+                    self._read_size = READ_SIZE
                 try:
                     self._listeners.data(self, data)
                 except Exception as error:
@@ -118,7 +125,7 @@ class Transport(Answering):
 
     def _discard(self) -> None:
         try:
-            data = self._sock.recv(READ_SIZE)
+            data = self._sock.recv(READ_BULK)
         except OSError as error:
             self._read_failed(error)
             return
@@ -139,7 +146,7 @@ class Transport(Answering):
 
     def _end_of_stream(self) -> None:
         """`recv` gave b"": the peer's FIN, unless the connection broke before (closing.md, fact 7)."""
-        if self._life.write is not Write.BROKEN and self._decoder is not None and self._flowing and self._text_stops():
+        if self._decoder is not None and self._life.write is not Write.BROKEN and self._flowing and self._text_stops():
             return
         if self._life.write is Write.BROKEN:
             self._lose(errno.ECONNRESET, "read")
@@ -277,7 +284,7 @@ class Transport(Answering):
         self._flush_soon()
         self._step(Event.BROKE)
         for pipe in self._fed:
-            pipe.go_on()
+            pipe.on_drain()
         if self._life.read is Read.PAUSED:
             self._loop.call_soon(self._peer_left)
 

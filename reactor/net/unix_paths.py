@@ -38,6 +38,7 @@ import stat
 import sys
 from typing import Any
 
+from ..arguments import shown
 from . import sockets
 
 log = logging.getLogger("reactor")
@@ -61,21 +62,21 @@ def check_path(path: Any, name: str = "path") -> str:
         text = os.fsdecode(path)
         size = len(os.fsencode(text))
     except TypeError:
-        raise TypeError(f"{name} must be a str, bytes or os.PathLike, not {_shown(path)}") from None
+        raise TypeError(f"{name} must be a str, bytes or os.PathLike, not {shown(path)}") from None
     except UnicodeError:
-        raise ValueError(f"{name} must be text that a file name can have, not {_shown(path)}") from None
+        raise ValueError(f"{name} must be text that a file name can have, not {shown(path)}") from None
     abstract = is_abstract(text)
     longest = _SUN_PATH if abstract else _SUN_PATH - 1  # a file's path ends with a NUL
     if not hasattr(socket, "AF_UNIX"):
-        raise ValueError(f"{name} needs a system that Python has Unix sockets on, which this is not: {_shown(path)}")
+        raise ValueError(f"{name} needs a system that Python has Unix sockets on, which this is not: {shown(path)}")
     if not text.strip("\0"):
-        raise ValueError(f"{name} must not be empty, which {_shown(path)} is")
+        raise ValueError(f"{name} must not be empty, which {shown(path)} is")
     if abstract and not _LINUX:
-        raise ValueError(f"{name} must be that of a file, since abstract names are Linux's own, not {_shown(path)}")
+        raise ValueError(f"{name} must be that of a file, since abstract names are Linux's own, not {shown(path)}")
     if "\0" in text and not abstract:
-        raise ValueError(f"{name} must have no NUL after its beginning, not {_shown(path)}")
+        raise ValueError(f"{name} must have no NUL after its beginning, not {shown(path)}")
     if size > longest:
-        raise ValueError(f"{name} must be at most {longest} bytes long, not {size}: {_shown(path)}")
+        raise ValueError(f"{name} must be at most {longest} bytes long, not {size}: {shown(path)}")
     return text
 
 
@@ -95,11 +96,6 @@ def check_mode(mode: Any, path: str) -> int | None:
 def is_abstract(path: str) -> bool:
     """Is it a name of Linux' abstract namespace, and no file?"""
     return path.startswith("\0")
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 # Listening.

@@ -48,6 +48,15 @@ class Writing(Timed):
                     sent = self._send_failed(error)
                 self.bytes_written += sent
                 return True if sent == len(data) else self._keep(memoryview(data)[sent:], blocked=True)
+        # The same for what is written while more is waiting: it joins the end, if there is room below the mark.
+        out = self._out
+        if out is not None and callback is None and type(data) is bytes and data and self._called is None:
+            held = out.held + len(data)
+            if held <= self._settings.room and self._life.write is Write.OPEN:
+                out.chunks.append(data)
+                out.size += len(data)
+                out.held = held
+                return True
         return self._write(data, callback)
 
     def _write_last(self, data: Any) -> None:
@@ -72,21 +81,24 @@ class Writing(Timed):
             joined = b"".join([bytes_view(chunk) for chunk in chunks])
         except TypeError as error:
             raise TypeError(
-                f"chunks must be an iterable of bytes-like objects, not {_shown(chunks)}: {error}"
+                f"chunks must be an iterable of bytes-like objects, not {arguments.shown(chunks)}: {error}"
             ) from None
         return self._write(joined, callback)
 
     def send_file(
         self, path_or_file: Any, offset: int = 0, count: int | None = None, callback: Callback | None = None
     ) -> bool:
-        """Send `count` bytes of a file from `offset` (None: to its end as of now), in order among what is written.
+        """Send `count` bytes of a file from its byte `offset` (None: to its end as of now), in order among what is
+        written; the connection survives.
 
         The kernel reads and sends them (sendfile(2)). `path_or_file` is a path, or a file opened in binary mode,
         which may be closed at once. An object that has only `seek` and `read` must stay open until the callback: it
-        is read by the loop, a little at a time. The bytes count as pending, and not for the water marks and
-        `buffer_limit`, since they are not in memory. Answers, calls back and raises as `write` does, and OSError
-        for a path that cannot be opened. A file that turns out shorter resets the connection, reason
-        `FILE_FAILED`, with an OSError: what was announced cannot be kept.
+        is read by the loop, a little at a time, and left at another position. The bytes count as pending, and not
+        for the water marks and `buffer_limit`, since they are not in memory; but each file that waits holds a
+        descriptor, so send the next from the callback. Answers, calls back and raises as `write` does, OSError for
+        a path that cannot be opened, ValueError for an offset or a count beyond the file and for what is no regular
+        file, TypeError for a text file. A file that turns out shorter resets the connection, reason `FILE_FAILED`,
+        with an OSError: what was announced cannot be kept.
         """
         arguments.maybe_function("callback", callback)
         if self._called is not None:
@@ -119,7 +131,7 @@ class Writing(Timed):
                 self._direct = self._life.open and self._out is None
                 self._flush_soon()
 
-    def relay(self, data: bytes) -> bool:
+    def write_piped(self, data: bytes) -> bool:
         """`write` for a pipe: that this half was ended meanwhile is a race, and no error."""
         return self.write(data) if self._called is None else self._keep(data, blocked=False)
 
@@ -174,10 +186,5 @@ def bytes_view(data: Any) -> memoryview:
     try:
         view = memoryview(data)
     except TypeError:
-        raise TypeError(f"data must be a bytes-like object, not {_shown(data)}") from None
+        raise TypeError(f"data must be a bytes-like object, not {arguments.shown(data)}") from None
     return view.cast("B") if view.c_contiguous else memoryview(bytes(view))
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

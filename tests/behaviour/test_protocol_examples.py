@@ -226,7 +226,7 @@ def test_a_pipeline_is_answered_in_the_same_way_wherever_it_is_cut(redis: Talk) 
 
 
 def test_a_value_is_given_back_as_it_was_up_to_the_limit(redis: Talk) -> None:
-    value = random.Random(4).randbytes(resp.MOST_BYTES - 1)
+    value = random.Random(4).randbytes(resp.SIZES.stop - 1)
     heard, outcome = redis.hears_late(words(b"SET", b"k", value) + words(b"GET", b"k"))
     assert (heard[:5], outcome) == (b"+OK\r\n", "FIN")
     assert heard[5:] == b"$%d\r\n%b\r\n" % (len(value), value)
@@ -247,12 +247,12 @@ def test_what_is_no_command_gets_an_error_and_the_next_one_its_answer(redis: Tal
     [
         b"*x\r\n",
         b"*-1\r\n",
-        b"*16\r\n",
+        b"*17\r\n",
         b"*" + b"9" * 5000 + b"\r\n",
         b"*1\r\n4\r\nPING\r\n",
         b"*1\r\n*1\r\n$4\r\nPING\r\n",
         b"*1\r\n$-1\r\n",
-        b"*1\r\n$1048576\r\n",
+        b"*1\r\n$1048577\r\n",
         b"*1\r\n$four\r\nPING\r\n",
     ],
     ids=lambda wrong: repr(wrong[:30]),
@@ -270,7 +270,7 @@ def test_a_line_without_end_is_refused_while_it_comes(redis: Talk, begin: bytes)
 
 
 def test_one_that_asks_for_much_and_reads_late_gets_it_all_and_fills_no_memory(redis: Talk) -> None:
-    value, times = bytes(resp.MOST_BYTES - 1), 100  # more in all than `buffer_limit`
+    value, times = bytes(resp.SIZES.stop - 1), 100  # more in all than `buffer_limit`
     resp.STORE[b"k"] = value
     pending: set[int] = set()
 

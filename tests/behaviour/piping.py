@@ -1,0 +1,218 @@
+"""What the tests of pipes send and read with, and how they look at both ends of a pipe.
+
+An `End` is a connection and its raw peer, which never blocks: one thread plays every part, and the loop takes its turns
+in between.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import errno
+import fcntl
+import os
+import random
+import socket
+import termios
+from typing import Any
+
+from reactor import CloseReport, Connection, Reactor
+from reactor.testing import Peer, pump, settle
+
+KIB = 1024
+MIB = 1024 * KIB
+READ = 256 * KIB  # what a connection reads a turn, at most
+PIECE = 64 * KIB
+SLOW = {"receive_buffer": 4 * KIB}
+BYTES = random.Random(12).randbytes(4 * MIB)  # in which no piece is like another
+SECONDS = 20.0
+
+
+class End:
+    """A connection, and the raw peer at the other end of it."""
+
+    def __init__(self, loop: Reactor, peer: Peer, conn: Connection) -> None:
+        self.loop = loop
+        self.peer = peer
+        self.conn = conn
+        self.got = bytearray()
+        self.outcome: str | None = None  # how the stream has ended: "FIN", or the errno's name
+        peer.sock.setblocking(False)
+
+    # The peer sends.
+
+    def send(self, data: bytes) -> None:
+        """All of it, while the loop runs."""
+        self.carry(data)
+
+    def carry(self, data: bytes, *readers: End) -> None:
+        """All of it, while others read."""
+        left = memoryview(data)
+
+        def sent() -> bool:
+            nonlocal left
+            left = left[self._send_some(left) :]
+            for reader in readers:
+                reader.read()
+            return not left
+
+        pump(self.loop, sent, SECONDS)
+
+    def pour(self, data: bytes) -> int:
+        """As much as is taken while nobody reads at the other side, or until a reset; how much that was."""
+        taken = idle = 0
+        while idle < 10 and taken < len(data):
+            try:
+                count = self._send_some(memoryview(data)[taken : taken + PIECE])
+            except ConnectionError:
+                break
+            taken += count
+            idle = 0 if count else idle + 1
+            self.loop.run_once(0 if count else 0.001)
+        return taken
+
+    def _send_some(self, data: memoryview) -> int:
+        try:
+            return self.peer.sock.send(data) if data else 0
+        except BlockingIOError:
+            return 0
+
+    def end(self) -> None:
+        self.peer.end()
+
+    def reset(self) -> None:
+        self.peer.reset()
+
+    # The peer reads.
+
+    def read(self, most: int = 1 << 62) -> bool:
+        """`most` bytes of what is there. Has the stream ended?"""
+        while most > 0 and self.outcome is None:
+            try:
+                piece = self.peer.sock.recv(min(most, MIB))
+            except BlockingIOError:
+                break
+            except OSError as error:
+                self.outcome = errno.errorcode[error.errno or 0]
+            else:
+                self.got += piece
+                most -= len(piece)
+                self.outcome = None if piece else "FIN"
+        return self.outcome is not None
+
+    def receive(self, count: int) -> bytes:
+        """Take turns until so much was read in all; all of it."""
+        pump(self.loop, lambda: self.read() or len(self.got) >= count, SECONDS)
+        return bytes(self.got)
+
+    def receive_all(self) -> tuple[bytes, str | None]:
+        """Take turns until the stream has ended: all that was read, and how it ended."""
+        pump(self.loop, self.read, SECONDS)
+        return bytes(self.got), self.outcome
+
+    def nothing_comes(self) -> bool:
+        """Is there neither a byte nor an end to be read, a few turns later?"""
+        settle(self.loop)
+        nothing = self.peer.nothing_comes()
+        self.peer.sock.setblocking(False)
+        return nothing
+
+    def was_reset(self) -> None:
+        """Take turns until RST has come, also where FIN had come before: the kernel tells it as an error then."""
+
+        def reset() -> bool:
+            self.read()
+            return self.outcome not in (None, "FIN") or bool(
+                self.peer.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            )
+
+        pump(self.loop, reset, SECONDS)
+
+    # The connection.
+
+    def report(self) -> CloseReport:
+        """Take turns until `close` came."""
+        pump(self.loop, lambda: self.conn.report is not None, SECONDS)
+        assert self.conn.report is not None
+        return self.conn.report
+
+    def is_throttled(self) -> bool:
+        """Is it not read from, though there is something to read?"""
+        pump(self.loop, lambda: unread(self.conn))
+        before = self.conn.bytes_read
+        settle(self.loop)
+        return self.conn.bytes_read == before
+
+
+def unread(conn: Connection) -> int:
+    """Bytes that have arrived and that the library has not read."""
+    answer = array.array("i", [0])
+    fcntl.ioctl(conn.fileno(), termios.FIONREAD, answer, True)
+    return answer[0]
+
+
+def opened(wire: Any, **options: Any) -> End:
+    """One more connection of the harness. The kernel takes little of it at a time: so what is pending is seen, and
+    `drain` comes soon.
+    """
+    end = End(wire.loop, *wire.connect(**options))
+    end.peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * KIB)
+    with socket.socket(fileno=os.dup(end.conn.fileno())) as twin:
+        twin.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * KIB)
+        twin.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 128 * KIB)
+    return end
+
+
+def pair(wire: Any, *, slow: bool = False) -> tuple[End, End]:
+    """Two connections; with `slow`, the peer of the second has little room for what it does not read."""
+    return opened(wire), opened(wire, **(SLOW if slow else {}))
+
+
+def relay(wire: Any, *, slow: bool = False) -> tuple[End, End]:
+    """Two connections with a pipe each way."""
+    near, far = pair(wire, slow=slow)
+    near.conn.pipe(far.conn)
+    far.conn.pipe(near.conn)
+    return near, far
+
+
+def dam_up(source: End, destination: End) -> int:
+    """Let the source's peer send until the pipe makes it wait, and its connection is not read from; how much it has
+    sent.
+    """
+    sent = source.pour(BYTES)
+    assert destination.conn.pending_bytes > 0
+    assert source.is_throttled()
+    return sent
+
+
+def receive_all_of(count: int, *ends: End) -> None:
+    """Take turns until each has read so much in all."""
+
+    def have_it() -> bool:
+        for end in ends:
+            end.read()
+        return all(len(end.got) >= count for end in ends)
+
+    pump(ends[0].loop, have_it, SECONDS)
+
+
+def hang_up(*ends: End) -> None:
+    """Take turns until all have closed: each peer reads what comes, and ends when it has read the end."""
+    told: set[End] = set()
+
+    def closed() -> bool:
+        for end in ends:
+            if end.read() and end not in told:
+                told.add(end)
+                with contextlib.suppress(OSError):
+                    end.end()
+        return all(end.conn.report is not None for end in ends)
+
+    pump(ends[0].loop, closed, SECONDS)
+
+
+def accounted(source: End, destination: End) -> bool:
+    """Was all that the source has read handed to the destination's kernel, counted as unsent, or as discarded?"""
+    came, went = source.report(), destination.report()
+    return came.bytes_read == came.bytes_discarded + went.bytes_written + went.bytes_unsent

@@ -1,0 +1,108 @@
+"""Benchmark results: medians, ratios within a group, files, and two of them compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.results import OURS, Results, Run, Spread, compare, load, save, spread
+
+
+def results(*rates: tuple[str, int, int, float], workload: str = "echo") -> Results:
+    """Of (peer, round, group, rate)."""
+    return Results({}, [Run(workload, peer, number, group, {"rate": rate}) for peer, number, group, rate in rates])
+
+
+def test_a_spread_is_the_median_and_the_middle_half() -> None:
+    assert spread([5, 1, 3, 2, 4]) == Spread(3, 2, 4, 5)
+
+
+def test_a_spread_of_an_even_number_lies_between_the_middle_two() -> None:
+    assert spread([1, 2, 3, 10]) == Spread(2.5, 1.75, 4.75, 4)
+
+
+def test_a_spread_of_one_value_has_no_width() -> None:
+    assert spread([7]) == Spread(7, 7, 7, 1)
+
+
+def test_a_spread_of_nothing_is_none() -> None:
+    assert spread([]) is None
+
+
+def test_a_ratio_divides_ours_by_theirs_of_the_same_round() -> None:
+    found = results((OURS, 0, 0, 100), ("node", 0, 0, 50), (OURS, 1, 0, 10), ("node", 1, 0, 5))
+    assert found.ratios("echo", "node", "rate") == Spread(2, 2, 2, 2)
+
+
+def test_the_median_of_ratios_is_told_and_not_the_ratio_of_medians() -> None:
+    ours = [(OURS, 0, 0, 10.0), (OURS, 1, 0, 100.0), (OURS, 2, 0, 30.0)]
+    theirs = [("node", 0, 0, 10.0), ("node", 1, 0, 10.0), ("node", 2, 0, 15.0)]  # 1, 10, 2; of medians: 3
+    ratio = results(*ours, *theirs).ratios("echo", "node", "rate")
+    assert ratio is not None
+    assert ratio.median == 2
+
+
+def test_a_peer_is_compared_with_our_run_of_its_own_group() -> None:
+    found = results((OURS, 0, 0, 100), ("node", 0, 0, 50), (OURS, 0, 1, 10), ("trio", 0, 1, 5))
+    assert found.ratios("echo", "trio", "rate") == Spread(2, 2, 2, 1)
+
+
+def test_a_failed_run_counts_for_no_median_and_no_ratio() -> None:
+    found = results((OURS, 0, 0, 100), ("node", 0, 0, 50), ("node", 1, 0, 40))
+    found.runs.append(Run("echo", OURS, 1, 0, failed="it lost a byte"))
+    assert found.values("echo", OURS, "rate") == Spread(100, 100, 100, 1)
+    assert found.ratios("echo", "node", "rate") == Spread(2, 2, 2, 1)
+    assert [run.failed for run in found.failures()] == ["it lost a byte"]
+
+
+def test_a_peer_that_counted_nothing_has_no_ratio() -> None:
+    found = results((OURS, 0, 0, 100), ("node", 0, 0, 0))
+    assert found.ratios("echo", "node", "rate") is None
+
+
+def test_ours_is_the_first_of_the_peers() -> None:
+    assert results(("node", 0, 0, 1), (OURS, 0, 0, 1), ("trio", 0, 0, 1)).peers() == [OURS, "node", "trio"]
+
+
+def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
+    found = results((OURS, 0, 0, 100.5), ("node", 0, 1, 50))
+    found.machine["cores"] = 2
+    found.runs.append(Run("churn", "node", 4, 1, failed="gone"))
+    save(found, tmp_path / "a.json")
+    assert load(tmp_path / "a.json") == found
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"machine": {}, "runs": [{"peer": "node"}]}'])
+def test_a_file_that_holds_no_results_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(ValueError, match=r"a\.json is not a file of results"):
+        load(tmp_path / "a.json")
+
+
+def test_comparing_tells_what_became_of_our_numbers_and_of_our_ratios() -> None:
+    before = results((OURS, 0, 0, 100), ("node", 0, 0, 100))
+    after = results((OURS, 0, 0, 150), ("node", 0, 0, 50))
+    ours, ratio = compare(before, after, ["rate"])
+    assert (ours.peer, ours.factor) == (OURS, 1.5)
+    assert (ratio.peer, ratio.before.median, ratio.after.median, ratio.factor) == ("node", 1, 3, 3)
+
+
+def test_a_change_within_the_spread_is_not_certain() -> None:
+    before = results(*((OURS, number, 0, rate) for number, rate in enumerate([90, 100, 110])))
+    near = results(*((OURS, number, 0, rate) for number, rate in enumerate([95, 105, 115])))
+    far = results(*((OURS, number, 0, rate) for number, rate in enumerate([190, 200, 210])))
+    assert [change.certain for change in compare(before, near, ["rate"])] == [False]
+    assert [change.certain for change in compare(before, far, ["rate"])] == [True]
+
+
+def test_a_change_of_a_hundredth_is_none() -> None:
+    before, after = results((OURS, 0, 0, 100)), results((OURS, 0, 0, 101))
+    assert [change.certain for change in compare(before, after, ["rate"])] == [False]
+
+
+def test_comparing_leaves_out_what_only_one_file_has() -> None:
+    before = results((OURS, 0, 0, 1), ("node", 0, 0, 1))
+    after = results((OURS, 0, 0, 1), ("trio", 0, 0, 1))
+    assert [change.peer for change in compare(before, after, ["rate", "p99"])] == [OURS]
+    assert compare(before, results((OURS, 0, 0, 1), workload="churn"), ["rate"]) == []
