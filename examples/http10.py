@@ -32,7 +32,8 @@ def hear(conn: Connection, data: bytes) -> None:
 
 
 def main(port: int = 8080) -> None:
-    serve(lambda conn: conn.on("data", hear), "127.0.0.1", port, idle_timeout=30)
+    told = {"on_server": lambda server: server.on("listening", print)}
+    serve(lambda conn: conn.on("data", hear), "127.0.0.1", port, idle_timeout=30, **told)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def answer(name: bytes, *words: bytes) -> bytes:
 
 
 def main(port: int = 8080) -> None:
-    serve(lambda conn: (conn.on("data", hear), conn.on("drain", hear)), "127.0.0.1", port)
+    serve(lambda conn: conn.on("drain", hear), "127.0.0.1", port, on_server=lambda server: server.on("data", hear))
 
 
 if __name__ == "__main__":

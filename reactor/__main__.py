@@ -70,7 +70,7 @@ class _Process:
             return _complain(FAILED, f"could not start: {_explained(error)}")
         _say(f"{report}\n")
         if report.cut:
-            return _complain(FAILED, f"connections reset when the grace was over: {report.cut}")
+            return _complain(FAILED, f"connections reset, by the end of the grace or a second signal: {report.cut}")
         return OK
 
     def _prepare(self, server: Server) -> None:

@@ -6,13 +6,16 @@ An app is a function that is called with each new connection.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from .net.client import connect
 from .net.connection import Connection
 from .net.settings import CONNECTION_SETTINGS
-from .net.sockets import Address
+from .net.sockets import Address, show
+
+log = logging.getLogger("reactor")
 
 App = Callable[[Connection], object]
 
@@ -68,8 +71,14 @@ def relay(to: Address, **of_clients: Any) -> App:
         settings = {name: conn.get_setting(name) for name in CONNECTION_SETTINGS} | of_clients
         loop = conn.server.loop
         target = connect(loop, path=to, **settings) if isinstance(to, str) else connect(loop, *to, **settings)
+        target.on("error", unreachable)
+        target.on("connect", lambda target: target.off("error", unreachable))
         conn.pipe(target)
         target.pipe(conn)
+
+    def unreachable(target: Connection, error: BaseException) -> None:
+        """Its client is reset for it: somebody should know why."""
+        log.warning("%s could not be reached: %s", show(to), getattr(error, "strerror", None) or error)
 
     return pass_on
 

@@ -49,7 +49,8 @@ signals:
 
 exit status:
   0  stopped in order
-  1  connections were reset when the grace was over, or it could not start
+  1  connections were reset, by the end of the grace or a second signal, or it
+     could not start
   2  unusable arguments
 """
 _VALUES = {
@@ -88,7 +89,7 @@ def parse(argv: Sequence[str] | None = None) -> Options:
     """Raises `Unusable`. Leaves by SystemExit after `--help` and `--version`."""
     given = vars(_parser().parse_args(argv))
     try:
-        return Options(
+        options = Options(
             **_place(given["host"], given["port"], given["path"], given["mode"]),
             backlog=arguments.integer("--backlog", value_of(given["backlog"]), 1, 2**31 - 1),
             grace=arguments.seconds("--grace", value_of(given["grace"]), zero=True),
@@ -99,6 +100,8 @@ def parse(argv: Sequence[str] | None = None) -> Options:
             app=_app(given),  # last: it runs the program's code
             app_name=given["app"],
         )
+        _refuse_circle(options, given["to"])
+        return options
     except (TypeError, ValueError) as error:
         raise Unusable(str(error)) from None
 
@@ -127,6 +130,12 @@ def _app(given: dict[str, Any]) -> apps.App:
         if value is not None:
             raise ValueError(f"{option} goes with {RELAY}: it is about where that connects to")
     return load(given["app"])
+
+
+def _refuse_circle(options: Options, to: str | None) -> None:
+    """A relay to itself would connect to itself until nothing is left to connect with."""
+    if to is not None and _target(to) in ((options.host, options.port), options.path):
+        raise ValueError(f"--to must be another address than where {RELAY} listens, not {to!r}")
 
 
 def _target(text: str) -> Address:

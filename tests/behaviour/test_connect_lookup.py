@@ -113,6 +113,19 @@ def test_the_loop_goes_on_while_a_name_is_resolved(loop: Reactor, far: FarEnds, 
     pump(loop, is_open(waiting))
 
 
+def test_names_that_are_not_answered_do_not_hold_up_the_jobs_of_the_program(
+    loop: Reactor, far: FarEnds, slow_names: SlowNames
+) -> None:
+    for _ in range(64):  # more than a pool has threads
+        connect(loop, "slow.test", far.port)
+    pump(loop, slow_names.asked.is_set)
+    answers: list[Any] = []
+    loop.run_in_thread(str, 5, callback=lambda *answer: answers.append(answer))
+    pump(loop, lambda: answers)
+    assert answers == [("5", None)]
+    loop.close()
+
+
 def test_run_does_not_wait_for_a_lookup_whose_client_is_gone(
     loop: Reactor, far: FarEnds, slow_names: SlowNames
 ) -> None:

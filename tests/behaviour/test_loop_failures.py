@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from reactor import Connection, Reactor, Reason
+from reactor import Connection, Reactor, ReactorError, Reason
 from reactor.testing import ManualClock, Peer, pump, settle
 
 LEAVES = [KeyboardInterrupt, SystemExit]
@@ -206,3 +206,16 @@ def test_a_timeout_listener_that_raises_ends_its_own_connection_only(
     pump(loop, lambda: all(conn.report for conn in conns))
     reasons = [conn.report.reason for conn in conns if conn.report is not None]
     assert sorted(reason.name for reason in reasons) == ["IDLE", "IDLE", "LISTENER_FAILED"]
+
+
+def test_run_inside_a_turn_of_run_once_is_refused(loop: Reactor) -> None:
+    refused: list[str] = []
+
+    def nested() -> None:
+        with pytest.raises(ReactorError, match="while the reactor is running") as raised:
+            loop.run()
+        refused.append(str(raised.value))
+
+    loop.call_soon(nested)
+    loop.run_once(0)
+    assert len(refused) == 1

@@ -231,7 +231,7 @@ def test_who_is_left_when_the_grace_is_over_is_reset_with_status_1() -> None:
         with pytest.raises(BrokenPipeError):  # what a peer that has seen our FIN already meets at a reset
             peer.send(b"?")
         assert "(1 shutdown deadline)" in process.out.next()
-        assert process.err.rest()[-1] == "reactor: connections reset when the grace was over: 1"
+        assert process.err.rest()[-1] == "reactor: connections reset, by the end of the grace or a second signal: 1"
 
 
 def test_a_second_signal_resets_who_is_left() -> None:

@@ -136,6 +136,8 @@ def test_the_settings_count_on_both_sides(target: Target) -> None:
         ("relay --to host:0", "the port of --to must be from 1 to 65535, not 0"),
         ("relay --to /" + "x" * 120, f"--to must be at most 107 bytes long, not 121: '/{'x' * 59}..."),
         ("relay --to a:1 --connect-timeout 0", "--connect-timeout must be more than 0 seconds and finite, not 0"),
+        ("relay --to 127.0.0.1:8080", "--to must be another address than where relay listens, not '127.0.0.1:8080'"),
+        ("echo --to 60", "--to goes with relay: it is about where that connects to"),
         ("echo --to a:1", "--to goes with relay: it is about where that connects to"),
         ("echo --connect-timeout 5", "--connect-timeout goes with relay: it is about where that connects to"),
     ],

@@ -66,6 +66,21 @@ def test_the_text_before_bad_bytes_is_delivered_however_it_was_cut(harness: Any,
     assert "".join(heard) == "aé€"
 
 
+@pytest.mark.parametrize("encoding", ["gbk", "shift_jis", "big5", "euc_jp"])
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_a_decoder_that_forgets_what_it_held_when_it_fails_delivers_the_same(
+    harness: Any, encoding: str, cut: int
+) -> None:
+    wire = harness(data=False)
+    peer, conn, heard = listening(wire, encoding)
+    raw = "中ok".encode(encoding) + b"\xff\xff"
+    peer.send(raw[:cut])
+    pump(wire.loop, lambda: conn.bytes_read == cut)
+    peer.send(raw[cut:])
+    assert wire.closed(conn).reason is Reason.DECODE_FAILED
+    assert "".join(heard) == "中ok"
+
+
 def test_what_was_to_be_sent_is_dropped_and_counted(harness: Any) -> None:
     wire = harness(data=False)
     peer, conn, _ = listening(wire)

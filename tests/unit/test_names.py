@@ -232,3 +232,11 @@ def test_a_name_that_idna_refuses_is_a_name_not_found(host: str) -> None:
 
 def test_the_address_of_a_unix_target_is_its_path() -> None:
     assert Target(socket.AF_UNIX, "/a/path", "/a/path", 0).address == "/a/path"
+
+
+def test_a_resolver_that_finds_nothing_and_says_so_with_an_empty_list_is_a_name_not_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
+    with pytest.raises(OSError, match="getaddrinfo ENOTFOUND nobody"):
+        names.resolve("nobody", 80, socket.AF_UNSPEC)
