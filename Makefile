@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test stress bench lint test-all clean
+.PHONY: help run test stress bench bench-full lint test-all clean
 
 help: ## show this text
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -29,8 +29,11 @@ test: $(VENV)/.has-test ## the whole test suite, stress aside
 stress: $(VENV)/.has-test ## the tests that take long
 	@$(PY) -m pytest -m slow $(ARGS)
 
-bench: $(VENV)/.has-test ## echo beside asyncio, as a ratio
-	@PYTHONPATH=. $(PY) bench/echo.py $(ARGS)
+bench: bench/.venv/.made ## beside asyncio, uvloop, Node and others, in three minutes
+	@bench/.venv/bin/python -m bench.run $(ARGS)
+
+bench-full: bench/.venv/.made ## every workload, every peer: an hour and more
+	@bench/.venv/bin/python -m bench.run --full $(ARGS)
 
 lint: $(VENV)/.has-lint ## ruff and mypy --strict
 	@$(PY) -m ruff check .
@@ -52,7 +55,7 @@ test-all: ## the test suite on Python 3.11, 3.12 and 3.13, each that is present
 	! $$none || { echo "$(NEEDED)" >&2; exit 1; }
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-3.* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv .venv-3.* bench/.venv bench/build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first of PYTHON that is new enough. An environment without pip is all that running needs: no download, and
@@ -72,4 +75,10 @@ $(VENV)/.has-%: setup.cfg pyproject.toml | $(PY)
 		{ echo "this Python has no ensurepip: install it (Debian: apt install python3-venv)" >&2; exit 1; }
 	@echo 'installing what $* needs into $(VENV)'
 	@$(PY) -m pip install --quiet --editable '.[$*]'
+	@touch $@
+
+# The peers of the benchmark, in an environment of their own.
+bench/.venv/.made: setup.cfg bench/install.py
+	@$(MAKE) --no-print-directory VENV=bench/.venv bench/.venv/bin/python
+	@bench/.venv/bin/python bench/install.py
 	@touch $@
