@@ -9,14 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from refusing import ANSWER, MIB, UPLOAD, refused
 from wire import pass_until
 
-from reactor import Connection, Reactor, Reason
-from reactor.testing import ManualClock, Peer, pump, settle
+from reactor import Reactor, Reason
+from reactor.testing import ManualClock, pump, settle
 
-MIB = 1024 * 1024
-UPLOAD = bytes(8 * MIB)
-ANSWER = bytes(range(256)) * 4096
 RUNS = 20
 
 
@@ -113,36 +111,10 @@ def test_callbacks_tell_what_the_kernel_has_taken(loop: Reactor, unix: Any) -> N
 # The early refusal.
 
 
-def upload_and_read_late(path: str) -> tuple[bool, str]:
-    """It reads only when it has sent everything. Did it get the whole answer, and what then?"""
-    with Peer(path) as peer:
-        try:
-            peer.send(UPLOAD)
-        except OSError as error:
-            return False, f"{type(error).__name__} while sending"
-        answer, outcome = peer.receive_all()
-        return answer == ANSWER, outcome
-
-
 @pytest.mark.parametrize("ending", ["end", "destroy_soon"])
 def test_an_early_refusal_arrives_whole(ending: str, unix: Any) -> None:
     h = unix(data=False)
-
-    def refuse(conn: Connection, data: bytes) -> None:
-        conn.off("data", refuse)
-        conn.write(ANSWER)
-        getattr(conn, ending)()
-
-    h.server.on("connection", lambda conn: conn.on("data", refuse))
-    outcomes = []
-    with ThreadPoolExecutor(1) as pool:
-        for _ in range(RUNS):
-            client = pool.submit(upload_and_read_late, h.address)
-            pump(h.loop, client.done)
-            outcomes.append(client.result())
-    assert outcomes == [(True, "FIN")] * RUNS
-
-    pump(h.loop, lambda: not h.server.connections)
+    assert refused(h, ending, RUNS) == [(True, "FIN")] * RUNS
     reports = [conn.report for conn in h.record.connections]
     assert {(report.reason, report.clean, report.bytes_read) for report in reports} == {(Reason.ENDED, True, 8 * MIB)}
 
