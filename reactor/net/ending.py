@@ -29,6 +29,7 @@ from .lifecycle import CLOSED, OPEN, Do, Event, State, Write
 from .listeners import Listeners
 from .outbuf import OutBuffer
 from .owner import Owner
+from .rare import Rare
 from .report import CloseReport, Fault, Reason
 from .settings import Settings
 from .sockets import Address
@@ -51,13 +52,26 @@ class Ending:
     """
 
     __slots__ = (
-"__weakref__", "_abort", "_acked", "_acked_at", "_answers", "_blocked", "_called", "_closing", "_corks",
-        "_decoder", "_direct", "_discarded", "_drain_due", "_end_by", "_error", "_fault", "_fed", "_flowing",
-        "_flush_due", "_gone", "_held_by_program", "_hung_up", "_kept_at", "_last", "_life", "_listeners",
-        "_local", "_loop", "_mask", "_opened_at", "_orderly", "_out", "_owner", "_pipes", "_read_at", "_read_size",
-        "_reason", "_ref", "_settings", "_silence", "_since", "_sock", "_unacked", "_unsent", "_words", "_wrote_at",
-        "attempted_addresses", "bytes_read", "bytes_written", "context", "look_at", "remote_address", "report",
+        "__weakref__", "_abort", "_acked", "_acked_at", "_answers", "_blocked", "_called", "_corks", "_direct",
+        "_discarded", "_drain_due", "_end_by", "_error", "_flowing", "_flush_due", "_last", "_life",
+        "_listeners", "_local", "_loop", "_mask", "_opened_at", "_orderly", "_out", "_owner", "_rare",
+        "_read_at", "_read_size", "_reason", "_ref", "_settings", "_since", "_sock", "_unacked", "_unsent",
+        "_wrote_at", "bytes_read", "bytes_written", "context", "look_at", "remote_address", "report",
     )  # fmt: skip
+
+    _decoder = Rare[Decoder | None](None)
+    _pipes: Rare[tuple[Pipe, ...]] = Rare(())  # from here
+    _fed: Rare[tuple[Pipe, ...]] = Rare(())  # to here
+    _held_by_program = Rare(False)  # not read, whatever the pipes want
+    _silence: Rare[Silence | None] = Rare(None)  # see `set_timeout`
+    _kept_at = Rare(-NEVER)  # the last touch()
+    _gone = Rare(False)  # paused, and the peer is known to have left
+    _hung_up = Rare(False)  # ERR or HUP was seen while not reading: it cannot be masked, so it is not watched
+    _closing = Rare(False)  # `_close` has begun to speak
+    _words = Rare[Iterator[tuple[Callable[..., object], Any]] | None](None)  # what it still has to tell
+    _fault = Rare[Fault | None](None)  # whose error it is
+    #: Where a client has tried to connect to, in order.
+    attempted_addresses = Rare[Sequence[Address]](())
 
     def __init__(
         self,
@@ -91,11 +105,6 @@ class Ending:
         self._drain_due = False  # write() has answered False
         self._flush_due = False
         self._answers: deque[tuple[float, Callback]] | None = None  # (bytes_written at which it is due, callback)
-        self._decoder: Decoder | None = None
-        self._pipes: tuple[Pipe, ...] = ()  # from here
-        self._fed: tuple[Pipe, ...] = ()  # to here
-        self._held_by_program = False  # not read, whatever the pipes want
-        self._silence: Silence | None = None  # see `set_timeout`
         self._read_size = READ_SIZE
         #: Bytes received so far.
         self.bytes_read = 0
@@ -103,7 +112,7 @@ class Ending:
         self.bytes_written = 0
         self._discarded = 0
         self._unsent = 0  # beside what is pending: dropped, or refused after the end
-        self._opened_at = self._read_at = self._acked_at = self._kept_at = self._since = now
+        self._opened_at = self._read_at = self._acked_at = self._since = now
         self._wrote_at = 0.0
         self._acked = 0  # of bytes_written, as of the last look
         self._unacked: int | None = None  # as of the teardown
@@ -111,20 +120,14 @@ class Ending:
         #: For the schedule: when it is to be looked at.
         self.look_at = NEVER
         self._orderly: Reason | None = None  # once the peer's FIN was read: whose came first
-        self._gone = False  # paused, and the peer is known to have left
-        self._hung_up = False  # ERR or HUP was seen while not reading: it cannot be masked, so it is not watched
         self._abort = False  # close with RST
-        self._closing = False  # `_close` has begun
-        self._words: Iterator[tuple[Callable[..., object], Any]] | None = None  # what `_close` still has to tell
         self._reason: Reason | None = None  # the first cause that is no orderly end
         self._error: BaseException | None = None  # the first there was
-        self._fault: Fault | None = None  # whose error it is
         #: The account of this connection: None until its `close` is delivered.
         self.report: CloseReport | None = None
-        #: Where a client has tried to connect to, in order.
-        self.attempted_addresses: Sequence[Address] = ()
         #: The program's own; the library never looks at it.
         self.context: Any = None
+        self._rare: dict[str, Any] | None = None  # see `rare.py`
         self._ref = True
         loop.hold()
 
@@ -267,7 +270,7 @@ class Ending:
 
     def on_teardown(self) -> None:
         """Give the descriptor back. The one place where that happens."""
-        if self._silence is not None:
+        if self._rare is not None and self._silence is not None:
             self._silence.cancel()
             self._silence = None
         if self._mask is not None:
@@ -302,7 +305,8 @@ class Ending:
         if not self._listeners.shared:
             self._listeners.clear()
         self._listeners = NOBODY
-        self._decoder = None
+        if self._rare is not None:
+            self._decoder = None
         self._owner.connection_closed(self)  # type: ignore[arg-type]  # as above
 
     def _speak(self) -> None:

@@ -146,7 +146,7 @@ class Transport(Answering):
 
     def _end_of_stream(self) -> None:
         """`recv` gave b"": the peer's FIN, unless the connection broke before (closing.md, fact 7)."""
-        if self._decoder is not None and self._life.write is not Write.BROKEN and self._flowing and self._text_stops():
+        if self._rare is not None and self._life.write is not Write.BROKEN and self._text_stops():
             return
         if self._life.write is Write.BROKEN:
             self._lose(errno.ECONNRESET, "read")
@@ -161,7 +161,8 @@ class Transport(Answering):
 
     def _text_stops(self) -> bool:
         """Tell what is held back of the text. True: a listener has paused or ended it; the end is read again then."""
-        assert self._decoder is not None
+        if self._decoder is None or not self._flowing:
+            return False
         self._guarded(self._decoder.finish, self)
         return not self._flowing
 
