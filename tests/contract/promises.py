@@ -70,7 +70,6 @@ class Track:
         self.asked = self.answered = 0  # callbacks
         self.closing = False  # have the last callbacks begun?
         self.late = 0  # callbacks given since then: some of them must come after `close`, or it would never come
-        self.fin_told = False  # by the callback of end()
 
     def hold(self, condition: object, text: str) -> None:
         """Note a problem unless the condition holds."""
@@ -224,7 +223,6 @@ class Track:
             self.hold(not Track.busy, "callback from inside a call")
             self.hold(number == self.answered, f"callback {number} where {self.answered} was due")
             self.answered += 1
-            self.fin_told = self.fin_told or (position is None and error is None)
             if position is None:  # it comes right before `finish`, if that comes
                 taken = conn.bytes_written == self.accepted if error is None else "finish" in self.events
             else:
