@@ -118,9 +118,11 @@ class EpollPoller(selectors.BaseSelector):
 
     def poll(self, timeout: float | None) -> list[tuple[Any, int]]:
         handlers = self._handlers
-        # A descriptor that was closed under us while another process holds a copy still reports (fact 3):
-        # skipped.
-        return [(handlers[fd], mask) for fd, mask in self._epoll.poll(timeout, MAX_EVENTS) if fd in handlers]
+        events = self._epoll.poll(timeout, MAX_EVENTS)
+        try:
+            return [(handlers[fd], mask) for fd, mask in events]
+        except KeyError:  # closed under us while another process holds a copy: it still reports (fact 3)
+            return [(handlers[fd], mask) for fd, mask in events if fd in handlers]
 
     @property
     def patience(self) -> float | None:
