@@ -18,7 +18,7 @@ UPLOAD, ANSWER = bytes(8 << 20), b"too large\n" * 104_858  # 1 MiB
 
 
 class Refuse(asyncio.Protocol):
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # of a socket it is one
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:

@@ -95,7 +95,7 @@ class Turns:
             if self.debug:
                 self._invoke(fn, *args)
                 continue
-            try:
+            try:  # `_guarded` in place, here and below: a frame for each event is what this loop is measured by
                 fn(*args)
             except Exception:
                 log.exception("%r raised", fn)
@@ -113,7 +113,7 @@ class Turns:
                 self._invoke(handler.on_ready, mask)
             return
         for handler, mask in events:
-            try:  # `_guarded` in place, here and below: a frame for each event is what this loop is measured by
+            try:
                 handler.on_ready(mask)
             except Exception:
                 log.exception("%r raised", handler)

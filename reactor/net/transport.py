@@ -40,7 +40,7 @@ class Transport(Answering):
         self._flush_soon()
         for greet in greeters:
             if not self._life.over:
-                try:
+                try:  # `_guarded` in place: every connection passes here
                     greet(self)
                 except Exception as error:
                     self._listener_failed(error)

@@ -64,12 +64,7 @@ class Writing(Timed):
         and both leave in one segment (MSG_MORE, send(2)). It saves an eighth of what greeting a client costs.
         """
         if self._direct and type(data) is bytes and self._loop.in_turn and self._wrote_at is not self._loop.turn_now:
-            self._wrote_at = self._loop.turn_now
-            try:
-                sent = self._sock.send(data, sockets.MORE)
-            except OSError as error:
-                sent = self._send_failed(error)
-            self.bytes_written += sent
+            sent = self._send_now(data, sockets.MORE)
             if sent < len(data):
                 self._keep(memoryview(data)[sent:], blocked=True)
         else:
@@ -147,18 +142,22 @@ class Writing(Timed):
             self.cut(Reason.BUFFER_LIMIT)
         blocked = self._direct and self._wrote_at is not self._loop.turn_now
         if blocked:
-            self._wrote_at = self._loop.turn_now if self._loop.in_turn else self._loop.ask_clock()
-            try:
-                sent = self._sock.send(view)
-            except OSError as error:
-                sent = self._send_failed(error)
-            self.bytes_written += sent
-            view = view[sent:]
+            view = view[self._send_now(view) :]
         accepted = self._life.write is Write.OPEN and not self._drain_due
         if view:
             accepted = self._keep(view if isinstance(data, bytes) else bytes(view), blocked)
         self._answer(callback)
         return accepted
+
+    def _send_now(self, data: bytes | memoryview, flags: int = 0) -> int:
+        """Hand it to the kernel inside the call, the first of this turn; how much it took. `write` has it in place."""
+        self._wrote_at = self._loop.turn_now if self._loop.in_turn else self._loop.ask_clock()
+        try:
+            sent = self._sock.send(data, flags)
+        except OSError as error:
+            sent = self._send_failed(error)
+        self.bytes_written += sent
+        return sent
 
     def _send_failed(self, error: OSError) -> int:
         """The kernel took nothing: not now, or never again. The report comes later, not from inside the call."""
