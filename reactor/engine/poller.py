@@ -3,8 +3,8 @@
 The loop and the connections speak of readiness in one set of bits, epoll's own values, so that on Linux
 nothing is translated on the way from the kernel to a handler. Two pollers offer the same few functions:
 
-`EpollPoller`, the default on Linux, is a `selectors.BaseSelector` over `select.epoll` whose `poll()` hands
-back the handlers themselves. It can watch for a hang-up alone (GONE), which the standard classes refuse as an
+`EpollPoller`, the default on Linux, is a `selectors.BaseSelector` over `select.epoll` whose `poll()` hands back
+what the kernel said, as it came. It can watch for a hang-up alone (GONE), which the standard classes refuse as an
 empty mask, so that a paused connection hears that its peer has left (closing.md, fact 9).
 
 `SelectorPoller` puts the same face on any other `BaseSelector`. Those cannot watch for a hang-up, so it keeps
@@ -12,10 +12,10 @@ such descriptors aside and asks `poll(2)` about them, all in one call, every `HA
 any (so EDGE becomes a look now and then). Where the platform has no POLLRDHUP, a peer that leaves a paused
 connection is noticed at `resume()` or by a deadline.
 
-Handlers are objects with `on_ready(mask)`, not functions: a bound method for each connection would cost 64
-bytes of memory and an allocation. All handlers of one poll are looked up before the first of them runs: an
-event belongs to a registration, not to a descriptor number that a handler may have closed and the kernel
-handed out again (fact 11).
+Handlers are objects, not functions: a bound method for each connection would cost 64 bytes of memory and an
+allocation. The loop looks them up by descriptor, one by one, since a second list of
+pairs would cost each message 40 ns; but an event belongs to a registration, not to a number that a handler may
+have closed and the kernel handed out again (fact 11), so `removed` says which numbers not to believe any more.
 """
 
 from __future__ import annotations
@@ -46,18 +46,33 @@ SELECT_LIMIT = 1024  # FD_SETSIZE: select(2) cannot watch a higher descriptor (s
 class Handler(Protocol):
     """Whatever is registered with a poller."""
 
+    _flowing: bool  # may the loop read for it? The underscore keeps the name from the programs' sight
+
     def on_ready(self, mask: int) -> None: ...
+
+
+class Stream(Handler, Protocol):
+    """A handler that the loop reads for while it flows: a connection."""
+
+    _sock: Any
+    _read_size: int  # bytes
+
+    def on_data(self, data: bytes) -> None: ...  # b"" at the end of the stream
+    def on_read_error(self, error: OSError) -> None: ...
 
 
 class Poller(Protocol):
     """What the loop and its users need of a poller."""
+
+    handlers: dict[int, Any]  # whose each descriptor is: a Handler, of which some are Streams
+    removed: set[int]  # descriptors removed since the last poll: its events for them belong to nobody
 
     @property
     def patience(self) -> float | None: ...  # seconds until it must poll again though nothing is readable
     def add(self, fd: int, mask: int, handler: Handler) -> None: ...
     def change(self, fd: int, mask: int) -> None: ...
     def remove(self, fd: int) -> None: ...
-    def poll(self, timeout: float | None) -> list[tuple[Handler, int]]: ...
+    def poll(self, timeout: float | None) -> list[tuple[int, int]]: ...
     def fileno(self) -> int: ...
     def close(self) -> None: ...
 
@@ -89,40 +104,39 @@ def to_events(mask: int) -> int:
 
 
 class EpollPoller(selectors.BaseSelector):
-    """A selector over `select.epoll` that yields handlers directly. `data` of a registration is its handler."""
+    """A selector over `select.epoll`. `data` of a registration is its handler.
+
+    As a `BaseSelector` it knows what was registered by the methods of one, and not what the loop has added, of
+    which nothing but the handler is kept.
+    """
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._handlers: dict[int, Any] = {}
-        self._masks: dict[int, int] = {}
-        self._objects: dict[int, Any] = {}  # only where the file object is not the number itself
+        self.handlers: dict[int, Any] = {}
+        self.removed: set[int] = set()
+        self._keys: dict[int, selectors.SelectorKey] = {}
 
     # What the loop uses.
 
     def add(self, fd: int, mask: int, handler: Any) -> None:
         self._epoll.register(fd, mask)
-        self._handlers[fd] = handler
-        self._masks[fd] = mask
+        self.handlers[fd] = handler
 
     def change(self, fd: int, mask: int) -> None:
         self._epoll.modify(fd, mask)
-        self._masks[fd] = mask
 
     def remove(self, fd: int) -> None:
-        del self._handlers[fd], self._masks[fd]
-        self._objects.pop(fd, None)
+        del self.handlers[fd]
+        self.removed.add(fd)
         try:
             self._epoll.unregister(fd)
         except OSError:  # closed under us: the kernel has dropped it by itself
             pass
 
-    def poll(self, timeout: float | None) -> list[tuple[Any, int]]:
-        handlers = self._handlers
-        events = self._epoll.poll(timeout, MAX_EVENTS)
-        try:
-            return [(handlers[fd], mask) for fd, mask in events]
-        except KeyError:  # closed under us while another process holds a copy: it still reports (fact 3)
-            return [(handlers[fd], mask) for fd, mask in events if fd in handlers]
+    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        if self.removed:
+            self.removed.clear()
+        return self._epoll.poll(timeout, MAX_EVENTS)
 
     @property
     def patience(self) -> float | None:
@@ -133,69 +147,62 @@ class EpollPoller(selectors.BaseSelector):
 
     def close(self) -> None:
         self._epoll.close()
-        self._handlers.clear()
-        self._masks.clear()
-        self._objects.clear()
+        self.handlers.clear()
+        self._keys.clear()
 
     # The rest of what a BaseSelector is.
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         _check_events(events)
         fd = self._fd(fileobj)
-        if fd in self._handlers:
+        if fd in self.handlers:
             raise KeyError(f"{fileobj!r} (descriptor {fd}) is registered already")
         self.add(fd, to_mask(events), data)
-        if fileobj is not fd:
-            self._objects[fd] = fileobj
-        return self._key(fd)
+        key = self._keys[fd] = selectors.SelectorKey(fileobj, fd, events, data)
+        return key
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
         key = self.get_key(fileobj)
+        del self._keys[key.fd]
         self.remove(key.fd)
         return key
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         _check_events(events)
-        fd = self.get_key(fileobj).fd
-        self.change(fd, to_mask(events))
-        self._handlers[fd] = data
-        return self._key(fd)
+        before = self.get_key(fileobj)
+        self.change(before.fd, to_mask(events))
+        self.handlers[before.fd] = data
+        key = self._keys[before.fd] = before._replace(events=events, data=data)
+        return key
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is not None:
-            timeout = max(timeout, 0)
         try:
-            ready = self._epoll.poll(timeout, MAX_EVENTS)
+            ready = self.poll(timeout if timeout is None else max(timeout, 0))
         except InterruptedError:
             return []
-        keys = ((self._key(fd), mask) for fd, mask in ready if fd in self._handlers)
+        keys = ((self._keys[fd], mask) for fd, mask in ready if fd in self._keys)
         return [(key, to_events(mask) & key.events) for key, mask in keys]
 
     def get_key(self, fileobj: Any) -> selectors.SelectorKey:
         if self._epoll.closed:
             raise RuntimeError("the selector is closed")
         fd = self._fd(fileobj)
-        if fd not in self._handlers:
+        if fd not in self._keys:
             raise KeyError(f"{fileobj!r} is not registered")
-        return self._key(fd)
+        return self._keys[fd]
 
     def _fd(self, fileobj: Any) -> int:
         """The descriptor of a file object, also of one that was closed while registered."""
         try:
             return _fileno(fileobj)
         except ValueError:
-            for fd, known in self._objects.items():
-                if known is fileobj:
+            for fd, key in self._keys.items():
+                if key.fileobj is fileobj:
                     return fd
             raise
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
         return _Keys(self)
-
-    def _key(self, fd: int) -> selectors.SelectorKey:
-        mask = self._masks[fd]
-        events = (selectors.EVENT_READ if mask & READ else 0) | (selectors.EVENT_WRITE if mask & WRITE else 0)
-        return selectors.SelectorKey(self._objects.get(fd, fd), fd, events, self._handlers[fd])
 
 
 class _Keys(Mapping[Any, selectors.SelectorKey]):
@@ -205,10 +212,10 @@ class _Keys(Mapping[Any, selectors.SelectorKey]):
         self._poller = poller
 
     def __len__(self) -> int:
-        return len(self._poller._handlers)
+        return len(self._poller._keys)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(list(self._poller._handlers))
+        return iter(list(self._poller._keys))
 
     def __getitem__(self, fileobj: Any) -> selectors.SelectorKey:
         return self._poller.get_key(fileobj)
@@ -219,8 +226,10 @@ class SelectorPoller:
 
     def __init__(self, selector: selectors.BaseSelector) -> None:
         self._selector = selector
+        self.handlers: dict[int, Any] = {}
+        self.removed: set[int] = set()
         self._masks: dict[int, int] = {}
-        self._hangups: dict[int, Handler] = {}  # watched for a hang-up only, by poll(2)
+        self._hangups: set[int] = set()  # watched for a hang-up only, by poll(2)
         self._hangup_poll = select.poll() if hasattr(select, "POLLRDHUP") else None
         self._next_look = 0.0
 
@@ -231,31 +240,35 @@ class SelectorPoller:
             raise FileExistsError(errno.EEXIST, f"descriptor {fd} is watched already")
         self._masks[fd] = 0
         try:
-            self._set(fd, mask, handler)
+            self._set(fd, mask)
         except (OSError, KeyError, ValueError):
             del self._masks[fd]
             raise
+        self.handlers[fd] = handler
 
     def change(self, fd: int, mask: int) -> None:
-        self._set(fd, mask, self._handler(fd))
+        self._set(fd, mask)
 
     def remove(self, fd: int) -> None:
+        del self.handlers[fd]
+        self.removed.add(fd)
         if _pollable(self._masks[fd]):
             self._forget(fd)
         if fd in self._hangups:
             self._unwatch_hangup(fd)
         del self._masks[fd]
 
-    def poll(self, timeout: float | None) -> list[tuple[Handler, int]]:
+    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        self.removed.clear()
         if not self._hangups or self._hangup_poll is None:
-            return [(key.data, to_mask(events)) for key, events in self._selector.select(timeout)]
+            return [(key.fd, to_mask(events)) for key, events in self._selector.select(timeout)]
         wait = max(self._next_look - time.monotonic(), 0)
         found = self._selector.select(wait if timeout is None else min(wait, timeout))
-        ready = [(key.data, to_mask(events)) for key, events in found]
+        ready = [(key.fd, to_mask(events)) for key, events in found]
         if time.monotonic() >= self._next_look:
             # POLLIN..POLLRDHUP have epoll's values on Linux, the one platform that has POLLRDHUP (poll(2),
             # epoll_ctl(2)).
-            ready += [(self._hangups[fd], mask) for fd, mask in self._hangup_poll.poll(0) if fd in self._hangups]
+            ready += [(fd, mask) for fd, mask in self._hangup_poll.poll(0) if fd in self._hangups]
             self._next_look = time.monotonic() + HANGUP_PERIOD
         return ready
 
@@ -272,30 +285,27 @@ class SelectorPoller:
 
     def close(self) -> None:
         self._selector.close()
+        self.handlers.clear()
         self._masks.clear()
         self._hangups.clear()
 
-    def _set(self, fd: int, mask: int, handler: Handler) -> None:
+    def _set(self, fd: int, mask: int) -> None:
         before, self._masks[fd] = self._masks[fd], mask
         if _pollable(mask):
             events = to_events(mask & (READ | WRITE))
             if _pollable(before):
-                self._selector.modify(fd, events, handler)
+                self._selector.modify(fd, events)
             else:
-                self._selector.register(fd, events, handler)
+                self._selector.register(fd, events)
         elif _pollable(before):
             self._forget(fd)
         watch = mask & GONE or not _pollable(mask)
         if watch:
-            self._hangups[fd] = handler
+            self._hangups.add(fd)
             if self._hangup_poll is not None:
                 self._hangup_poll.register(fd, mask & GONE)
         elif fd in self._hangups:
             self._unwatch_hangup(fd)
-
-    def _handler(self, fd: int) -> Handler:
-        handler: Handler = self._hangups[fd] if fd in self._hangups else self._selector.get_key(fd).data
-        return handler
 
     def _forget(self, fd: int) -> None:
         try:
@@ -304,7 +314,7 @@ class SelectorPoller:
             pass
 
     def _unwatch_hangup(self, fd: int) -> None:
-        del self._hangups[fd]
+        self._hangups.discard(fd)
         if self._hangup_poll is not None:
             self._hangup_poll.unregister(fd)
 

@@ -17,6 +17,8 @@ class Wakeup:
 
     __slots__ = ("_reader", "_writer")
 
+    _flowing = False
+
     def __init__(self) -> None:
         self._reader, self._writer = socket.socketpair()
         self._reader.setblocking(False)

@@ -12,6 +12,8 @@ class Watch:
 
     __slots__ = ("_events", "_fd", "fn")
 
+    _flowing = False
+
     def __init__(self, fd: int, events: int, fn: Callable[[int, int], object]) -> None:
         self._fd = fd
         self._events = events

@@ -28,6 +28,10 @@ class CheckedConnection(Connection):
 
     __slots__ = ()
 
+    def on_data(self, data: bytes) -> None:
+        super().on_data(data)
+        self._check()
+
     def on_ready(self, mask: int) -> None:
         super().on_ready(mask)
         self._check()

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..engine.loop import Reactor
-from . import sockets
+from . import read_size, sockets
 from .decoding import Decoder
 from .idle import NEVER
 from .lifecycle import CLOSED, OPEN, Do, Event, State, Write
@@ -43,7 +43,6 @@ log = logging.getLogger("reactor")
 
 Callback = Callable[["Connection", "BaseException | None"], object]
 NOBODY = Listeners()
-READ_SIZE = 65_536  # bytes; a larger buffer is fresh pages each time, which costs more than a small message itself
 
 
 class Ending:
@@ -65,6 +64,7 @@ class Ending:
     _held_by_program = Rare(False)  # not read, whatever the pipes want
     _silence: Rare[Silence | None] = Rare(None)  # see `set_timeout`
     _kept_at = Rare(-NEVER)  # the last touch()
+    _held_back = Rare(b"")  # read, and not wanted any more when it was about to be delivered: for `resume()`
     _gone = Rare(False)  # paused, and the peer is known to have left
     _hung_up = Rare(False)  # ERR or HUP was seen while not reading: it cannot be masked, so it is not watched
     _closing = Rare(False)  # `_close` has begun to speak
@@ -105,7 +105,7 @@ class Ending:
         self._drain_due = False  # write() has answered False
         self._flush_due = False
         self._answers: deque[tuple[float, Callback]] | None = None  # (bytes_written at which it is due, callback)
-        self._read_size = READ_SIZE
+        self._read_size = read_size.FIRST
         #: Bytes received so far.
         self.bytes_read = 0
         #: Bytes taken by the kernel so far.
@@ -270,9 +270,8 @@ class Ending:
 
     def on_teardown(self) -> None:
         """Give the descriptor back. The one place where that happens."""
-        if self._rare is not None and self._silence is not None:
-            self._silence.cancel()
-            self._silence = None
+        if self._rare is not None:
+            self._let_go_of_rare()
         if self._mask is not None:
             self._mask = None
             self._loop.poller.remove(self._sock.fileno())
@@ -291,6 +290,14 @@ class Ending:
         self._life = CLOSED
         self._loop.queue(self._close)
         self._owner.connection_torn(self)  # type: ignore[arg-type]  # every Ending is a Connection
+
+    def _let_go_of_rare(self) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
+        self.bytes_read += len(self._held_back)
+        self._discarded += len(self._held_back)
+        self._held_back = b""
 
     def _close(self) -> None:
         """The turn after: tell the program, and let go of everything."""

@@ -88,6 +88,8 @@ class Listener:
         "watched",
     )
 
+    _flowing = False
+
     def __init__(self, loop: Reactor, gate: Gate, opened: Opened) -> None:
         self._loop = loop
         self._gate = gate

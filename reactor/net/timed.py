@@ -55,7 +55,7 @@ class Timed(Transport):
             self._flush_soon()
             return
         moment, reason = self._soonest(now, unacked)
-        if moment <= now and reason is not None and self._input_waits(reason):
+        if moment <= now and reason is not None and self._was_not_silent(reason):
             self._read_at = now
             moment, reason = self._soonest(now, unacked)
         if moment > now:
@@ -92,11 +92,11 @@ class Timed(Transport):
     def _soonest(self, now: float, unacked: bool) -> tuple[float, Reason | None]:
         return deadlines.soonest(self._life, self._settings, self._moments(now, unacked))
 
-    def _input_waits(self, reason: Reason) -> bool:
+    def _was_not_silent(self, reason: Reason) -> bool:
         """Input that waits to be read was no silence of the peer, but a delay of ours."""
         if reason not in (Reason.IDLE, Reason.READ_TIMEOUT, Reason.LINGER_TIMEOUT):
             return False
-        return self._life.read in (Read.OPEN, Read.PAUSED) and sockets.unread(self._sock) > 0
+        return self._life.read in (Read.OPEN, Read.PAUSED) and self._input_waits()
 
     def _expire(self, reason: Reason) -> None:
         if reason is not Reason.IDLE and reason is not Reason.READ_TIMEOUT:
@@ -119,7 +119,7 @@ class Timed(Transport):
             self.cut(reason)
             return
         self._reason = self._reason or reason
-        if self._out is None and not self._in_flight() and not sockets.unread(self._sock):
+        if self._out is None and not self._in_flight() and not self._input_waits():
             self._step(Event.DESTROY)
         else:
             self.destroy_soon_by_us()

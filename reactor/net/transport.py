@@ -1,7 +1,7 @@
 """What comes in and what goes out: the machinery between the kernel and the listeners.
 
-The loop calls `on_ready` when the kernel has something, and `on_flush` at the end of a turn in which
-something changed. `on_flush` is the one place where output, FIN, answers, the poller's interest and the
+The loop reads for a connection that flows, and calls `on_data` with what came; it calls `on_ready` for everything
+else that the kernel has to say, and `on_flush` at the end of a turn in which something changed. `on_flush` is the one place where output, FIN, answers, the poller's interest and the
 deadline are brought in line with the state, once a turn however much was called in it: pausing and resuming
 in one turn costs no system call.
 """
@@ -15,18 +15,13 @@ from collections.abc import Callable
 from ..engine.poller import EDGE, ERROR, GONE, HANGUP, READ, WRITE
 from . import sockets
 from .answers import Answering
-from .ending import READ_SIZE
 from .files import FileFailed, FilePart
 from .lifecycle import Event, Read, Write
 from .outbuf import OutBuffer, Part
+from .read_size import BULK, LARGE, SMALL, next_size
 from .report import Fault, Reason
 from .sockets import Address
 
-READ_MORE = (
-    196_608  # bytes, after a full read in the same turn: 256 KiB a turn and connection, as asyncio reads at once
-)
-PLAIN_READS = (READ, READ | HANGUP)  # the latter is the last of a connection that we ended first: both FINs have passed
-READ_BULK = 262_144  # bytes, after a read that was full, until one is not
 SENDS_PER_FLUSH = 16  # then others have their turn; the rest goes out when the socket is writable again
 
 
@@ -69,37 +64,47 @@ class Transport(Answering):
 
     # What comes in.
 
-    def on_ready(self, mask: int) -> None:
-        """The hot path: a message comes in and goes to its listener, which may send the answer in place
+    def on_data(self, data: bytes) -> None:
+        """The hot path: a message was read and goes to its listener, which may send the answer in place
         (`Connection.write`).
         """
-        if mask in PLAIN_READS and self._flowing:
+        if data and self._flowing:
+            count = len(data)
+            self.bytes_read += count
+            self._read_at = self._loop.turn_now
+            size = self._read_size
+            if count == size or (size != SMALL and size != LARGE):
+                self._read_size = next_size(size, count)
+            deliver = self._listeners.data  # called as a method, a slot would be looked up anew each time
             try:
-                data = self._sock.recv(self._read_size)
-            except OSError as error:
-                self._read_failed(error)
-                return
-            if data:
-                self._read_at = self._loop.turn_now
-                count = len(data)
-                self.bytes_read += count
-                if count >= READ_SIZE:
-                    self._read_size = READ_BULK
-                elif self._read_size is READ_BULK:
-                    self._read_size = READ_SIZE
-                try:
-                    self._listeners.data(self, data)
-                except Exception as error:
-                    self._listener_failed(error)
-            else:
-                self._end_of_stream()
-        elif not self._life.over:
-            self._on_event(mask)
+                deliver(self, data)
+            except Exception as error:
+                self._listener_failed(error)
+        elif self._flowing:
+            self._end_of_stream()
+        elif data:
+            self._came_too_late(data)
 
-    def _on_event(self, mask: int) -> None:
+    def _came_too_late(self, data: bytes) -> None:
+        """Another connection's listener, called since this was read, does not want it delivered: not now, or not at
+        all. The end of the stream is not kept: it can be read again.
+        """
+        if self._life.read is Read.PAUSED:
+            self._held_back = data
+        else:
+            self.bytes_read += len(data)
+            self._discarded += len(data)
+
+    def _input_waits(self) -> bool:
+        """Is there anything that was received and not delivered yet?"""
+        return bool(self._held_back) or sockets.unread(self._sock) > 0
+
+    def on_ready(self, mask: int) -> None:
         """Everything else: write readiness, trouble, and readiness while paused, discarding or done with
         reading.
         """
+        if self._life.over:
+            return
         if mask & ERROR:
             ours = self._life.read is Read.ENDED  # what broke then is our half
             self._break(sockets.pending_error(self._sock), "write" if ours else "read")
@@ -109,7 +114,7 @@ class Transport(Answering):
         read = self._life.read
         if read is Read.OPEN and self._flowing:
             if mask & ~WRITE:
-                self.on_ready(READ)
+                self._read()
         elif read is Read.DISCARDING:
             if mask & ~WRITE:
                 self._discard()
@@ -123,11 +128,19 @@ class Transport(Answering):
         elif mask & (HANGUP | ERROR):  # the read half has ended, ours has not, and both directions are down
             self._break(errno.ECONNRESET, "write")
 
+    def _read(self) -> None:
+        try:
+            data = self._sock.recv(self._read_size)
+        except OSError as error:
+            self.on_read_error(error)
+        else:
+            self.on_data(data)
+
     def _discard(self) -> None:
         try:
-            data = self._sock.recv(READ_BULK)
+            data = self._sock.recv(BULK)
         except OSError as error:
-            self._read_failed(error)
+            self.on_read_error(error)
             return
         if data:
             self._read_at = self._loop.turn_now
@@ -140,7 +153,7 @@ class Transport(Answering):
         """Of the bytes read, so many went nowhere."""
         self._discarded += count
 
-    def _read_failed(self, error: OSError) -> None:
+    def on_read_error(self, error: OSError) -> None:
         if not isinstance(error, (BlockingIOError, InterruptedError)):
             self._lose(error.errno or errno.EIO, "read")
 
@@ -176,7 +189,7 @@ class Transport(Answering):
             self._gone = True
             self._since = self._loop.turn_now
             self._emit("hangup")
-        if self._life.read is Read.PAUSED and self._life.write is Write.BROKEN and not sockets.unread(self._sock):
+        if self._life.read is Read.PAUSED and self._life.write is Write.BROKEN and not self._input_waits():
             self._lose(errno.ECONNRESET, "read")
 
     # What goes out.
@@ -209,7 +222,12 @@ class Transport(Answering):
             raise
 
     def _bring_in_line(self) -> None:
+        if self._rare is not None and self._held_back and self._flowing:
+            data, self._held_back = self._held_back, b""
+            self.on_data(data)
         life = self._life
+        if life.over:
+            return
         if not life.connected:  # what waits, waits
             self._schedule()
             return

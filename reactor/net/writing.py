@@ -39,9 +39,10 @@ class Writing(Timed):
         # The hot path: the identity of `turn_now` tells whether this turn has sent here already; if so, what
         # is written now leaves together with the rest at the flush.
         if self._direct and callback is None and type(data) is bytes:
-            now = self._loop.turn_now
+            loop = self._loop
+            now = loop.turn_now
             if self._wrote_at is not now:
-                self._wrote_at = now if self._loop.in_turn else self._loop.ask_clock()
+                self._wrote_at = now if loop.in_turn else loop.ask_clock()
                 try:
                     sent = self._sock.send(data)
                 except OSError as error:

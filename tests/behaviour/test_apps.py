@@ -92,7 +92,7 @@ def test_echo_does_not_read_from_who_does_not_read(serve: Any) -> None:
         return service.conn.bytes_read == before
 
     pump(service.loop, stuck)
-    assert service.conn.pending_bytes <= service.conn.high_water + 64 * KIB
+    assert service.conn.pending_bytes <= service.conn.high_water + 256 * KIB  # what one read can bring
     assert len(service.received(sent)) == sent  # and goes on when it reads again
     assert service.conn.bytes_read == sent
 

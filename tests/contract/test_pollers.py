@@ -75,7 +75,7 @@ def found(poller: Poller) -> list[tuple[Any, int]]:
     while time.monotonic() < limit:
         events = poller.poll(0.05)
         if events:
-            return events
+            return [(poller.handlers[fd], mask) for fd, mask in events]
     return []
 
 
@@ -213,8 +213,8 @@ def test_a_connection_that_is_paused_and_writes_hears_of_both(poller: Poller, pa
     peer.shutdown(socket.SHUT_WR)
     seen, limit = 0, time.monotonic() + LIMIT
     while seen & (GONE | WRITE) != GONE | WRITE and time.monotonic() < limit:
-        for who, mask in poller.poll(0.05):
-            assert who is handler
+        for fd, mask in poller.poll(0.05):
+            assert poller.handlers[fd] is handler
             seen |= mask
     assert seen & (GONE | WRITE) == GONE | WRITE
 
