@@ -255,6 +255,7 @@ class Transport(Answering):
     def _send_pending(self) -> None:
         out = self._out
         assert out is not None
+        several = len(out.chunks) > 1
         for _ in range(SENDS_PER_FLUSH):
             head = out.head()
             part = head if isinstance(head, FilePart) else None
@@ -277,7 +278,8 @@ class Transport(Answering):
                 self._wrote_at = self._loop.turn_now
             if not out.size:
                 self._out = None
-                self._direct = self._life.open and not self._corks
+                # Who has written several times in this turn will in the next one, and then one send is enough.
+                self._direct = self._life.open and not self._corks and not several
                 return
             if sent < offered:
                 break

@@ -152,6 +152,41 @@ def test_100_writes_in_one_turn_cost_at_most_two_sends(counting: Reactor, served
     assert spent(besides="") == {"recv": 1, "send": 2}
 
 
+def test_who_writes_100_times_in_each_turn_costs_one_send_from_the_second_on(
+    counting: Reactor, served: tuple[Peer, Connection]
+) -> None:
+    peer, conn = served
+
+    def answer(conn: Connection, data: bytes) -> None:
+        for _ in range(100):
+            conn.write(data)
+
+    conn.on("data", answer)
+    for sends in (2, 1, 1, 1):
+        peer.send(b"x")
+        pump(counting, lambda: not peer.nothing_comes())
+        settle(counting)
+        assert peer.receive(100) == b"x" * 100
+        assert spent(besides="") == {"recv": 1, "send": sends}
+
+
+def test_who_wrote_once_in_the_last_turn_is_sent_inside_the_call_again(
+    counting: Reactor, served: tuple[Peer, Connection]
+) -> None:
+    _, conn = served
+    written = []
+
+    def write(times: int) -> None:
+        for _ in range(times):
+            conn.write(b"x")
+        written.append(conn.bytes_written)
+
+    for times in (2, 1, 1):
+        counting.call_soon(write, times)
+        settle(counting, 1)
+    assert written == [1, 2, 4]
+
+
 def test_100_corked_writes_cost_one_send(counting: Reactor, served: tuple[Peer, Connection]) -> None:
     peer, conn = served
     with conn.corked():
