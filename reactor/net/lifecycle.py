@@ -21,29 +21,28 @@ nobody thought of); and methods on state classes, which hide the one thing a rea
 
 from __future__ import annotations
 
-import enum
 from itertools import product
 from typing import NoReturn
 
+from .words import Words
 
-class Read(enum.Enum):
+
+class Read(Words):
     OPEN = "open"
     PAUSED = "paused"
     DISCARDING = "discarding"
     ENDED = "ended"
 
 
-class Write(enum.Enum):
+class Write(Words):
     OPEN = "open"
     ENDING = "ending"
     ENDED = "ended"
     BROKEN = "broken"
 
 
-class Event(enum.Enum):
+class Event(Words):
     """What can happen to a connection."""
-
-    __hash__ = object.__hash__  # by identity, in C: a connection of a few messages looks up as many events
 
     CONNECTED = "connected"  # the client's connect completed
     PAUSE = "pause()"
@@ -58,7 +57,7 @@ class Event(enum.Enum):
     ACKED = "all acked"  # the peer's kernel has acknowledged everything
 
 
-class Do(enum.Enum):
+class Do(Words):
     """What the connection does next, in this order."""
 
     FLUSH = "flush"  # send what is pending, then our FIN

@@ -12,6 +12,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from .words import Words
+
 
 class Reason(enum.Enum):
     """Why a connection ended: the first cause other than an orderly end."""
@@ -43,7 +45,7 @@ class Reason(enum.Enum):
         return f"Reason.{self.name}"
 
 
-class Fault(enum.Enum):
+class Fault(Words):
     """Whose error it is that a connection ended with."""
 
     NETWORK = "network"  # told by `error`, or logged at INFO
