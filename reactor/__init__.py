@@ -11,6 +11,7 @@ A map of the house; imports go downward only:
     engine/      the event loop: `loop` on `turn`, with `poller`, `timers`, `wakeup`, `signals`, `jobs`
     arguments    what callers may pass
     errors       exceptions, by who is at fault
+    hints        the names of `typing`, without its cost
     testing      a manual clock, a scripted poller, a peer with bad habits: for our tests and for yours
 """
 

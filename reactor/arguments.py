@@ -9,7 +9,8 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any
+
+from .hints import Any
 
 
 def seconds(name: str, value: Any, *, zero: bool = False) -> float:

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol
 
 from .. import arguments
 from ..errors import ReactorError, WrongThread
+from ..hints import Any, Protocol
 from .jobs import Callback, Jobs
 from .poller import READABLE, WRITABLE, Selector, poller_for, to_mask
 from .signals import Signals

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from typing import Any
+
+from ..hints import Any
 
 
 class Signals:

@@ -16,8 +16,8 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
 
+from ..hints import Any, Protocol
 from .poller import READ, Handler, Poller
 from .timers import TimerHeap
 from .wakeup import Wakeup

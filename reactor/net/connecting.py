@@ -20,11 +20,11 @@ import socket
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..engine.loop import Reactor
 from ..engine.poller import WRITE
 from ..engine.timers import Timer
+from ..hints import TYPE_CHECKING, Any, TypeVar
 from . import names, sockets
 from .names import Target
 from .report import Reason

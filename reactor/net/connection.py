@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import arguments
+from ..hints import TYPE_CHECKING, Any, TypeVar
 from . import sockets
 from .answers import REFUSED
 from .decoding import Decoder, check_encoding

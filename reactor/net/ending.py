@@ -19,9 +19,9 @@ import logging
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
 
 from ..engine.loop import Reactor
+from ..hints import TYPE_CHECKING, Any
 from . import sockets
 from .decoding import Decoder
 from .idle import NEVER

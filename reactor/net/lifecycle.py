@@ -23,7 +23,8 @@ from __future__ import annotations
 
 import enum
 from itertools import product
-from typing import NoReturn
+
+from ..hints import NoReturn
 
 
 class Read(enum.Enum):

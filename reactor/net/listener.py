@@ -21,11 +21,11 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .. import arguments
 from ..engine.loop import Reactor
 from ..engine.poller import READ
+from ..hints import TYPE_CHECKING, Any, NamedTuple, Protocol
 from . import sockets
 from .sockets import Address
 from .unix_paths import SocketFile, check_mode, check_path, listen_unix

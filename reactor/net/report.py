@@ -10,7 +10,8 @@ import enum
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+
+from ..hints import NamedTuple, Protocol
 
 
 class Reason(enum.Enum):

@@ -6,10 +6,10 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from .. import arguments
 from ..engine.loop import Reactor
+from ..hints import Any
 from .connection import Connection
 from .report import ShutdownReport
 from .server import Server

@@ -7,11 +7,11 @@ import logging
 import os
 import socket
 from collections.abc import Callable, KeysView
-from typing import Any
 
 from .. import arguments
 from ..engine.loop import Reactor
 from ..errors import ReactorError, ServerClosed
+from ..hints import Any
 from . import sockets
 from .checked import CheckedConnection
 from .connection import Connection

@@ -10,9 +10,9 @@ import dataclasses
 import ipaddress
 import socket
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, Protocol, TypeVar, overload
 
 from .. import arguments
+from ..hints import Any, Generic, Protocol, TypeVar, overload
 from .sockets import LONGEST_KEEP_ALIVE, Address
 
 T = TypeVar("T")

@@ -13,7 +13,8 @@ import errno
 import os
 import socket
 import struct
-from typing import Any
+
+from ..hints import Any
 
 try:
     import fcntl

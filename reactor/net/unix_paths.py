@@ -36,9 +36,9 @@ import os
 import socket
 import stat
 import sys
-from typing import Any
 
 from ..arguments import shown
+from ..hints import Any
 from . import sockets
 
 log = logging.getLogger("reactor")

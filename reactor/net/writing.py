@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from .. import arguments
 from ..errors import ConnectionClosed, WriteAfterEnd
+from ..hints import Any
 from . import sockets
 from .ending import Callback
 from .files import open_part
