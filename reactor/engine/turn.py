@@ -12,17 +12,15 @@ one by one.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from collections.abc import Callable
 
 from ..hints import Any, Protocol
+from ..log import log
 from .poller import READ, Handler, Poller
 from .timers import TimerHeap
 from .wakeup import Wakeup
-
-log = logging.getLogger("reactor")
 
 TIMERS_PER_TURN = 256  # so that a million timers due at once leave room for sockets in between
 LONGEST_SLEEP = 86_400.0  # seconds; epoll_wait(2) takes milliseconds in a C int, 24 days at most

@@ -19,7 +19,6 @@ import errno
 import socket
 from collections import deque
 from collections.abc import Iterable
-from concurrent.futures import Future
 
 from ..engine.loop import Reactor
 from ..engine.poller import WRITE
@@ -35,6 +34,8 @@ Option = tuple[int, int, int | bytes]  # level, name, value
 E = TypeVar("E", bound=BaseException)
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from .connection import Connection
 
 

@@ -15,20 +15,18 @@ before is believed: the state is looked at again.
 from __future__ import annotations
 
 import errno
-import logging
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from ..engine.loop import Reactor
 from ..hints import TYPE_CHECKING, Any
+from ..log import log
 from . import sockets
-from .decoding import Decoder
 from .idle import NEVER
 from .lifecycle import CLOSED, OPEN, Do, Event, State, Write
 from .listeners import Listeners
 from .outbuf import OutBuffer
-from .owner import Owner
 from .rare import Rare
 from .report import CloseReport, Fault, Reason
 from .settings import Settings
@@ -36,10 +34,10 @@ from .sockets import Address
 
 if TYPE_CHECKING:
     from .connection import Connection
+    from .decoding import Decoder
+    from .owner import Owner
     from .pipe import Pipe
     from .silence import Silence
-
-log = logging.getLogger("reactor")
 
 Callback = Callable[["Connection", "BaseException | None"], object]
 NOBODY = Listeners()
@@ -59,7 +57,7 @@ class Ending:
         "_wrote_at", "bytes_read", "bytes_written", "context", "look_at", "remote_address", "report",
     )  # fmt: skip
 
-    _decoder = Rare[Decoder | None](None)
+    _decoder: Rare[Decoder | None] = Rare(None)
     _pipes: Rare[tuple[Pipe, ...]] = Rare(())  # from here
     _fed: Rare[tuple[Pipe, ...]] = Rare(())  # to here
     _held_by_program = Rare(False)  # not read, whatever the pipes want

@@ -9,7 +9,6 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from ..hints import NamedTuple, Protocol
 
@@ -94,8 +93,7 @@ class ShutdownReport(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ServerStatistics:
+class ServerStatistics(NamedTuple):
     """A look at a server. Bytes are those of all connections so far, open ones included."""
 
     accepted: int
