@@ -11,18 +11,25 @@ A map of the house; imports go downward only:
     engine/      the event loop: `loop` on `turn`, with `poller`, `timers`, `wakeup`, `signals`, `jobs`
     arguments    what callers may pass
     errors       exceptions, by who is at fault
+    log          the logger, loaded when it is used
+    hints        the names of `typing`, without its cost
     testing      a manual clock, a scripted poller, a peer with bad habits: for our tests and for yours
 """
+
+from __future__ import annotations
 
 from .engine.loop import Reactor, ReactorStatistics
 from .engine.timers import Timer
 from .errors import ConnectionClosed, NeverConnected, ReactorError, ServerClosed, WriteAfterEnd, WrongThread
-from .net.client import connect
-from .net.connecting import AttemptsFailed
+from .hints import TYPE_CHECKING, Any
 from .net.connection import Connection
 from .net.report import CloseReport, Reason, ServerStatistics, ShutdownReport
 from .net.serve import serve
 from .net.server import Server
+
+if TYPE_CHECKING:
+    from .net.client import connect
+    from .net.connecting import AttemptsFailed
 
 __version__ = "0.1.0"
 
@@ -47,3 +54,18 @@ __all__ = [
     "connect",
     "serve",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What only clients need is loaded with the first of its names."""
+    if name not in ("AttemptsFailed", "connect"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .net.client import connect
+    from .net.connecting import AttemptsFailed
+
+    globals().update(AttemptsFailed=AttemptsFailed, connect=connect)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

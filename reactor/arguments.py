@@ -6,10 +6,15 @@ the argument, its value and what was expected.
 
 from __future__ import annotations
 
-import inspect
+import functools
 import math
+import sys
 from collections.abc import Callable
-from typing import Any
+from types import MethodType
+
+from .hints import Any
+
+CO_COROUTINE = 0x80  # of a code object: made by `async def` (inspect.CO_COROUTINE)
 
 
 def seconds(name: str, value: Any, *, zero: bool = False) -> float:
@@ -86,11 +91,26 @@ def function(name: str, value: Any) -> Callable[..., Any]:
 
 def listener(name: str, value: Any) -> Callable[..., Any]:
     """A function that does its work when called: a coroutine function would only make a coroutine."""
-    if inspect.iscoroutinefunction(value):
+    if _is_coroutine_function(value):
         raise TypeError(
             f"{name} must be a plain function, not the coroutine function {value!r}: nothing would await it"
         )
     return function(name, value)
+
+
+def _is_coroutine_function(value: Any) -> bool:
+    """As `inspect` says; which is loaded already where a function was marked by it (3.12), and else would take longer
+    to import than all of us.
+    """
+    if "inspect" in sys.modules:
+        return bool(sys.modules["inspect"].iscoroutinefunction(value))
+    return _is_async_def(value)
+
+
+def _is_async_def(value: Any) -> bool:
+    while isinstance(value, (MethodType, functools.partial)):
+        value = value.__func__ if isinstance(value, MethodType) else value.func
+    return bool(getattr(getattr(value, "__code__", None), "co_flags", 0) & CO_COROUTINE)
 
 
 def maybe_function(name: str, value: Any) -> Callable[..., Any] | None:

@@ -16,11 +16,11 @@ import os
 import re
 import sys
 import traceback
-import typing
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from . import __version__, apps, arguments
+from .net.fields import Field
 from .net.settings import SERVER_SETTINGS, ServerSettings, Settings, split
 from .net.sockets import Address
 from .net.unix_paths import ALL_BITS, check_path
@@ -170,7 +170,7 @@ def _settings(given: dict[str, Any]) -> dict[str, Any]:
                 value = [entry.strip() for part in value for entry in part.split(",")]
             elif isinstance(value, str):
                 value = value_of(value)
-            found[field.name] = field.metadata["check"](option_of(field.name), value)
+            found[field.name] = field.check(option_of(field.name), value)
     split(found, ServerSettings)  # what the checks of single settings cannot see
     return found
 
@@ -261,29 +261,28 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         "limits": parser.add_argument_group("limits"),
         "connections": parser.add_argument_group("connections"),
     }
-    types = typing.get_type_hints(Settings) | typing.get_type_hints(ServerSettings)
     for field in _fields():
-        unit = field.metadata["unit"]
+        unit = field.unit
         how: dict[str, Any] = {"metavar": _VALUES.get(field.name, _UNITS.get(unit, "VALUE"))}
-        if types[field.name] is bool:
+        if field.type == "bool":
             how = {"action": argparse.BooleanOptionalAction}
         elif isinstance(field.default, tuple):
             how["action"] = "append"
-        text = field.metadata["help"].replace("%", "%%")
+        text = field.help.replace("%", "%%")
         if "by default" not in text:
             text = _text(text, _default_text(field.default, unit))
         groups[_group(field)].add_argument(option_of(field.name), default=argparse.SUPPRESS, help=text, **how)
 
 
-def _group(field: dataclasses.Field[Any]) -> str:
-    unit = field.metadata["unit"]
+def _group(field: Field) -> str:
+    unit = field.unit
     if unit == "s" or field.name == "on_idle":
         return "deadlines"
     return "limits" if unit == "bytes" or field.name in SERVER_SETTINGS else "connections"
 
 
-def _fields() -> tuple[dataclasses.Field[Any], ...]:
-    return dataclasses.fields(Settings) + dataclasses.fields(ServerSettings)
+def _fields() -> tuple[Field, ...]:
+    return *Settings.FIELDS.values(), *ServerSettings.FIELDS.values()
 
 
 def _default_text(default: Any, unit: str) -> str:
@@ -360,4 +359,4 @@ def _checked(name: str, thing: Any) -> apps.App:
         raise Unusable(f"{name} must take one argument, the connection") from None
     except ValueError:  # a function in C that does not tell
         pass
-    return typing.cast(apps.App, thing)
+    return cast(apps.App, thing)

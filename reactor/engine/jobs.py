@@ -4,12 +4,13 @@ loop.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
-log = logging.getLogger("reactor")
+from ..hints import TYPE_CHECKING, Any
+from ..log import log
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 Callback = Callable[[Any, BaseException | None], object]
 
@@ -30,6 +31,8 @@ class Jobs:
     ) -> Future[Any]:
         """The future may be cancelled while it has not begun: then nobody is called back."""
         if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
             self._pool = ThreadPoolExecutor(thread_name_prefix="reactor-job")
         future = self._pool.submit(fn, *args)
         self.pending += waited_for
@@ -51,3 +54,15 @@ class Jobs:
         self.pending = 0
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def resolve(future: Future[Any], fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    """A call on the loop's own thread, whose answer another one waits for."""
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(fn(*args))
+    except BaseException as error:
+        future.set_exception(error)
+        if not isinstance(error, Exception):  # leaves run() as from any other callback
+            raise

@@ -8,29 +8,30 @@ One thread owns it: the one inside `run()`. Connections and servers use a little
 from __future__ import annotations
 
 import os
-import signal
-import threading
 import time
+from _thread import get_ident
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol
 
 from .. import arguments
 from ..errors import ReactorError, WrongThread
-from .jobs import Callback, Jobs
+from ..hints import TYPE_CHECKING, Any, NamedTuple, Protocol
+from .jobs import Callback, Jobs, resolve
 from .poller import READABLE, WRITABLE, Selector, poller_for, to_mask
-from .signals import Signals
 from .timers import Timer, TimerHeap
 from .turn import Turns
-from .watch import Watch
+
+if TYPE_CHECKING:
+    import threading
+    from concurrent.futures import Future
+
+    from .signals import Signals
+    from .watch import Watch
 
 LAST_TURNS = 100  # given to listeners that queue more calls while the reactor closes
 
 
-@dataclass(frozen=True, slots=True)
-class ReactorStatistics:
+class ReactorStatistics(NamedTuple):
     """A look at a reactor: counts, except where a unit is named."""
 
     turns: int
@@ -77,7 +78,7 @@ class Reactor(Turns):
         self.tenants: dict[object, Tenant] = {}
         self._jobs = Jobs(self._queue_threadsafe)
         self._lookups = Jobs(self._queue_threadsafe)  # a slow resolver does not hold up the program's own
-        self._signals = Signals(self._queue_threadsafe, self._wakeup.write_fileno())
+        self._signals: Signals | None = None
         self._watched: dict[int, Watch] = {}
 
     # Running.
@@ -91,7 +92,7 @@ class Reactor(Turns):
         """
         if self._running or self.in_turn:
             raise ReactorError("run() was called while the reactor is running")
-        self._running, self._owner = True, threading.get_ident()
+        self._running, self._owner = True, get_ident()
         try:
             while not self._must_return():
                 self.take_turn(None)
@@ -146,10 +147,10 @@ class Reactor(Turns):
         if self._closed:
             return
         thread = self._thread
-        if thread is not None and thread.ident != threading.get_ident():
+        if thread is not None and thread.ident != get_ident():
             self.stop()
             thread.join()
-        elif self._running and self._owner != threading.get_ident():
+        elif self._running and self._owner != get_ident():
             raise WrongThread("close() was called from a thread that does not run the reactor; stop() it first")
         self._closing = True
         if not self.in_turn and not self._running:
@@ -165,13 +166,14 @@ class Reactor(Turns):
             self.take_last_turn()
         self._closed = True
         self._closing = False
-        self._signals.close()
+        if self._signals is not None:
+            self._signals.close()
         self._jobs.close()
         self._lookups.close()
         self.poller.close()
         self._wakeup.close()
         for fn, args in self._ready:  # queued by another thread in the last moment
-            if fn is _resolve:
+            if fn is resolve:
                 args[0].cancel()
         self._ready.clear()
         self._watched.clear()
@@ -197,6 +199,8 @@ class Reactor(Turns):
             thread.join()  # stopped, and about to end
         if self._closed:
             raise ReactorError("start_thread() was called on a closed reactor")
+        import threading
+
         started = threading.Event()
         self._forever = True
         self.call_soon(started.set)
@@ -251,9 +255,11 @@ class Reactor(Turns):
         `loop.call_soon_threadsafe(server.listen, "127.0.0.1", 0).result()` is how another thread listens and
         sees the error. On a closed reactor the future is cancelled.
         """
+        from concurrent.futures import Future
+
         arguments.function("fn", fn)
         future: Future[Any] = Future()
-        if not self._queue_threadsafe(_resolve, future, fn, args):
+        if not self._queue_threadsafe(resolve, future, fn, args):
             future.cancel()
         return future
 
@@ -285,6 +291,8 @@ class Reactor(Turns):
         Watching a watched descriptor replaces what was asked before. `unwatch` before closing it. Raises
         OSError for what cannot be polled (a plain file).
         """
+        from .watch import Watch
+
         self._check_thread()
         number = arguments.descriptor("fd", fd)
         if type(events) is not int or events not in (READABLE, WRITABLE, READABLE | WRITABLE):
@@ -312,12 +320,11 @@ class Reactor(Turns):
 
         Main thread only, as Python demands (ValueError). Listening to signals does not keep `run()` going.
         """
-        arguments.integer("signum", signum, 1)
-        if signum not in signal.valid_signals():
-            raise ValueError(f"signum must be a signal of this system, like signal.SIGTERM, not {signum!r}")
-        arguments.maybe_function("fn", fn)
-        if threading.current_thread() is not threading.main_thread():
-            raise ValueError("on_signal must be called from the main thread (signal.signal demands it)")
+        from .signals import Signals, check_call
+
+        check_call(signum, fn)
+        if self._signals is None:
+            self._signals = Signals(self._queue_threadsafe, self._wakeup.write_fileno())
         if fn is None:
             self._signals.forget(signum)
         elif not self._closed:
@@ -377,7 +384,9 @@ class Reactor(Turns):
 
     def check_thread(self) -> None:
         """Raise WrongThread when the calling thread is not the one inside `run()`."""
-        if self._owner is not None and self._owner != threading.get_ident():
+        if self._owner is not None and self._owner != get_ident():
+            import threading
+
             raise WrongThread(
                 f"called from thread {threading.current_thread().name!r}, which does not run the reactor: "
                 "use call_soon_threadsafe"
@@ -386,14 +395,3 @@ class Reactor(Turns):
     def _check_thread(self) -> None:
         if self.debug:
             self.check_thread()
-
-
-def _resolve(future: Future[Any], fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
-    try:
-        future.set_result(fn(*args))
-    except BaseException as error:
-        future.set_exception(error)
-        if not isinstance(error, Exception):  # leaves run() as from any other callback
-            raise

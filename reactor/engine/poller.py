@@ -25,7 +25,8 @@ import select
 import selectors
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+
+from ..hints import Any, Protocol
 
 READ = 0x001  # EPOLLIN: bytes, a FIN, or an error can be read
 WRITE = 0x004  # EPOLLOUT: the send buffer has room again

@@ -10,8 +10,21 @@ keeps it, since its loop is then the one that sleeps.
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable
-from typing import Any
+
+from .. import arguments
+from ..hints import Any
+
+
+def check_call(signum: Any, fn: Any) -> None:
+    """What `Reactor.on_signal` may be given, and from where."""
+    arguments.integer("signum", signum, 1)
+    if signum not in signal.valid_signals():
+        raise ValueError(f"signum must be a signal of this system, like signal.SIGTERM, not {signum!r}")
+    arguments.maybe_function("fn", fn)
+    if threading.current_thread() is not threading.main_thread():
+        raise ValueError("on_signal must be called from the main thread (signal.signal demands it)")
 
 
 class Signals:

@@ -14,7 +14,8 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable
-from typing import Any
+
+from ..hints import Any
 
 
 class Timer:

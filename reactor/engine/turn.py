@@ -12,17 +12,15 @@ one by one.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
 
+from ..hints import Any, Protocol
+from ..log import log
 from .poller import READ, Poller, Stream
 from .timers import TimerHeap
 from .wakeup import Wakeup
-
-log = logging.getLogger("reactor")
 
 # So many are read for before the first of them is given what came, so that the kernel's code for receiving stays in the
 # processor's caches, and then that for sending. What may be large goes at once: its bytes should stay there too.

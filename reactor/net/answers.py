@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from ..errors import ConnectionClosed, NeverConnected
-from .ending import Callback, Ending
+from .ending import Ending
+from .holding import Callback
 from .idle import NEVER
 from .lifecycle import Write
 from .report import Fault
@@ -19,7 +20,7 @@ REFUSED = -1.0  # the position of bytes that never got one: lost when they were 
 
 
 class Answering(Ending):
-    """The second layer of a connection."""
+    """The third layer of a connection."""
 
     __slots__ = ()
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
+from ..hints import Any
 from .connection import Connection
 from .deadlines import ACK_LOOK
 from .lifecycle import Write

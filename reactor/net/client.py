@@ -8,11 +8,11 @@ work of getting there is in `connecting.py`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from .. import arguments
 from ..engine.loop import Reactor
 from ..errors import ReactorError
+from ..hints import Any
 from . import names
 from .checked import CheckedConnection
 from .connecting import Connecting

@@ -19,12 +19,11 @@ import errno
 import socket
 from collections import deque
 from collections.abc import Iterable
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..engine.loop import Reactor
 from ..engine.poller import WRITE
 from ..engine.timers import Timer
+from ..hints import TYPE_CHECKING, Any, TypeVar
 from . import names, sockets
 from .names import Target
 from .report import Reason
@@ -35,6 +34,8 @@ Option = tuple[int, int, int | bytes]  # level, name, value
 E = TypeVar("E", bound=BaseException)
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from .connection import Connection
 
 
@@ -238,6 +239,8 @@ class Attempt:
     """One socket on its way to one address."""
 
     __slots__ = ("_connecting", "_loop", "_watched", "sock", "target")
+
+    _flowing = False
 
     def __init__(self, loop: Reactor, connecting: Connecting, target: Target) -> None:
         self._loop = loop

@@ -6,26 +6,23 @@ perform, mostly at the end of the turn.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import arguments
+from ..hints import TYPE_CHECKING, Any, TypeVar
 from . import sockets
 from .answers import REFUSED
-from .decoding import Decoder, check_encoding
-from .ending import Callback
+from .holding import Callback
 from .idle import NEVER
 from .lifecycle import Event, Read, Write
 from .listeners import CLIENT_EVENTS, CONNECTION_EVENTS, Emitter, Listener, Listeners
-from .pipe import Pipe, PipeToObject
 from .report import Fault, Reason
 from .settings import Deadlined
-from .silence import Silence
 from .sockets import Address
 from .writing import Writing, bytes_view
 
 if TYPE_CHECKING:
+    from .pipe import Pipe
     from .server import Server
 
 D = TypeVar("D")
@@ -134,6 +131,8 @@ class Connection(Writing, Deadlined, Emitter):
         reason `DECODE_FAILED`, with a UnicodeDecodeError; with `errors="replace"` and the other handlers of
         `bytes.decode` they do not. Raises ValueError for an unknown name.
         """
+        from .decoding import Decoder, check_encoding
+
         if encoding is not None:
             check_encoding(encoding, errors)
         left = self._decoder.unfinished() if self._decoder is not None else b""
@@ -153,6 +152,8 @@ class Connection(Writing, Deadlined, Emitter):
         only bytes pass. `a.pipe(b)` and `b.pipe(a)` are a relay; `conn.pipe(conn)` is an echo. Raises TypeError
         for what cannot be written to, ValueError for what is piped to already.
         """
+        from .pipe import Pipe, PipeToObject
+
         arguments.flag("end", end)
         if not all(callable(getattr(destination, name, None)) for name in ("write", "end")):
             raise TypeError(f"destination must be a connection, or have write and end, not {destination!r}")
@@ -217,6 +218,8 @@ class Connection(Writing, Deadlined, Emitter):
             self._silence.cancel()
             self._silence = None
         if wanted and not self._life.over:
+            from .silence import Silence
+
             self._silence = Silence(self, wanted)
             if listener is not None:
                 self.once("timeout", listener)
@@ -280,7 +283,7 @@ class Connection(Writing, Deadlined, Emitter):
         return getattr(self._settings, name)
 
     def change_setting(self, name: str, value: Any) -> None:
-        self._settings = dataclasses.replace(self._settings, **{name: value})
+        self._settings = self._settings.replaced(name, value)
         if not self._life.over:
             self._flush_soon()  # a deadline may come earlier now
 

@@ -10,8 +10,7 @@ since when. `acked_at` is the best that is known, see `Timed.on_look`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from ..hints import NamedTuple
 from .idle import NEVER
 from .lifecycle import Read, State, Write
 from .report import Reason

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import codecs
-from typing import TYPE_CHECKING, Any
 
+from ..hints import TYPE_CHECKING, Any
 from .report import Reason
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ import io
 import os
 import socket
 import stat
-from typing import Any, Protocol
 
 from .. import arguments
+from ..hints import Any, Protocol
 from . import sockets
 from .outbuf import Part
 

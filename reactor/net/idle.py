@@ -23,7 +23,8 @@ import heapq
 from collections import deque
 from collections.abc import Callable
 from itertools import count
-from typing import Protocol
+
+from ..hints import Protocol
 
 NEVER = float("inf")
 

@@ -22,8 +22,8 @@ nobody thought of); and methods on state classes, which hide the one thing a rea
 from __future__ import annotations
 
 from itertools import product
-from typing import NoReturn
 
+from ..hints import NoReturn
 from .words import Words
 
 
@@ -86,6 +86,9 @@ _WRITE: dict[tuple[Write, Event], Write] = {
 _CALLS = frozenset({Event.PAUSE, Event.RESUME, Event.END, Event.DESTROY_SOON, Event.DESTROY})  # legal in every state
 _HARMLESS = _CALLS - {Event.DESTROY} | {Event.BROKE}  # where the tables are silent, nothing changes
 _WHILE_CONNECTING = _CALLS | {Event.CONNECTED, Event.LOST}
+_WHEN_OVER = _CALLS | {Event.LOST}
+_CHANGING = {event for _, event in (*_READ, *_WRITE)}
+_EVENTS = tuple(Event)
 
 
 class State:
@@ -140,33 +143,29 @@ def _phase(connected: bool, read: Read, write: Write) -> str:
     return {Write.ENDING: "draining", Write.ENDED: "lingering", Write.BROKEN: "half_open"}[write]
 
 
-def _row(state: State, event: Event) -> tuple[State, tuple[Do, ...]] | None:
-    """One cell; None where it cannot happen."""
+def _row(state: State) -> dict[Event, tuple[State, tuple[Do, ...]]]:
+    """All that can happen in a state."""
+    unchanged: tuple[State, tuple[Do, ...]] = (state, ())
     if state.over:  # the teardown waits for the end of the turn
-        after = CLOSED if event is Event.DESTROY else state
-        harmless = _CALLS | {Event.LOST} | ({Event.BROKE} if state.connected else set())
-        return (after, ()) if event in harmless else None
-    if event is Event.DESTROY:
-        return CLOSED, (Do.TEAR_DOWN,)
-    if not state.connected and event not in _WHILE_CONNECTING:
-        return None
-    if event is Event.LOST:
-        return STATES[state.connected, Read.ENDED, Write.BROKEN], (Do.TEAR_DOWN,)
-    if event is Event.ACKED:
-        done = state.read is Read.ENDED and state.write is Write.ENDED
-        return (CLOSED, (Do.TEAR_DOWN,)) if done else None
-    if event is Event.CONNECTED:
-        begun = () if state.write is Write.OPEN else (Do.FLUSH,)
-        return None if state.connected else (STATES[True, state.read, state.write], begun)
-    if event is Event.FIN and state.write is Write.BROKEN:
-        return None  # not a FIN: fact 7
-    changes_nothing = event in _HARMLESS
-    read = _READ.get((state.read, event))
-    write = _WRITE.get((state.write, event))
-    if read is None and write is None and not changes_nothing:
-        return None
-    after = STATES[state.connected, read or state.read, write or state.write]
-    return after, tuple(_actions(state, after, event))
+        row = dict.fromkeys(_WHEN_OVER | {Event.BROKE} if state.connected else _WHEN_OVER, unchanged)
+        return row | {Event.DESTROY: (CLOSED, ())}
+    row = dict.fromkeys(_HARMLESS, unchanged)
+    for event in _CHANGING:
+        read = _READ.get((state.read, event))
+        write = _WRITE.get((state.write, event))
+        if read is not None or write is not None:
+            after = STATES[state.connected, read or state.read, write or state.write]
+            row[event] = after, tuple(_actions(state, after, event))
+    row[Event.DESTROY] = CLOSED, (Do.TEAR_DOWN,)
+    row[Event.LOST] = STATES[state.connected, Read.ENDED, Write.BROKEN], (Do.TEAR_DOWN,)
+    if state.both_ended:
+        row[Event.ACKED] = CLOSED, (Do.TEAR_DOWN,)
+    if state.write is Write.BROKEN:
+        row.pop(Event.FIN, None)  # not a FIN: fact 7
+    if not state.connected:
+        row = {event: cell for event, cell in row.items() if event in _WHILE_CONNECTING}
+        row[Event.CONNECTED] = STATES[True, state.read, state.write], () if state.write is Write.OPEN else (Do.FLUSH,)
+    return row
 
 
 def _actions(before: State, after: State, event: Event) -> list[Do]:
@@ -192,9 +191,8 @@ CLOSED = State(True, Read.ENDED, Write.BROKEN)
 CLOSED.name = "closed"
 
 for _state in STATES.values():
-    for _event in Event:
-        if (_cell := _row(_state, _event)) is not None:
-            _state.on[_event] = _cell
+    _cells = _row(_state)
+    _state.on.update((_event, _cells[_event]) for _event in _EVENTS if _event in _cells)
 for _event in (*_HARMLESS, Event.DESTROY):
     CLOSED.on[_event] = (CLOSED, ())
 

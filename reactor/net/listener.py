@@ -21,17 +21,17 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .. import arguments
 from ..engine.loop import Reactor
 from ..engine.poller import READ
+from ..hints import TYPE_CHECKING, Any, NamedTuple, Protocol
 from . import sockets
 from .sockets import Address
-from .unix_paths import SocketFile, check_mode, check_path, listen_unix
 
 if TYPE_CHECKING:
     from ..engine.timers import Timer
+    from .unix_paths import SocketFile
 
 ACCEPTS_PER_TURN = 64  # so that a flood of connects leaves room for those who are in
 SHED_BATCH = 256  # clients told at once, when there are no descriptors for them
@@ -226,6 +226,8 @@ def open_listening(
     if path is not None:
         if reuse_port or ipv6_only:
             raise TypeError("reuse_port and ipv6_only go with host and port, not with path")
+        from .unix_paths import check_mode, check_path, listen_unix
+
         path = check_path(path)
         return Opened(*listen_unix(path, backlog, check_mode(mode, path)))
     if sock is not None:

@@ -9,9 +9,9 @@ in turn, made when they change.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar, overload
 
 from .. import arguments
+from ..hints import Any, ClassVar, TypeVar, overload
 
 Listener = Callable[..., object]
 F = TypeVar("F", bound=Callable[..., object])

@@ -12,8 +12,8 @@ import ipaddress
 import itertools
 import socket
 from collections.abc import Iterable
-from typing import Any, NamedTuple
 
+from ..hints import Any, NamedTuple
 from . import sockets
 
 

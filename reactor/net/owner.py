@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
+from ..hints import TYPE_CHECKING, Protocol
 from .idle import Schedule
 
 if TYPE_CHECKING:

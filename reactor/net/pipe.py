@@ -17,8 +17,7 @@ too. And who is ending by other means already, be it by `shutdown()`, is left to
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+from ..hints import TYPE_CHECKING, Any
 from .lifecycle import Read, Write
 from .listeners import PIPED
 from .report import CloseReport, Reason

@@ -6,7 +6,7 @@ when the first of them is set, and read as their default until then. Nothing on 
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from ..hints import Any, Generic, TypeVar
 
 T = TypeVar("T")
 

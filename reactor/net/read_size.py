@@ -1,9 +1,9 @@
 """How much to ask the kernel for, from what it gave before. Pure.
 
 `recv` makes a `bytes` of the size asked for and cuts it down to what came. What that costs depends on who has the
-memory: up to 512 bytes it comes from Python's own allocator, for next to nothing; larger blocks are malloc's, which tidies
-up when they are cut (1 % of an echo of 64 bytes, `make bench ARGS="--only echo"`); from 128 KiB on they are fresh pages each
-time, which cost more than a small message itself. On the other hand a read that is too small costs another one.
+memory. Up to 512 bytes it comes from Python's own allocator, for next to nothing. Larger blocks are malloc's, which
+tidies up when they are cut: 1 % of an echo of 64 bytes. From 128 KiB on they are fresh pages each time, which cost
+more than a small message itself. On the other hand a read that is too small costs another one.
 
 So a connection is small or large, as its messages are. What it begins with tells, and one that has filled a small read
 is large from then on, so that mixed traffic pays for one read too many and not for one a message. While reads of 64 KiB

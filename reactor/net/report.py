@@ -9,9 +9,8 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
 
+from ..hints import NamedTuple, Protocol
 from .words import Words
 
 
@@ -95,8 +94,7 @@ class ShutdownReport(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ServerStatistics:
+class ServerStatistics(NamedTuple):
     """A look at a server. Bytes are those of all connections so far, open ones included."""
 
     accepted: int

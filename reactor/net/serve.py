@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from collections.abc import Callable
-from typing import Any
 
 from .. import arguments
 from ..engine.loop import Reactor
+from ..hints import Any
 from .connection import Connection
 from .report import ShutdownReport
 from .server import Server
@@ -36,6 +34,8 @@ def serve(
     `Reactor`'s; other keyword arguments are the server's settings. Raises OSError where it cannot listen. Main
     thread only, since it listens to signals.
     """
+    import threading
+
     arguments.seconds("grace", grace, zero=True)
     arguments.flag("end", end)
     arguments.function("on_connection", on_connection)
@@ -55,6 +55,8 @@ def serve(
 
 def stop_on_signals(loop: Reactor, server: Server, grace: float, end: bool) -> None:
     """SIGTERM and SIGINT ask the server to stop within `grace` seconds; a second one resets what is left."""
+    import signal
+
     asked = 0
 
     def ask(signum: int) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-import logging
 import os
 import socket
 from collections.abc import Callable, KeysView
-from typing import Any
 
 from .. import arguments
 from ..engine.loop import Reactor
 from ..errors import ReactorError, ServerClosed
+from ..hints import Any
+from ..log import log
 from . import sockets
-from .checked import CheckedConnection
 from .connection import Connection
 from .idle import Schedule
 from .listener import Listener, open_listening
@@ -23,8 +21,6 @@ from .report import Reason, ServerStatistics, Tally
 from .settings import CONNECTION_SETTINGS, SERVER_SETTINGS, Deadlined, ServerSettings, Setting, blocked, split
 from .sockets import Address
 from .stop import Stop, StopCallback
-
-log = logging.getLogger("reactor")
 
 BACKLOG_BOUND = 65_536  # accepts at a shutdown: above any backlog (somaxconn: 4096), and no flood holds it up
 GIVE_UP_BATCH = 64  # lingering connections given up at a time when descriptors run out
@@ -76,7 +72,7 @@ class Server(Deadlined, Emitter):
         self.schedule = Schedule(loop)
         #: No more shedding and logging before this time, see `listener.py`.
         self.quiet_until = 0.0
-        self._connection_type = CheckedConnection if loop.debug else Connection
+        self._connection_type = Connection if not loop.debug else _checked()
         if arguments.maybe_function("on_connection", on_connection) is not None:
             self.on("connection", on_connection)  # type: ignore[type-var]  # not None: checked above
 
@@ -357,9 +353,9 @@ class Server(Deadlined, Emitter):
 
     def change_setting(self, name: str, value: Any) -> None:
         if name in CONNECTION_SETTINGS:
-            self._settings = dataclasses.replace(self._settings, **{name: value})
+            self._settings = self._settings.replaced(name, value)
         else:
-            self._limits = dataclasses.replace(self._limits, **{name: value})
+            self._limits = self._limits.replaced(name, value)
         for listener in self._listeners:
             if name in ("no_delay", "keep_alive"):
                 sockets.inherit_options(listener.sock, self._settings.no_delay, self._settings.keep_alive)
@@ -391,3 +387,9 @@ class Server(Deadlined, Emitter):
     def __repr__(self) -> str:
         where = ", ".join(sockets.show(address) for address in self.addresses) or "not listening"
         return f"<Server {where} connections={len(self._connections)}>"
+
+
+def _checked() -> type[Connection]:
+    from .checked import CheckedConnection
+
+    return CheckedConnection

@@ -6,14 +6,16 @@ snapshot for later connections; changing one of a connection gives it a snapshot
 
 from __future__ import annotations
 
-import dataclasses
-import ipaddress
 import socket
-from collections.abc import Callable, Iterable
-from typing import Any, Generic, Protocol, TypeVar, overload
+from collections.abc import Callable
 
 from .. import arguments
+from ..hints import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
+from .fields import Field, Fields
 from .sockets import LONGEST_KEEP_ALIVE, Address
+
+if TYPE_CHECKING:
+    from .networks import Network
 
 T = TypeVar("T")
 S = TypeVar("S", "ServerSettings", "ClientSettings")
@@ -24,8 +26,6 @@ LOOKS_PER_STALL = 8
 FIRST_LOOK = 1.0  # seconds after our FIN: most connections are gone by then, and nobody works out their deadlines
 KIB = 1024
 MIB = 1024 * KIB
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def _timeout(name: str, value: Any) -> float | None:
@@ -53,40 +53,18 @@ def _limit(name: str, value: Any) -> int | None:
 
 
 def _networks(name: str, value: Any) -> tuple[Network, ...]:
-    expected = f"{name} must be a list of networks like '10.0.0.0/8'"
-    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise TypeError(f"{expected}, not {value!r}")
-    return tuple(_network(expected, entry) for entry in value)
+    from .networks import networks
 
-
-def _network(expected: str, entry: Any) -> Network:
-    if isinstance(entry, (ipaddress.IPv4Network, ipaddress.IPv6Network)):
-        return _unmapped(entry)
-    if not isinstance(entry, str):  # ip_network takes numbers and bytes too, and means something else by them
-        raise TypeError(f"{expected}: {entry!r} is no text")
-    try:
-        return _unmapped(ipaddress.ip_network(entry))
-    except ValueError as error:
-        raise ValueError(f"{expected}: {error}") from None
-
-
-def _unmapped(network: Network) -> Network:
-    """IPv4 in the clothes of IPv6 (::ffff:0:0/96) is IPv4: so are the clients that are compared with it."""
-    if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= 96:
-        mapped = network.network_address.ipv4_mapped
-        if mapped is not None:
-            return ipaddress.IPv4Network((mapped, network.prefixlen - 96))
-    return network
+    return networks(name, value)
 
 
 def blocked(networks: tuple[Network, ...], remote: Address) -> bool:
     """Is this client in one of them? Who comes by a Unix socket is in none."""
     if not networks or isinstance(remote, str):
         return False
-    address = ipaddress.ip_address(remote[0].partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return any(address in network for network in networks)
+    from .networks import contain
+
+    return contain(networks, remote[0])
 
 
 def _on_idle(name: str, value: Any) -> str:
@@ -102,12 +80,10 @@ def _local_address(name: str, value: Any) -> tuple[str, int] | None:
         return None
     if not (isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)):
         raise TypeError(f"{name} must be a tuple (address, port), port 0 being any, not {value!r}")
-    try:
-        if "\0" in value[0]:
-            raise ValueError
-        ipaddress.ip_address(value[0])
-    except ValueError:
-        raise ValueError(f"{name} must begin with an IP address, not {value[0]!r}") from None
+    from .names import literal_family
+
+    if "\0" in value[0] or literal_family(value[0]) is None:
+        raise ValueError(f"{name} must begin with an IP address, not {value[0]!r}")
     return value[0], arguments.integer(f"the port of {name}", value[1], 0, 65535)
 
 
@@ -121,19 +97,13 @@ def _family(name: str, value: Any) -> int:
 
 
 def _setting(default: Any, check: Callable[[str, Any], Any], help: str, unit: str = "") -> Any:
-    return dataclasses.field(default=default, metadata={"check": check, "help": help, "unit": unit})
+    return Field(default, check, help, unit)
 
 
-def _check_all(settings: _ConnectionSettings | ServerSettings | ClientSettings) -> None:
-    """Each value through the check of its field, which may bring it into the library's form."""
-    for field in dataclasses.fields(settings):
-        value = field.metadata["check"](field.name, getattr(settings, field.name))
-        object.__setattr__(settings, field.name, value)
+class Settings(Fields):
+    """What a connection goes by, and what follows from it, reckoned once."""
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _ConnectionSettings:
-    """The values of `Settings`."""
+    __slots__ = ("drain_at", "first_look", "room")
 
     idle_timeout: float | None = _setting(None, _timeout, "reap a connection on which nothing moved for so long", "s")
     read_timeout: float | None = _setting(None, _timeout, "reap a connection from which nothing came for so long", "s")
@@ -155,25 +125,15 @@ class _ConnectionSettings:
     )
     buffer_limit: int = _setting(64 * MIB, _size, "reset a connection that writes more with so much pending", "bytes")
 
-    def __post_init__(self) -> None:
-        _check_all(self)
-        if self.low_water is not None and self.low_water > self.high_water:
-            raise ValueError(f"low_water must be at most high_water ({self.high_water}), not {self.low_water}")
-
-
-class Settings(_ConnectionSettings):
-    """What a connection goes by, and what follows from it, reckoned once."""
-
-    __slots__ = ("drain_at", "first_look", "room")
-
     drain_at: int  #: The low-water mark in force, bytes.
     room: int  #: So much may wait in memory, bytes, before a `write` means more than to wait as well.
     #: Seconds after our FIN until the first look: an eighth of the shortest deadline at most, which may be noticed so
     #: much late if it is shortened after the FIN.
     first_look: float
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _complete(self) -> None:
+        if self.low_water is not None and self.low_water > self.high_water:
+            raise ValueError(f"low_water must be at most high_water ({self.high_water}), not {self.low_water}")
         object.__setattr__(self, "drain_at", self.high_water // 4 if self.low_water is None else self.low_water)
         object.__setattr__(self, "room", min(self.high_water, self.buffer_limit))
         timeouts = (self.write_timeout, self.linger_timeout, self.half_open_timeout)
@@ -182,21 +142,20 @@ class Settings(_ConnectionSettings):
         )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ServerSettings:
+class ServerSettings(Fields):
     """What a server goes by besides."""
+
+    __slots__ = ()
 
     max_connections: int | None = _setting(None, _limit, "let in so many at a time")
     when_full: str = _setting("drop", _when_full, "at max_connections: drop (close), reset, or wait (in the backlog)")
     block: tuple[Network, ...] = _setting((), _networks, "networks whose clients are dropped at accept")
 
-    def __post_init__(self) -> None:
-        _check_all(self)
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ClientSettings:
+class ClientSettings(Fields):
     """What `connect` goes by besides."""
+
+    __slots__ = ()
 
     local_address: tuple[str, int] | None = _setting(None, _local_address, "connect from this (host, port)")
     family: int = _setting(socket.AF_UNSPEC, _family, "resolve names to this family only: AF_INET or AF_INET6")
@@ -208,19 +167,16 @@ class ClientSettings:
     )
     connect_timeout: float | None = _setting(60.0, _timeout, "give up connecting, all addresses together", "s")
 
-    def __post_init__(self) -> None:
-        _check_all(self)
 
-
-CONNECTION_SETTINGS = frozenset(field.name for field in dataclasses.fields(Settings))
-SERVER_SETTINGS = frozenset(field.name for field in dataclasses.fields(ServerSettings))
+CONNECTION_SETTINGS = frozenset(Settings.FIELDS)
+SERVER_SETTINGS = frozenset(ServerSettings.FIELDS)
 
 
 def split(given: dict[str, Any], others: type[S]) -> tuple[Settings, S]:
     """Keyword arguments as settings: a connection's, and `others`. Raises TypeError for an unknown name, and
     what the checks raise.
     """
-    known = {field.name for field in dataclasses.fields(others)}
+    known = others.FIELDS.keys()
     unknown = given.keys() - CONNECTION_SETTINGS - known
     if unknown:
         expected = ", ".join(sorted(CONNECTION_SETTINGS | known))

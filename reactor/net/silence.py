@@ -4,9 +4,8 @@ it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..engine.timers import Timer
+from ..hints import TYPE_CHECKING
 from .idle import NEVER
 
 if TYPE_CHECKING:

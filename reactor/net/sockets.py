@@ -12,8 +12,8 @@ import array
 import errno
 import os
 import socket
-import struct
-from typing import Any
+
+from ..hints import Any
 
 try:
     import fcntl
@@ -26,7 +26,7 @@ except ImportError:  # Windows has neither; nothing is known of its queues
 Address = tuple[str, int] | str
 
 _UNIX = getattr(socket, "AF_UNIX", None)  # Python on Windows has none
-_LINGER_NONE = struct.pack("ii", 1, 0)  # struct linger: on, 0 seconds
+_LINGER_NONE = array.array("i", [1, 0]).tobytes()  # struct linger: on, 0 seconds
 _RESETS = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.ECONNABORTED, errno.ESHUTDOWN})
 _answer = array.array("i", [0])  # where ioctl(2) writes; one is enough for one thread at a time
 _OUTQ = getattr(termios, "TIOCOUTQ", None)  # the number of SIOCOUTQ (tcp(7))
@@ -216,11 +216,19 @@ def _listen_address(host: str | None, port: int) -> tuple[socket.AddressFamily, 
             return socket.AF_INET6, ("::", port)
         return socket.AF_INET, ("0.0.0.0", port)
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(_plain(host), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError) as error:
         raise name_error(host, error) from None
     family, _, _, _, address = found[0]
     return family, address
+
+
+def _plain(host: str) -> str | bytes:
+    """As bytes if it is plain ASCII with labels that a name can have: text takes the codec `idna`, which would give the
+    same, and takes as long to load as half of this library.
+    """
+    plain = host.isascii() and all(0 < len(label) < 64 for label in host.split("."))
+    return host.encode() if plain else host
 
 
 def adopt(sock: Any) -> socket.socket:

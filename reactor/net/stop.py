@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..engine.loop import Reactor
 from ..engine.timers import Timer
+from ..hints import TYPE_CHECKING
 from .report import Tally
 
 if TYPE_CHECKING:

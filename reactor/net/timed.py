@@ -7,7 +7,7 @@ may have passed; `on_look` then asks the kernel what has moved.
 
 from __future__ import annotations
 
-from . import deadlines, sockets
+from . import deadlines
 from .lifecycle import Event, Read, Write
 from .report import Reason
 from .transport import Transport
@@ -18,7 +18,7 @@ INITIAL_WINDOW = 14_600
 
 
 class Timed(Transport):
-    """The fourth layer of a connection."""
+    """The fifth layer of a connection."""
 
     __slots__ = ()
 

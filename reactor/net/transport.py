@@ -1,9 +1,9 @@
 """What comes in and what goes out: the machinery between the kernel and the listeners.
 
 The loop reads for a connection that flows, and calls `on_data` with what came; it calls `on_ready` for everything
-else that the kernel has to say, and `on_flush` at the end of a turn in which something changed. `on_flush` is the one place where output, FIN, answers, the poller's interest and the
-deadline are brought in line with the state, once a turn however much was called in it: pausing and resuming
-in one turn costs no system call.
+else that the kernel has to say, and `on_flush` at the end of a turn in which something changed. `on_flush` is the
+one place where output, FIN, answers, the poller's interest and the deadline are brought in line with the state,
+once a turn however much was called in it: pausing and resuming in one turn costs no system call.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SENDS_PER_FLUSH = 16  # then others have their turn; the rest goes out when the 
 
 
 class Transport(Answering):
-    """The third layer of a connection."""
+    """The fourth layer of a connection."""
 
     __slots__ = ()
 

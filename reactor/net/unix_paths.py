@@ -31,17 +31,15 @@ another name and renaming, after which peers and ss(8) show a path that is not t
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import socket
 import stat
 import sys
-from typing import Any
 
 from ..arguments import shown
+from ..hints import Any
+from ..log import log
 from . import sockets
-
-log = logging.getLogger("reactor")
 
 _LINUX = sys.platform in ("linux", "android")
 _SUN_PATH = 108 if _LINUX else 104  # bytes of sockaddr_un.sun_path: unix(7); <sys/un.h> of the BSDs and macOS

@@ -6,7 +6,9 @@ tenth of what it costs. The type checker is shown an `Enum`. What programs see, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from ..hints import TYPE_CHECKING, Any
+
+__all__ = ["Words"]
 
 if TYPE_CHECKING:
     from enum import Enum as Words

@@ -6,22 +6,36 @@ turn (`Transport.on_flush`), and leaves together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterable
 
 from .. import arguments
 from ..errors import ConnectionClosed, WriteAfterEnd
+from ..hints import Any
 from . import sockets
-from .ending import Callback
 from .files import open_part
+from .holding import Callback
 from .lifecycle import Event, Write
 from .report import Reason
 from .timed import Timed
 
 
+class Cork:
+    """A block in which a connection keeps what is written."""
+
+    __slots__ = ("_conn",)
+
+    def __init__(self, conn: Writing) -> None:
+        self._conn = conn
+
+    def __enter__(self) -> None:
+        self._conn._cork(1)
+
+    def __exit__(self, *_: object) -> None:
+        self._conn._cork(-1)
+
+
 class Writing(Timed):
-    """The fifth layer of a connection."""
+    """The sixth layer of a connection."""
 
     __slots__ = ()
 
@@ -112,20 +126,20 @@ class Writing(Timed):
         self._answer(callback)
         return accepted
 
-    @contextmanager
-    def corked(self) -> Iterator[None]:
+    def corked(self) -> Cork:
         """`with conn.corked():` what is written inside leaves together, at the end of the turn in which the
         block ends.
         """
-        self._corks += 1
-        self._direct = False
-        try:
-            yield
-        finally:
-            self._corks -= 1
-            if not self._corks:
-                self._direct = self._life.open and self._out is None
-                self._flush_soon()
+        return Cork(self)
+
+    def _cork(self, change: int) -> None:
+        """One block of `corked()` more, or one less: 1 or -1."""
+        self._corks += change
+        if self._corks:
+            self._direct = False
+        else:
+            self._direct = self._life.open and self._out is None
+            self._flush_soon()
 
     def write_piped(self, data: bytes) -> bool:
         """`write` for a pipe: that this half was ended meanwhile is a race, and no error."""

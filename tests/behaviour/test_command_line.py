@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
 import logging
 import sys
@@ -14,10 +13,11 @@ import pytest
 
 from reactor import apps
 from reactor.__main__ import main
+from reactor.net.fields import Field
 from reactor.net.settings import ServerSettings, Settings
 from reactor.options import Unusable, option_of, parse
 
-FIELDS = dataclasses.fields(Settings) + dataclasses.fields(ServerSettings)
+FIELDS = [*Settings.FIELDS.values(), *ServerSettings.FIELDS.values()]
 # One value that is not the default for each setting: what is typed, and what the server then gets.
 TYPED: dict[str, tuple[list[str], Any]] = {
     "idle_timeout": (["--idle-timeout", "60"], 60.0),
@@ -77,11 +77,11 @@ def help_text(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
 def test_help_tells_of_every_setting_its_meaning_and_default(
-    field: dataclasses.Field[Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    field: Field, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = help_text(capsys, monkeypatch)
     assert f"  {option_of(field.name)}" in text
-    assert field.metadata["help"] in text
+    assert field.help in text
 
 
 def test_help_shows_defaults_with_units(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,8 @@ import reactor
 
 ROOT = Path(reactor.__file__).parent
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in ROOT.rglob("*.py")}
-FLOORS = ["errors", "arguments", "engine", "net", "testing", "apps", "options", "__main__"]  # from the ground up
+# From the ground up.
+FLOORS = ["hints", "log", "errors", "arguments", "engine", "net", "testing", "apps", "options", "__main__"]
 
 
 def imports(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:

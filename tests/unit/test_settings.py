@@ -4,7 +4,6 @@ the value and what was expected.
 
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
 import math
 from typing import Any
@@ -66,12 +65,12 @@ def test_every_setting_is_known_to_one_of_the_two() -> None:
 
 @pytest.mark.parametrize("name", sorted(DEFAULTS))
 def test_every_setting_says_in_words_what_it_does(name: str) -> None:
-    fields = {field.name: field for field in (*dataclasses.fields(Settings), *dataclasses.fields(ServerSettings))}
-    assert len(fields[name].metadata["help"]) > 10
+    fields = {**Settings.FIELDS, **ServerSettings.FIELDS}
+    assert len(fields[name].help) > 10
     if name in TIMEOUTS:
-        assert fields[name].metadata["unit"] == "s"
+        assert fields[name].unit == "s"
     if name in SIZES:
-        assert fields[name].metadata["unit"] == "bytes"
+        assert fields[name].unit == "bytes"
 
 
 @pytest.mark.parametrize("name", TIMEOUTS)
@@ -222,13 +221,13 @@ def test_an_unknown_setting_is_refused_with_those_that_are_known(name: str) -> N
 
 def test_settings_cannot_be_changed_in_place() -> None:
     connection, server = made()
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         connection.idle_timeout = 5  # type: ignore[misc]
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         server.max_connections = 5  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(("name", "value"), [("idle_timeout", -1), ("low_water", 10**9), ("on_idle", "x")])
 def test_a_change_is_checked_as_the_first_value_was(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=name):
-        dataclasses.replace(Settings(), **{name: value})
+        Settings().replaced(name, value)

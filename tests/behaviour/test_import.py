@@ -1,0 +1,110 @@
+"""What `import reactor` and a server that listens load. No clock is asked: what is not loaded costs nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import reactor
+
+ROOT = Path(__file__).parents[2]
+
+LISTENING = "from reactor import Reactor, Server; Server(Reactor()).listen('127.0.0.1', 0)"
+SERVING = """
+import socket
+from reactor import Reactor, Server
+loop = Reactor()
+server = Server(loop, lambda conn: conn.on("data", lambda conn, data: conn.end(data)))
+peer = socket.socket()
+peer.connect(server.listen("127.0.0.1", 0))
+peer.sendall(b"hello")
+while not any(conn.bytes_read for conn in server.connections):
+    loop.run_once(1)
+peer.close()
+while server.connections:
+    loop.run_once(1)
+"""
+HEAVY = [
+    "argparse", "ast", "asyncio", "concurrent.futures", "contextlib", "dataclasses", "inspect", "ipaddress", "logging",
+    "re", "signal", "struct", "threading", "traceback", "typing", "unicodedata",
+]  # fmt: skip
+
+
+def run(program: str) -> subprocess.CompletedProcess[str]:
+    """In a fresh interpreter, without what an environment adds to it."""
+    command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{program}"]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+
+
+def loaded(program: str) -> set[str]:
+    """The modules of an interpreter that has run the program."""
+    found = run(f"{program}\nprint(*sys.modules)")
+    assert not found.stderr
+    return set(found.stdout.split())
+
+
+@pytest.mark.parametrize("program", ["import reactor", LISTENING, SERVING], ids=["import", "listening", "serving"])
+def test_nothing_heavy_is_loaded(program: str) -> None:
+    bare = loaded("pass")
+    assert "reactor" in loaded(program)
+    assert sorted((loaded(program) - bare).intersection(HEAVY)) == []
+
+
+def test_what_only_clients_need_is_loaded_with_the_name_of_a_client() -> None:
+    assert "reactor.net.client" not in loaded("import reactor")
+    assert "reactor.net.client" in loaded("from reactor import connect")
+
+
+def test_a_star_import_has_every_public_name() -> None:
+    assert loaded("from reactor import *\nimport reactor\nassert set(reactor.__all__) <= set(globals())")
+
+
+def test_dir_has_every_public_name_before_any_was_asked_for() -> None:
+    assert loaded("import reactor\nassert set(reactor.__all__) <= set(dir(reactor))")
+
+
+def test_a_name_that_the_library_does_not_have_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="nothing"):
+        reactor.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "made", ["serve", "functools.partial(serve)", "Thing().serve", "functools.partial(Thing().serve)"]
+)
+def test_a_coroutine_function_is_refused_as_listener_without_inspect(made: str) -> None:
+    program = f"""
+import functools, sys
+from reactor import Reactor, Server
+async def serve(conn): ...
+class Thing:
+    async def serve(self, conn): ...
+try: Server(Reactor()).on("connection", {made})
+except TypeError as error: assert "must be a plain function" in str(error)
+else: sys.exit("taken")
+assert "inspect" not in sys.modules
+"""
+    assert loaded(program)
+
+
+RAISES = "from reactor import Reactor\nloop = Reactor()\nloop.call_soon(int, 'x')\n"
+NO_DESCRIPTORS = """
+import os
+try:
+    while True:
+        os.dup(0)
+except OSError:
+    pass
+"""
+
+
+def test_what_raises_is_logged_though_nobody_has_loaded_logging() -> None:
+    assert run(f"{RAISES}loop.run_once(0)").stderr.startswith("<class 'int'> raised\nTraceback")
+
+
+def test_what_raises_is_told_though_no_descriptor_is_left_to_load_logging_with() -> None:
+    limit = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
+    found = run(f"{limit}{RAISES}{NO_DESCRIPTORS}loop.run_once(0)\nprint('goes on')")
+    assert (found.stderr, found.stdout) == ("<class 'int'> raised\n", "goes on\n")
