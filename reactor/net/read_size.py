@@ -6,8 +6,8 @@ tidies up when they are cut: 1 % of an echo of 64 bytes. From 128 KiB on they ar
 more than a small message itself. On the other hand a read that is too small costs another one.
 
 So a connection is small or large, as its messages are. What it begins with tells, and one that has filled a small read
-is large from then on, so that mixed traffic pays for one read too many and not for one a message. While reads of 64 KiB
-are filled, as in bulk, four times as much is read: one system call instead of four.
+is large from then on, so that mixed traffic pays for one read too many and not for one a message. While so much
+comes that 64 KiB are filled, as in bulk, four times as much is read: one system call instead of four.
 """
 
 from __future__ import annotations
@@ -22,4 +22,4 @@ def next_size(size: int, count: int) -> int:
     """The size of the read after one of `size` that gave `count` bytes."""
     if size == FIRST and count < SMALL:
         return SMALL
-    return BULK if size >= LARGE and count == size else LARGE
+    return BULK if count >= LARGE else LARGE

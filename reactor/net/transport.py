@@ -22,6 +22,7 @@ from .read_size import BULK, LARGE, SMALL, next_size
 from .report import Fault, Reason
 from .sockets import Address
 
+SMALL_WRITES = 16_384  # bytes; more than these should be sent while they are in the processor's caches
 SENDS_PER_FLUSH = 16  # then others have their turn; the rest goes out when the socket is writable again
 
 
@@ -255,7 +256,7 @@ class Transport(Answering):
     def _send_pending(self) -> None:
         out = self._out
         assert out is not None
-        several = len(out.chunks) > 1
+        several = len(out.chunks) > 1 and out.size <= SMALL_WRITES
         for _ in range(SENDS_PER_FLUSH):
             head = out.head()
             part = head if isinstance(head, FilePart) else None
@@ -278,7 +279,7 @@ class Transport(Answering):
                 self._wrote_at = self._loop.turn_now
             if not out.size:
                 self._out = None
-                # Who has written several times in this turn will in the next one, and then one send is enough.
+                # Who has written several times in this turn will in the next one; then one send is enough.
                 self._direct = self._life.open and not self._corks and not several
                 return
             if sent < offered:

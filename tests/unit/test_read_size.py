@@ -33,10 +33,10 @@ def test_who_fills_a_small_read_is_large_from_then_on() -> None:
     assert next_size(LARGE, 10) == LARGE
 
 
-def test_bulk_lasts_as_long_as_reads_are_filled() -> None:
+def test_bulk_lasts_as_long_as_a_large_read_would_be_filled() -> None:
     assert next_size(LARGE, LARGE) == BULK
-    assert next_size(BULK, BULK) == BULK
-    assert next_size(BULK, BULK - 1) == LARGE
+    assert next_size(BULK, LARGE) == BULK
+    assert next_size(BULK, LARGE - 1) == LARGE
 
 
 @given(st.lists(st.integers(1, 300_000)))
