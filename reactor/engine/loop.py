@@ -235,13 +235,16 @@ class Reactor(Turns):
         """Call `fn(*args)` in `seconds` (0 or more), never early. The clock is asked now, not at the start of
         the turn.
         """
-        return self.call_at(self._clock() + arguments.seconds("seconds", seconds, zero=True), fn, *args)
+        now = self._clock()
+        return self._arm(now + arguments.seconds("seconds", seconds, zero=True), now, fn, args)
 
     def call_at(self, when: float, fn: Callable[..., object], *args: Any) -> Timer:
         """Call `fn(*args)` at `when` of the reactor's time; in the next turn if that is past."""
+        return self._arm(arguments.moment("when", when), self._clock(), fn, args)
+
+    def _arm(self, when: float, now: float, fn: Callable[..., object], args: tuple[Any, ...]) -> Timer:
         self._check_thread()
-        when = arguments.moment("when", when)
-        timer = self._timers.arm(when, arguments.function("fn", fn), args, self._clock())
+        timer = self._timers.arm(when, arguments.function("fn", fn), args, now)
         if self._closed:
             timer.cancel()
         elif not self.in_turn:
