@@ -13,7 +13,8 @@ A map of the house; imports go downward only:
     errors       exceptions, by who is at fault
     log          the logger, loaded when it is used
     hints        the names of `typing`, without its cost
-    testing      a manual clock, a scripted poller, a peer with bad habits: for our tests and for yours
+    testing/     for our tests and for yours: a manual clock, a scripted poller, a peer with bad habits, a simulated
+                 kernel
 """
 
 from __future__ import annotations

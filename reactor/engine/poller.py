@@ -67,6 +67,7 @@ class Poller(Protocol):
 
     handlers: dict[int, Any]  # whose each descriptor is: a Handler, of which some are Streams
     removed: set[int]  # descriptors removed since the last poll: its events for them belong to nobody
+    system: Any  # None: the operating system; else the one that is simulated, and makes the sockets too
 
     @property
     def patience(self) -> float | None: ...  # seconds until it must poll again though nothing is readable
@@ -111,8 +112,9 @@ class EpollPoller(selectors.BaseSelector):
     which nothing but the handler is kept.
     """
 
-    def __init__(self) -> None:
-        self._epoll = select.epoll()
+    def __init__(self, system: Any = None) -> None:
+        self.system = system
+        self._epoll: select.epoll = (select if system is None else system).epoll()
         self.handlers: dict[int, Any] = {}
         self.removed: set[int] = set()
         self._keys: dict[int, selectors.SelectorKey] = {}
@@ -231,7 +233,10 @@ class SelectorPoller:
         self.removed: set[int] = set()
         self._masks: dict[int, int] = {}
         self._hangups: set[int] = set()  # watched for a hang-up only, by poll(2)
-        self._hangup_poll = select.poll() if hasattr(select, "POLLRDHUP") else None
+        #: A selector that waits on a simulated system says which: its time and its poll(2) are meant too.
+        self.system = getattr(selector, "system", None)
+        self._hangup_poll = (self.system or select).poll() if hasattr(select, "POLLRDHUP") else None
+        self._monotonic = (self.system or time).monotonic
         self._next_look = 0.0
 
     def add(self, fd: int, mask: int, handler: Handler) -> None:
@@ -263,19 +268,19 @@ class SelectorPoller:
         self.removed.clear()
         if not self._hangups or self._hangup_poll is None:
             return [(key.fd, to_mask(events)) for key, events in self._selector.select(timeout)]
-        wait = max(self._next_look - time.monotonic(), 0)
+        wait = max(self._next_look - self._monotonic(), 0)
         found = self._selector.select(wait if timeout is None else min(wait, timeout))
         ready = [(key.fd, to_mask(events)) for key, events in found]
-        if time.monotonic() >= self._next_look:
+        if self._monotonic() >= self._next_look:
             # POLLIN..POLLRDHUP have epoll's values on Linux, the one platform that has POLLRDHUP (poll(2),
             # epoll_ctl(2)).
             ready += [(fd, mask) for fd, mask in self._hangup_poll.poll(0) if fd in self._hangups]
-            self._next_look = time.monotonic() + HANGUP_PERIOD
+            self._next_look = self._monotonic() + HANGUP_PERIOD
         return ready
 
     @property
     def patience(self) -> float | None:
-        return max(self._next_look - time.monotonic(), 0) if self._hangups else None
+        return max(self._next_look - self._monotonic(), 0) if self._hangups else None
 
     def fileno(self) -> int:
         fileno = getattr(self._selector, "fileno", None)

@@ -260,7 +260,8 @@ class Attempt:
         target = self.target
         if local is not None and names.literal_family(local[0]) != target.family:
             raise sockets.os_error(errno.EAFNOSUPPORT, "bind", local)
-        self.sock = sockets.start_connect(target.family, target.sockaddr, target.address, local)
+        system = self._loop.poller.system
+        self.sock = sockets.start_connect(system, target.family, target.sockaddr, target.address, local)
         sockets.set_no_delay(self.sock, settings.no_delay)
         if settings.keep_alive:
             delay = None if settings.keep_alive is True else settings.keep_alive

@@ -70,7 +70,7 @@ class FilePart(Part):
     def _send_by_kernel(self, sock: socket.SocketType) -> int | None:
         """None: it cannot, for this file."""
         try:
-            return os.sendfile(sock.fileno(), self._source.fd, self._offset, self.offer)  # type: ignore[arg-type]  # not None: `_by_kernel`
+            return sockets.send_file(sock, self._source.fd, self._offset, self.offer)  # type: ignore[arg-type]  # not None: `_by_kernel`
         except OSError as error:
             if error.errno in _OF_THE_FILE:
                 raise FileFailed(self._error(error.errno or errno.EIO)) from None

@@ -19,7 +19,6 @@ never spins.
 from __future__ import annotations
 
 import errno
-import os
 import socket
 
 from .. import arguments
@@ -105,7 +104,7 @@ class Listener:
         self.watched = False
         self._paused: Timer | None = None
         self.watch()
-        self._spare = _spare_descriptor()
+        self._spare = self._spare_socket()
 
     # Watching.
 
@@ -137,7 +136,7 @@ class Listener:
             self._paused.cancel()
             self._paused = None
         if self._spare is not None:
-            os.close(self._spare)
+            self._spare.close()
             self._spare = None
         self._opened.close()
 
@@ -190,11 +189,10 @@ class Listener:
 
     def _shed(self) -> int:
         """Accept and reset a batch of clients with the spare descriptor; how many."""
-        if self._spare is None:
-            self._spare = _spare_descriptor()
-        if self._spare is None:
+        spare = self._spare or self._spare_socket()
+        if spare is None:
             return 0
-        os.close(self._spare)
+        spare.close()
         shed = 0
         while shed < SHED_BATCH:
             try:
@@ -204,15 +202,31 @@ class Listener:
             sockets.reset_on_close(sock)
             sock.close()
             shed += 1
-        self._spare = _spare_descriptor()
+        self._spare = self._spare_socket()
         return shed
+
+    def _spare_socket(self) -> socket.socket | None:
+        """A descriptor to be had back at once: a socket, because those come from where this one does."""
+        try:
+            return sockets.stream_socket(self._loop.poller.system, self._family)
+        except OSError:
+            return None
 
     def __repr__(self) -> str:
         return f"<Listener {sockets.show(self.address)}{' paused' if self._paused else ''}>"
 
 
 def open_listening(
-    host: Any, port: Any, backlog: Any, path: Any, mode: Any, reuse_port: Any, ipv6_only: Any, sock: Any, fd: Any
+    system: Any,
+    host: Any,
+    port: Any,
+    backlog: Any,
+    path: Any,
+    mode: Any,
+    reuse_port: Any,
+    ipv6_only: Any,
+    sock: Any,
+    fd: Any,
 ) -> Opened:
     """What the arguments of `Server.listen` ask for. Raises TypeError and ValueError for what they cannot mean."""
     arguments.integer("backlog", backlog, 1, 2**31 - 1)
@@ -237,14 +251,8 @@ def open_listening(
     if host is not None and not isinstance(host, str):
         raise TypeError(f"host must be a string or None, not {host!r}")
     arguments.integer("port", port, 0, 65535)
-    return Opened(sockets.listen_tcp(host or None, port, backlog, reuse_port=reuse_port, ipv6_only=ipv6_only))
-
-
-def _spare_descriptor() -> int | None:
-    try:
-        return os.open(os.devnull, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-    except OSError:
-        return None
+    options = {"reuse_port": reuse_port, "ipv6_only": ipv6_only}
+    return Opened(sockets.listen_tcp(system, host or None, port, backlog, **options))
 
 
 def _named(error: OSError, address: Any) -> OSError:

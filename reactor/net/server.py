@@ -100,7 +100,8 @@ class Server(Deadlined, Emitter):
         and `ServerClosed` while the server is stopping.
         """
         self._check_may_listen()
-        opened = open_listening(host, port, backlog, path, mode, reuse_port, ipv6_only, sock, fd)
+        system = self.loop.poller.system
+        opened = open_listening(system, host, port, backlog, path, mode, reuse_port, ipv6_only, sock, fd)
         try:
             sockets.inherit_options(opened.sock, self._settings.no_delay, self._settings.keep_alive)
             listener = Listener(self.loop, self, opened)

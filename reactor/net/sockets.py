@@ -53,15 +53,25 @@ def unread(sock: socket.SocketType) -> int:
     return 0 if _INQ is None else _ask(sock, _INQ) or 0
 
 
-def _ask(sock: socket.SocketType, request: int) -> int | None:
+def _ask(sock: Any, request: int) -> int | None:
     fd = sock.fileno()
     if fd < 0:  # not connected yet: nothing can be under way
         return 0
     try:
+        if _simulated(sock):
+            count: int = sock.ioctl(request)
+            return count
         fcntl.ioctl(fd, request, _answer, True)
     except OSError:
         return None
     return _answer[0]
+
+
+def _simulated(sock: Any) -> bool:
+    """Is it a double, which answers by a method of its own what is asked of a descriptor else? (Windows has a method
+    of that name, and is not asked.)
+    """
+    return hasattr(sock, "ioctl")
 
 
 def pending_error(sock: socket.SocketType) -> int:
@@ -70,6 +80,13 @@ def pending_error(sock: socket.SocketType) -> int:
         return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     except OSError as error:
         return error.errno or errno.EIO
+
+
+def send_file(sock: socket.SocketType, fd: int, offset: int, count: int) -> int:
+    """sendfile(2); a simulated kernel has none."""
+    if _simulated(sock):
+        raise OSError(errno.EINVAL, "not a socket of the system")
+    return os.sendfile(sock.fileno(), fd, offset, count)
 
 
 # Options.
@@ -151,14 +168,20 @@ def set_option(sock: socket.SocketType, level: int, option: int, value: int | by
 _UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EINTR, getattr(errno, "WSAEWOULDBLOCK", errno.EINPROGRESS)})
 
 
-def start_connect(family: int, raw: Any, address: Address, local: tuple[str, int] | None) -> socket.socket:
+def stream_socket(system: Any, family: int) -> socket.socket:
+    """A new one, of the operating system, or of the one that is simulated (`Poller.system`)."""
+    made: socket.socket = (system or socket).socket(family, socket.SOCK_STREAM)
+    return made
+
+
+def start_connect(system: Any, family: int, raw: Any, address: Address, local: tuple[str, int] | None) -> socket.socket:
     """A socket on its way to `raw`, from `local` if that matters: it is writable once that is decided.
 
     Raises the OSError of what the kernel refuses at once, its text naming syscall, code and `address`. A Unix
     socket whose backlog is full refuses at once too, with EAGAIN: there is nothing to wait for (connect(2)).
     """
     try:
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock = stream_socket(system, family)
     except OSError as error:
         raise os_error(error.errno or errno.EIO, "socket", address) from None
     where: tuple[str, Address] = ("connect", address)
@@ -187,14 +210,14 @@ def _reuse_address(sock: socket.socket) -> None:
 
 
 def listen_tcp(
-    host: str | None, port: int, backlog: int, *, reuse_port: bool = False, ipv6_only: bool = False
+    system: Any, host: str | None, port: int, backlog: int, *, reuse_port: bool = False, ipv6_only: bool = False
 ) -> socket.socket:
     """A listening TCP socket. `host` None is both families by one socket, or IPv4 where there is no IPv6.
 
     Raises the OSError of what the kernel refused, its text naming syscall, code and address.
     """
     family, address = _listen_address(host, port)
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = stream_socket(system, family)
     try:
         sock.setblocking(False)
         _reuse_address(sock)

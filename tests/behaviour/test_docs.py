@@ -1,4 +1,5 @@
-"""The README and the tutorial do what they say: every Python block runs, and every transcript is held.
+"""The README, the tutorial and the page on testing do what they say: every Python block runs, and every transcript is
+held.
 
 A `python` block is a whole program. It runs in a process of its own, as it stands on the page but for its port:
 8080 becomes 0, so that the kernel picks a free one. A block whose first line is `# name.py` is saved under that
@@ -23,7 +24,7 @@ import pytest
 from programs import ROOT, running
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorial.md"]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "tutorial.md", ROOT / "docs" / "testing.md"]
 
 
 @dataclass

@@ -294,3 +294,27 @@ def test_the_gateway_sends_its_devices_to_sleep_when_it_stops(program: Program) 
     status, printed = program.finish()
     assert status == 0
     assert "pump7 has gone: ended" in printed
+
+
+# The simulated server.
+
+
+def test_the_example_of_a_simulation_is_true_in_all_its_worlds(capsys: pytest.CaptureFixture[str]) -> None:
+    example("simulated").main()
+    assert capsys.readouterr().out.count(": 500 worlds") == 2
+
+
+@pytest.mark.expects_errors  # the listener that stumbles is logged
+def test_the_example_of_a_simulation_finds_a_server_that_takes_pieces_for_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = example("simulated")
+
+    def careless(loop: Reactor) -> Server:
+        server = Server(loop)
+        server.on("data", lambda conn, data: conn.write(data.split(b"\n")[0].upper() + b"\n"))
+        return server
+
+    monkeypatch.setattr(module, "serve_lines", careless)
+    with pytest.raises(AssertionError, match="seed"):
+        module.simulate(module.every_line_is_answered, range(500))

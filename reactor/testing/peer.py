@@ -1,105 +1,13 @@
-"""For tests of this library, and of what is built on it: a clock set by hand, a scripted poller, and a peer
-with bad habits.
-
-`ManualClock` makes deadlines testable without waiting: `Reactor(clock=clock)`, `clock.advance(60)`,
-`pump(loop, ...)`.
-
-`Peer` is a blocking client that uses none of this library's code, so that what it sees is what the wire said.
-It can do what real clients do: end its half, go away with RST, stop reading, read a little at a time, keep
-sending and read late.
-
-`pump` takes turns until a condition holds and fails when it does not come true in time: no test sleeps.
-"""
+"""A blocking client with the habits of real ones."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import selectors
 import socket
 import struct
-import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
-
-from .engine.loop import Reactor
 
 Outcome = str
-
-
-class ManualClock:
-    """A clock that stands still until told: `Reactor(clock=ManualClock())`."""
-
-    def __init__(self, start: float = 1000.0) -> None:
-        self._now = float(start)
-
-    def __call__(self) -> float:
-        return self._now
-
-    def advance(self, seconds: float) -> None:
-        """Let `seconds` pass (0 or more: time does not go back)."""
-        if seconds < 0:
-            raise ValueError(f"seconds must be 0 or more, not {seconds!r}")
-        self._now += seconds
-
-
-class ScriptedPoller(selectors.BaseSelector):
-    """A selector that reports what it was told to, and never sleeps.
-
-    `script` gives one list of `(file object, events)` for each `select()`; after the last one nothing is ever
-    ready. Registrations are kept as by any selector, and every call is noted in `calls` by name.
-    """
-
-    def __init__(self, script: Iterable[Iterable[tuple[Any, int]]] = ()) -> None:
-        self._script = iter(script)
-        self._keys: dict[int, selectors.SelectorKey] = {}
-        self.calls: list[str] = []
-
-    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        self.calls.append("register")
-        fd = fileobj if isinstance(fileobj, int) else fileobj.fileno()
-        if fd in self._keys:
-            raise KeyError(f"{fileobj!r} is registered already")
-        self._keys[fd] = selectors.SelectorKey(fileobj, fd, events, data)
-        return self._keys[fd]
-
-    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        self.calls.append("unregister")
-        return self._keys.pop(fileobj if isinstance(fileobj, int) else fileobj.fileno())
-
-    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        self.unregister(fileobj)
-        return self.register(fileobj, events, data)
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        self.calls.append("select")
-        ready = []
-        for fileobj, events in next(self._script, ()):
-            key = self._keys.get(fileobj if isinstance(fileobj, int) else fileobj.fileno())
-            if key is not None and key.events & events:
-                ready.append((key, key.events & events))
-        return ready
-
-    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        return {key.fileobj: key for key in self._keys.values()}
-
-    def close(self) -> None:
-        self._keys.clear()
-
-
-def pump(loop: Reactor, until: Callable[[], object], seconds: float = 5.0) -> None:
-    """Take turns until `until()` is true; AssertionError when it is not within `seconds` of real time."""
-    limit = time.monotonic() + seconds
-    while not until():
-        if time.monotonic() > limit:
-            raise AssertionError(f"not within {seconds} s: {until}")
-        loop.run_once(0.005)
-
-
-def settle(loop: Reactor, turns: int = 10) -> None:
-    """Take a few turns without sleeping: what is ready happens, and nothing else."""
-    for _ in range(turns):
-        loop.run_once(0)
 
 
 class Peer:
