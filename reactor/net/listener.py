@@ -103,19 +103,33 @@ class Listener:
         #: Does it accept when somebody comes?
         self.watched = False
         self._paused: Timer | None = None
-        self.watch()
+        self._register()
         self._spare = self._spare_socket()
 
     # Watching.
 
     def watch(self) -> None:
-        """Accept when somebody comes; also before the end of a pause. Harmless when it does already."""
+        """Accept when somebody comes; also before the end of a pause. Harmless when it does already. Where there is no
+        memory for the registration, it is tried again after a pause.
+        """
+        self._pause_over()
+        if not self.watched:
+            try:
+                self._register()
+            except OSError:
+                self._pause_until(self._loop.now + PAUSE)
+
+    def _register(self) -> None:
+        self._loop.poller.add(self.sock.fileno(), READ, self)
+        self.watched = True
+
+    def _pause_until(self, moment: float) -> None:
+        self._paused = self._loop.call_at(moment, self.watch).unref()
+
+    def _pause_over(self) -> None:
         if self._paused is not None:
             self._paused.cancel()
             self._paused = None
-        if not self.watched:
-            self._loop.poller.add(self.sock.fileno(), READ, self)
-            self.watched = True
 
     def unwatch(self) -> None:
         """Leave clients in the backlog."""
@@ -132,9 +146,7 @@ class Listener:
 
     def close(self) -> None:
         self.unwatch()
-        if self._paused is not None:
-            self._paused.cancel()
-            self._paused = None
+        self._pause_over()
         if self._spare is not None:
             self._spare.close()
             self._spare = None
@@ -185,7 +197,7 @@ class Listener:
             self._gate.accept_failed(_named(error, self.address), shed, None)
         self.unwatch()
         if self.sock.fileno() >= 0:
-            self._paused = self._loop.call_at(self._gate.quiet_until, self.watch).unref()
+            self._pause_until(self._gate.quiet_until)
 
     def _shed(self) -> int:
         """Accept and reset a batch of clients with the spare descriptor; how many."""
