@@ -124,6 +124,7 @@ class Listener:
         self.watched = True
 
     def _pause_until(self, moment: float) -> None:
+        self._pause_over()
         self._paused = self._loop.call_at(moment, self.watch).unref()
 
     def _pause_over(self) -> None:

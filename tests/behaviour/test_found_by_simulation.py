@@ -52,3 +52,17 @@ def test_a_listening_socket_that_cannot_be_watched_again_is_watched_later(simula
     kernel.fail("epoll_ctl", errno.ENOMEM)  # when the pause after the failed accept is over
     live(simulated, kernel, 3)
     assert len(seen) == 1
+
+
+def test_a_shutdown_while_accepting_pauses_leaves_no_pause_behind(
+    simulated: Reactor, kernel: Kernel, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = Server(simulated)
+    server.listen(HOST, PORT)
+    kernel.fail("accept", errno.ENOMEM, times=2)
+    Remote(kernel, HOST, PORT)
+    live(simulated, kernel, 0.5)
+    server.shutdown(0)  # it takes in who waits, and fails once more
+    live(simulated, kernel, 3)
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert simulated.statistics().timers == 0
