@@ -16,7 +16,7 @@ from .lifecycle import Read, State, Write
 from .report import Reason
 from .settings import LOOKS_PER_STALL, Settings
 
-ACK_LOOK = 1.0  # seconds between looks at a FIN that is not acknowledged when its linger would be over
+ACK_LOOK = 1.0  # seconds between looks at a FIN that is not acknowledged: the linger begins with that
 
 
 class Moments(NamedTuple):
@@ -60,9 +60,8 @@ def soonest(state: State, settings: Settings, at: Moments) -> tuple[float, Reaso
         elif state.read is Read.ENDED:
             found.append((linger_by, Reason.LINGER_TIMEOUT))
             found.append((at.now + settings.linger_timeout / LOOKS_PER_STALL, None))
-        else:  # it does not run yet; but it may have begun unnoticed
-            look = min(ACK_LOOK, settings.linger_timeout / LOOKS_PER_STALL)
-            found.append((max(linger_by, at.now + look), None))
+        else:  # it does not run yet; when it begins must not go unnoticed for long
+            found.append((at.now + min(ACK_LOOK, settings.linger_timeout / LOOKS_PER_STALL), None))
     if _program_must_act(state, at) and settings.half_open_timeout is not None:
         found.append((max(at.since, at.wrote_at) + settings.half_open_timeout, Reason.HALF_OPEN_TIMEOUT))
     moment, reason = min(found, key=_moment)

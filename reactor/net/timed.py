@@ -51,6 +51,8 @@ class Timed(Transport):
             self._send_pending()
             self._flush_soon()
         unacked = self._note_acked(now)
+        if unacked and self._life.write is Write.ENDED and self._life.read in (Read.OPEN, Read.DISCARDING):
+            self._since = now  # the linger begins when all is acknowledged: not before this
         if self._life.both_ended and not unacked:  # where no event told it
             self._flush_soon()
             return

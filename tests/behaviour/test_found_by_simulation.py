@@ -66,3 +66,35 @@ def test_a_shutdown_while_accepting_pauses_leaves_no_pause_behind(
     live(simulated, kernel, 3)
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
     assert simulated.statistics().timers == 0
+
+
+def end_while_nothing_arrives(loop: Reactor, kernel: Kernel, ending: str) -> tuple[Remote, list[CloseReport]]:
+    """The connection is ended after 1 s; the network stands still from 0.5 s to 40.5 s, and so our FIN is late."""
+    server = Server(loop, lambda conn: loop.call_later(1, getattr(conn, ending)), linger_timeout=30, write_timeout=60)
+    reports = reports_of(server)
+    server.listen(HOST, PORT)
+    client = Remote(kernel, HOST, PORT)
+    kernel.later(0.5, client.stall, 40)
+    return client, reports
+
+
+@pytest.mark.parametrize("ending", ["end", "destroy_soon"])
+def test_a_client_that_hears_our_fin_late_has_the_whole_linger_timeout_to_answer(
+    simulated: Reactor, kernel: Kernel, ending: str
+) -> None:
+    client, reports = end_while_nothing_arrives(simulated, kernel, ending)
+    live(simulated, kernel, 65)
+    assert client.outcome == "FIN"
+    client.close()
+    live(simulated, kernel, 1)
+    assert [(report.reason, report.clean) for report in reports] == [(Reason.ENDED, True)]
+
+
+def test_the_linger_timeout_is_over_in_time_after_our_fin_was_acknowledged_late(
+    simulated: Reactor, kernel: Kernel
+) -> None:
+    _, reports = end_while_nothing_arrives(simulated, kernel, "destroy_soon")
+    live(simulated, kernel, 70)
+    assert reports == []
+    live(simulated, kernel, 2)
+    assert [report.reason for report in reports] == [Reason.LINGER_TIMEOUT]
