@@ -243,11 +243,13 @@ class Ending(Holding):
 
     def _make_report(self) -> CloseReport:
         both_fins = self._orderly is not None and self._fin_sent
+        # Where nobody can tell what has arrived, it is clean unless something has cut it.
+        arrived = self._reason is None if self._unacked is None else not self._unacked
         return CloseReport(
             reason=self._reason or self._orderly or Reason.ENDED,
             phase=self._last.phase,
             error=self._error,
-            clean=both_fins and not self._unsent and not self._unacked and self._error is None,
+            clean=both_fins and arrived and not self._unsent and self._error is None,
             bytes_read=self.bytes_read,
             bytes_discarded=self._discarded,
             bytes_written=self.bytes_written,

@@ -98,3 +98,22 @@ def test_the_linger_timeout_is_over_in_time_after_our_fin_was_acknowledged_late(
     assert reports == []
     live(simulated, kernel, 2)
     assert [report.reason for report in reports] == [Reason.LINGER_TIMEOUT]
+
+
+def test_what_is_cut_while_nobody_can_tell_what_has_arrived_is_not_clean(simulated: Reactor, kernel: Kernel) -> None:
+    server = Server(simulated)
+    reports = reports_of(server)
+    server.listen(HOST, PORT)
+    client = Remote(kernel, HOST, PORT)
+    client.end()
+
+    @server.on("end")
+    def answer(conn: Connection) -> None:
+        client.stall(40)
+        conn.end(b"which does not arrive")
+
+    live(simulated, kernel, 5)
+    kernel.fail("ioctl", errno.EINVAL)
+    next(iter(server.connections)).reset()
+    live(simulated, kernel, 1)
+    assert [(report.bytes_unacked, report.clean) for report in reports] == [(None, False)]
