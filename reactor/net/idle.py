@@ -6,9 +6,9 @@ Traffic never touches the entry; it stamps the connection. When the moment comes
 finds by its stamps whether it is really over, and is entered again if not. So a busy connection costs one
 look a period and nothing a message.
 
-An entry far off lies in the set of its whole second: entering and removing are one set operation each,
+An entry far off lies in the table of its whole second: entering and removing are one operation each,
 whatever number of durations is in use, and nothing of a removed connection stays behind. When a second
-begins, its set is moved to a heap, and handed out in exact order, in portions. Removing from the heap is
+begins, its table is moved to a heap, and handed out in exact order, in portions. Removing from the heap is
 lazy, but no entry is in it for longer than a second.
 
 Rejected: a plain FIFO for each duration, which cannot take back in order a connection whose stamp lies
@@ -43,7 +43,7 @@ class Agenda:
     __slots__ = ("_far", "_near", "_order", "_reached", "_seconds")
 
     def __init__(self) -> None:
-        self._far: dict[int, set[Looked]] = {}
+        self._far: dict[int, dict[Looked, None]] = {}  # in order of entering, so that runs can be repeated
         self._seconds: list[int] = []  # heap of the keys of _far
         self._near: list[tuple[float, int, Looked]] = []  # heap; stale where the moment is not the member's any more
         self._order = count()
@@ -58,9 +58,9 @@ class Agenda:
         second = int(moment)
         members = self._far.get(second)
         if members is not None:
-            members.add(member)
+            members[member] = None
         elif second > self._reached:
-            self._far[second] = {member}
+            self._far[second] = {member: None}
             heapq.heappush(self._seconds, second)
         else:
             heapq.heappush(self._near, (moment, next(self._order), member))
@@ -70,7 +70,7 @@ class Agenda:
         if member.look_at != NEVER:
             members = self._far.get(int(member.look_at))
             if members is not None:
-                members.discard(member)
+                members.pop(member, None)
             member.look_at = NEVER
 
     def next_moment(self) -> float:
