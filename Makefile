@@ -2,6 +2,7 @@
 
 APP = echo
 ARGS =
+SEEDS = 10000
 VENV = .venv
 PYTHON ?= python3 python3.13 python3.12 python3.11 python
 
@@ -26,7 +27,8 @@ run: | $(PY) ## serve on 127.0.0.1:8080 (APP=echo), until Ctrl-C
 test: $(VENV)/.has-test ## the whole test suite, stress aside
 	@$(PY) -m pytest $(ARGS)
 
-stress: $(VENV)/.has-test ## the tests that take long
+stress: $(VENV)/.has-test ## what takes long: SEEDS=10000 simulated worlds of 20 connections, and the slow tests
+	@$(PY) tests/stress/simulate.py $(SEEDS)
 	@$(PY) -m pytest -m slow $(ARGS)
 
 bench: bench/.venv/.made ## beside asyncio, uvloop, Node and others, in three minutes

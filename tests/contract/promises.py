@@ -158,7 +158,9 @@ class Track:
         self.hold(needed is None or needed in self.happened, f"reason without a cause: {report} {self.happened}")
         if report.clean:
             lost = report.bytes_unsent or report.bytes_unacked or report.error
-            self.hold(not lost and "finish" in self.events and "peer ended" in self.happened, f"not clean: {report}")
+            # Between our FIN and `finish` callbacks come, and one of them may end it at once.
+            fin = "finish" in self.events or report.phase == "lingering"
+            self.hold(not lost and fin and "peer ended" in self.happened, f"not clean: {report}")
         failed = isinstance(report.error, Boom)
         self.hold(failed or report.reason is not Reason.LISTENER_FAILED, f"not what the listener raised: {report}")
         told = report.error is not None and not failed
@@ -217,10 +219,12 @@ class Track:
         self.asked += 1
         self.late += self.closing
         before = self.offered
+        in_time = self.conn.state != "closed"
 
         def answer(conn: Connection, error: BaseException | None) -> None:
             self.hold(conn is self.conn, "callback with another connection")
             self.hold(not Track.busy, "callback from inside a call")
+            self.hold(not in_time or "error" not in self.events, "callback after error")
             self.hold(number == self.answered, f"callback {number} where {self.answered} was due")
             self.answered += 1
             if position is None:  # it comes right before `finish`, if that comes

@@ -1,0 +1,123 @@
+"""Live many simulated worlds, and say what was done to them: `make stress`, or
+
+python tests/stress/simulate.py 5000            5,000 fresh seeds
+python tests/stress/simulate.py --seed 17       one seed again; if it fails, simplified
+
+A world has 20 connections (`crowd.py`). Exit status 1 where a promise was broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/contract"), str(ROOT / "tests/stress")]
+
+from crowd import Crowd  # noqa: E402  # after the path
+
+from reactor.testing import Choices  # noqa: E402
+from reactor.testing.simulation import failure_of, simplest  # noqa: E402
+
+SIZE = 20  # connections a world
+BATCH = 50  # worlds between two lines of progress
+COLUMNS = 3  # of the table
+SHOWN = 3  # failures told in full
+
+
+def scenario(choices: Choices) -> Crowd:
+    """One world; raises what is wrong with it."""
+    crowd = Crowd(choices, SIZE)
+    crowd.live()
+    return crowd
+
+
+def batch(seeds: range) -> tuple[Counter[str], list[tuple[int, str]]]:
+    """Some worlds: what was done in all, and which failed."""
+    done: Counter[str] = Counter()
+    failed = []
+    for seed in seeds:
+        try:
+            done += scenario(Choices(seed)).tally()
+        except Exception as error:
+            failed.append((seed, f"{type(error).__name__}: {error}"))
+    return done, failed
+
+
+def run(count: int, first: int, jobs: int) -> tuple[Counter[str], list[tuple[int, str]]]:
+    """All of them, in processes; a line of progress on stderr."""
+    done: Counter[str] = Counter()
+    failed: list[tuple[int, str]] = []
+    batches = [range(at, min(at + BATCH, first + count)) for at in range(first, first + count, BATCH)]
+    started = time.monotonic()
+    with multiprocessing.Pool(jobs) as pool:
+        for number, (more, wrong) in enumerate(pool.imap_unordered(batch, batches), 1):
+            done += more
+            failed += wrong
+            pace = done["connections"] / (time.monotonic() - started)
+            lived = f"{min(number * BATCH, count):,} of {count:,} worlds, {done['connections']:,} connections"
+            print(f"\r{lived}, {pace:,.0f} a second, {len(failed)} failed ", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    done["seconds of real time"] = round(time.monotonic() - started)
+    return done, failed
+
+
+def table(done: Counter[str], failed: list[tuple[int, str]]) -> str:
+    """What was done to it, how often, and what came of it."""
+    groups: dict[str, list[str]] = {}
+    for name, count in sorted(done.items(), key=lambda item: -item[1]):
+        group, _, rest = name.rpartition(": ")
+        groups.setdefault(group or "in all", []).append(f"{count:>15,}  {rest:<22}")
+    lost = "?" if failed else "0"
+    groups["promises"] = [f"{len(failed):>15,}  worlds with one broken", f"{lost:>15}  bytes lost, leaks"]
+    lines = []
+    for group, entries in groups.items():
+        lines.append(group)
+        lines += ["".join(entries[at : at + COLUMNS]).rstrip() for at in range(0, len(entries), COLUMNS)]
+    return "\n".join(lines)
+
+
+def again(seed: int) -> int:
+    """One seed, and the simplest way to its failure."""
+    choices = Choices(seed)
+    error = failure_of(scenario, choices)
+    if error is None:
+        print(f"seed {seed}: every promise was kept")
+        return 0
+    print(f"seed {seed}: {type(error).__name__}: {error}\n")
+    record = simplest(scenario, seed, choices.record, error)
+    crowd = Crowd(Choices(seed, record), SIZE)
+    print(f"simplified: {failure_of(lambda choices: crowd.live(), choices)}")
+    for ledger in crowd.ledgers.values():
+        if ledger.problematic:
+            print(f"  the client {ledger.script!r}\n  the program {ledger.plan!r}\n  heard {ledger.events}")
+    print(f"  its choices {json.dumps(record)}")
+    return 1
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("count", nargs="?", type=int, default=10_000, help="worlds (10,000: 200,000 connections)")
+    parser.add_argument("--first", type=int, help="the first seed; else one that was never used before")
+    parser.add_argument("--seed", type=int, help="live this one again")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
+    given: Any = parser.parse_args()
+    if given.seed is not None:
+        return again(given.seed)
+    first = given.first if given.first is not None else int(time.time()) * 1000
+    done, failed = run(given.count, first, given.jobs)
+    print(table(done, failed))
+    for seed, text in failed[:SHOWN]:
+        print(f"\n{text}\n  again: python tests/stress/simulate.py --seed {seed}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

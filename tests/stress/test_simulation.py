@@ -1,0 +1,64 @@
+"""Whatever a program, its clients, the network and the kernel do, in simulated worlds: every promise is kept.
+
+The seeds are fixed, so that a run of the suite says the same every time; `make stress` lives fresh ones. A failure
+names the seed, and `python tests/stress/simulate.py --seed N` shows the simplest way to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import simulate
+from crowd import Crowd
+
+from reactor.testing import Choices
+
+WORLDS = 40  # a test
+TRACE = """
+import sys
+import simulate
+from reactor.testing import Choices
+crowd = simulate.Crowd(Choices(int(sys.argv[1])), simulate.SIZE)
+crowd.kernel.trace = []
+crowd.live()
+for ledger in crowd.ledgers.values():
+    crowd.kernel.trace.append(f"{ledger.remote.address} {ledger.events} {ledger.report}")
+print("\\n".join(crowd.kernel.trace))
+"""
+
+
+@pytest.mark.expects_errors  # listeners that raise are among what programs do
+@pytest.mark.parametrize("first", range(0, 480, WORLDS))
+def test_every_promise_is_kept_in_every_world(first: int) -> None:
+    done, failed = simulate.batch(range(first, first + WORLDS))
+    assert not failed, "\n".join(f"{text}\npython tests/stress/simulate.py --seed {seed}" for seed, text in failed)
+    assert done["connections"] > 10 * WORLDS
+    assert min(done["bytes read"], done["clean endings"]) > 0
+
+
+@pytest.mark.parametrize("seed", [2, 5])
+def test_a_seed_is_lived_again_to_the_byte_whatever_the_hash_seed(seed: int) -> None:
+    traces = []
+    for hash_seed in ("0", "1"):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(Path(__file__).parent)}
+        run = subprocess.run(
+            [sys.executable, "-c", TRACE, str(seed)], capture_output=True, check=True, env=environment, timeout=60
+        )
+        traces.append(run.stdout)
+    assert len(traces[0]) > 10_000
+    assert hashlib.sha256(traces[0]).digest() == hashlib.sha256(traces[1]).digest()
+
+
+@pytest.mark.expects_errors
+def test_a_record_of_choices_makes_the_same_world_as_its_seed() -> None:
+    seeded = Choices(7)
+    first = Crowd(seeded, 10)
+    first.live()
+    second = Crowd(Choices(7, seeded.record), 10)
+    second.live()
+    assert second.tally() == first.tally()
