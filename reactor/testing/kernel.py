@@ -91,6 +91,8 @@ class Kernel:
         self.sockets: dict[int, SimulatedSocket] = {}
         #: So many may be open (RLIMIT_NOFILE); None: any number.
         self.most_descriptors: int | None = None
+        #: Hosts from which no answer comes.
+        self.unreachable: set[str] = set()
         #: Who listens where.
         self.listening: dict[tuple[str, int], Endpoint] = {}
         self.epolls: list[SimulatedEpoll] = []
@@ -274,6 +276,8 @@ class Kernel:
         assert client.peer_address is not None
         assert client.link is not None
         host, port = client.peer_address
+        if host in self.unreachable:
+            return
         listening = self.listening.get((host, port)) or self.listening.get(("0.0.0.0", port))
         if listening is None:
             client.link.carry(1 - client.way, client.on_reset)

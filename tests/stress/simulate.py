@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/contract"), str(ROOT / "tests/stress")]
 
 from crowd import Crowd  # noqa: E402  # after the path
+from relays import Relays  # noqa: E402
+from worlds import World  # noqa: E402
 
 from reactor.testing import Choices  # noqa: E402
 from reactor.testing.simulation import failure_of, simplest  # noqa: E402
@@ -32,11 +34,16 @@ COLUMNS = 3  # of the table
 SHOWN = 3  # failures told in full
 
 
-def scenario(choices: Choices) -> Crowd:
+def scenario(choices: Choices) -> World:
     """One world; raises what is wrong with it."""
-    crowd = Crowd(choices, SIZE)
-    crowd.live()
-    return crowd
+    world = made(choices)
+    world.live()
+    return world
+
+
+def made(choices: Choices) -> World:
+    """Every fifth world has a relay in it."""
+    return (Relays if choices.seed % 5 == 4 else Crowd)(choices, SIZE)
 
 
 def batch(seeds: range) -> tuple[Counter[str], list[tuple[int, str]]]:
@@ -93,11 +100,9 @@ def again(seed: int) -> int:
         return 0
     print(f"seed {seed}: {type(error).__name__}: {error}\n")
     record = simplest(scenario, seed, choices.record, error)
-    crowd = Crowd(Choices(seed, record), SIZE)
-    print(f"simplified: {failure_of(lambda choices: crowd.live(), choices)}")
-    for ledger in crowd.ledgers.values():
-        if ledger.problematic:
-            print(f"  the client {ledger.script!r}\n  the program {ledger.plan!r}\n  heard {ledger.events}")
+    world = made(Choices(seed, record))
+    print(f"simplified: {failure_of(lambda choices: world.live(), choices)}")
+    print(world.explained())
     print(f"  its choices {json.dumps(record)}")
     return 1
 

@@ -23,12 +23,10 @@ TRACE = """
 import sys
 import simulate
 from reactor.testing import Choices
-crowd = simulate.Crowd(Choices(int(sys.argv[1])), simulate.SIZE)
-crowd.kernel.trace = []
-crowd.live()
-for ledger in crowd.ledgers.values():
-    crowd.kernel.trace.append(f"{ledger.remote.address} {ledger.events} {ledger.report}")
-print("\\n".join(crowd.kernel.trace))
+world = simulate.made(Choices(int(sys.argv[1])))
+world.kernel.trace = []
+world.live()
+print("\\n".join([*world.kernel.trace, *map(str, world.reports)]))
 """
 
 
@@ -41,7 +39,7 @@ def test_every_promise_is_kept_in_every_world(first: int) -> None:
     assert min(done["bytes read"], done["clean endings"]) > 0
 
 
-@pytest.mark.parametrize("seed", [2, 5])
+@pytest.mark.parametrize("seed", [2, 4])
 def test_a_seed_is_lived_again_to_the_byte_whatever_the_hash_seed(seed: int) -> None:
     traces = []
     for hash_seed in ("0", "1"):
