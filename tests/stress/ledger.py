@@ -116,6 +116,10 @@ class Ledger(Track):
             return
         self.hold(now >= begun + limit - EARLY, f"cut early: {report}, {begun=}, {now=}")
 
+    def check_drain(self) -> None:
+        super().check_drain()
+        self.hold(self.conn.pending_bytes <= self.conn.high_water // 4, "drain above the low-water mark")
+
     def check_close(self, report: CloseReport) -> None:
         super().check_close(report)
         self.closed_paused = self.paused

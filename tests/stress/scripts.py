@@ -34,6 +34,7 @@ class Script:
         self.kind = kind
         self.steps = steps
         self.honest = kind in HONEST
+        self.over_by = comes_at + sum(delay for delay, _, _ in steps)
 
     def begin(self, kernel: Kernel, remote: Remote, ledger: Any) -> None:
         self._kernel, self._remote, self._ledger = kernel, remote, ledger

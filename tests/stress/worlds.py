@@ -29,6 +29,9 @@ TROUBLE: dict[str, tuple[float, tuple[int, ...]]] = {
     "setsockopt": (2.0, (errno.EINVAL, errno.ENOBUFS)),
     "getsockname": (5.0, (errno.EINVAL, errno.ENOTCONN)),
     "getsockopt": (2.0, (errno.ENOBUFS,)),
+    "getpeername": (3.0, (errno.ENOTCONN,)),
+    "socket": (3.0, (errno.EMFILE, errno.ENFILE, errno.ENOBUFS)),
+    "connect": (3.0, (errno.EADDRNOTAVAIL, errno.ENETUNREACH, errno.ECONNREFUSED)),
     "epoll_ctl": (0.5, (errno.ENOMEM, errno.ENOSPC)),
 }  # SIOCOUTQ and FIONREAD do not fail on a socket that is connected (tcp_ioctl() in net/ipv4/tcp.c)
 log = logging.getLogger("reactor")
