@@ -81,7 +81,7 @@ class Endpoint:
         self.queue: deque[Endpoint] = deque()  # of a listening one: who waits to be accepted
         self.backlog = 0
         self.watchers: list[Callable[[], None]] = []  # of epoll instances
-        #: When it was made; when something last came, was acknowledged, and was taken from the program; what SIOCOUTQ
+        #: When it was made, or connected; when something last came, was acknowledged, and was taken from the program; what SIOCOUTQ
         #: last told of bytes.
         self.opened_at = self.came_at = self.acked_at = self.took_at = kernel.clock()
         self.told_unacked = 0
@@ -268,6 +268,7 @@ class Endpoint:
             self._abort()
             return
         self.state = State.ESTABLISHED
+        self.opened_at = self.kernel.clock()
         listener.queue.append(self)
         listener.changed()
 
