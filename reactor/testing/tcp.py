@@ -81,10 +81,9 @@ class Endpoint:
         self.queue: deque[Endpoint] = deque()  # of a listening one: who waits to be accepted
         self.backlog = 0
         self.watchers: list[Callable[[], None]] = []  # of epoll instances
-        #: When it was made, or connected; when something last came, was acknowledged, and was taken from the program; what SIOCOUTQ
-        #: last told of bytes.
+        #: When it was made, or connected; when something last came, was acknowledged, was taken from the program.
         self.opened_at = self.came_at = self.acked_at = self.took_at = kernel.clock()
-        self.told_unacked = 0
+        self.told_unacked = 0  # bytes, when SIOCOUTQ was last asked
 
     # What pollers ask.
 
