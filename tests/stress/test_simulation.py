@@ -20,13 +20,13 @@ from reactor.testing import Choices
 
 WORLDS = 40  # a test
 TRACE = """
-import sys
 import simulate
 from reactor.testing import Choices
-world = simulate.made(Choices(int(sys.argv[1])))
-world.kernel.trace = []
-world.live()
-print("\\n".join([*world.kernel.trace, *map(str, world.reports)]))
+for seed in range(20):
+    world = simulate.made(Choices(seed))
+    world.kernel.trace = []
+    world.live()
+    print("\\n".join([*world.kernel.trace, *map(str, world.reports)]))
 """
 
 
@@ -39,16 +39,15 @@ def test_every_promise_is_kept_in_every_world(first: int) -> None:
     assert min(done["bytes read"], done["clean endings"]) > 0
 
 
-@pytest.mark.parametrize("seed", [2, 4])
-def test_a_seed_is_lived_again_to_the_byte_whatever_the_hash_seed(seed: int) -> None:
+def test_a_seed_is_lived_again_to_the_byte_whatever_the_hash_seed() -> None:
     traces = []
     for hash_seed in ("0", "1"):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(Path(__file__).parent)}
         run = subprocess.run(
-            [sys.executable, "-c", TRACE, str(seed)], capture_output=True, check=True, env=environment, timeout=60
+            [sys.executable, "-c", TRACE], capture_output=True, check=True, env=environment, timeout=60
         )
         traces.append(run.stdout)
-    assert len(traces[0]) > 10_000
+    assert len(traces[0]) > 200_000
     assert hashlib.sha256(traces[0]).digest() == hashlib.sha256(traces[1]).digest()
 
 
