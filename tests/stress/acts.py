@@ -1,7 +1,8 @@
 """What the program does to a connection of the crowd: plans, drawn from a seed, the simplest first.
 
 A plan says which calls to make at which event, each once, so that every life comes to rest. A call is what
-`promises.Track.call` takes; ("after", seconds, call) makes it later, ("raise",) raises.
+`promises.Track.call` takes; ("after", seconds, call) makes it later, ("other", number, call) on another connection,
+("raise",) raises.
 """
 
 from __future__ import annotations
@@ -117,6 +118,8 @@ def _does_anything(plan: Plan, draw: Stream) -> None:
         call: Call = draw.pick(draw.pick((WRITING, HARMLESS, ENDING)))
         if draw.chance(20):
             call = ("after", draw.pick(TIMES), call)
+        if draw.chance(20):
+            call = ("other", draw.below(20), call)
         plan.calls[draw.pick(EVENTS)].append(("raise",) if draw.chance(5) else call)
 
 

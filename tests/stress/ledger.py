@@ -60,6 +60,11 @@ class Ledger(Track):
         self.acted_at = self.now()
         if call[0] == "after":
             self.crowd.loop.call_later(call[1], self.play, call[2])
+        elif call[0] == "other":
+            others = list(self.crowd.ledgers.values())
+            other = others[call[1] % len(others)]
+            other.plan.graceful = False
+            other.play(call[2])
         elif call[0] == "raise":
             self.happened.add("raised")
             raise Boom

@@ -173,7 +173,8 @@ class Relays(World):
 
     def check_rest(self) -> None:
         for book in self.books:
-            book.hold(book.conn.pending_bytes <= HELD, f"the pipe holds {book.conn.pending_bytes} bytes")
+            piped = book.conn.server is not self.back or self.behind == "echo by pipe"  # else nothing holds it back
+            book.hold(not piped or book.conn.pending_bytes <= HELD, f"the pipe holds {book.conn.pending_bytes} bytes")
 
     def check_books(self) -> None:
         for book in self.books:
