@@ -1,0 +1,58 @@
+"""Listeners that raise, stand still, or run out of memory: it is the end of their own connection, or of none."""
+
+from __future__ import annotations
+
+import pytest
+from accounts import Account
+from crowds import honest, worst
+from server_process import Served, served
+
+MIB = 1 << 20
+
+
+def outcome(server: Served, line: str) -> str:
+    """What a client sees that says this."""
+    with server.connect(line) as sock:
+        try:
+            return "FIN" if not sock.recv(100) else "data"
+        except ConnectionResetError:
+            return "RST"
+
+
+@pytest.mark.parametrize("times", [20, pytest.param(1000, marks=pytest.mark.slow)])
+def test_listeners_that_raise(times: int, account: Account) -> None:
+    with served() as server, honest(server) as good:
+        assert {outcome(server, "raise") for _ in range(times)} == {"RST"}
+        late, lost = good.saw()
+        leaks = server.leaks()
+        reports = server.ask("reports")
+        assert sum(told["reason"] == "LISTENER_FAILED" for told in reports) == times
+        assert server.look()["logged"]["ERROR"] == times
+    account.did("listeners that raise", times, lost=lost, worst=worst(late), leaks=leaks)
+
+
+@pytest.mark.parametrize(("seconds", "times"), [(1.0, 1), pytest.param(2.0, 5, marks=pytest.mark.slow)])
+def test_listeners_that_stand_still(seconds: float, times: int, account: Account) -> None:
+    """Everybody has spoken meanwhile: nobody is reaped for our own stall."""
+    settings = {"idle_timeout": seconds / 2, "read_timeout": seconds / 2}
+    with served(settings) as server, honest(server, 20, 200) as good:
+        for _ in range(times):
+            assert outcome(server, f"block {seconds}") == "data"
+        late, lost = good.saw()
+        leaks = server.leaks()
+        assert [told["reason"] for told in server.ask("reports") if not told["clean"]] == []
+        assert max(told["worst"] for told in late.values()) >= seconds / 2, "it did not stand still"
+    account.did(f"listeners that stand still for {seconds:g} s", times, lost=lost, leaks=leaks)
+
+
+@pytest.mark.parametrize("times", [10, pytest.param(300, marks=pytest.mark.slow)])
+def test_listeners_that_run_out_of_memory(times: int, account: Account) -> None:
+    """By RLIMIT_AS: what is asked for is more than there is, and the server lives on with what it has."""
+    with served(memory=64 * MIB) as server, honest(server) as good:
+        assert {outcome(server, f"allocate {256 * MIB}") for _ in range(times)} == {"RST"}
+        assert outcome(server, f"allocate {MIB}") == "data"
+        late, lost = good.saw()
+        leaks = server.leaks()
+        failed = [told for told in server.ask("reports") if told["reason"] == "LISTENER_FAILED"]
+        assert [told["error"] for told in failed] == ["MemoryError"] * times
+    account.did("listeners that run out of memory", times, lost=lost, worst=worst(late), leaks=leaks)
