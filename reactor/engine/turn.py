@@ -149,7 +149,7 @@ class Turns:
                 size = handler._read_size
                 try:
                     data = handler._sock.recv(size)
-                except OSError as error:
+                except (OSError, MemoryError) as error:
                     self._invoke(handler.on_read_error, error)
                     continue
                 if size <= READ_AHEAD_SIZE:

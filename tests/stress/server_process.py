@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("server_program.py")
 PATIENCE = 60.0  # seconds, for what should take a tenth of a second, on a busy machine
 LOOK = 0.02  # seconds between two looks at another process
-COUNTS = ("connections", "live", "held", "timers", "scheduled", "registrations")  # what must be as it was before
+COUNTS = ("connections", "live", "held", "timers", "scheduled", "registrations", "garbage")  # what must be as it was
 
 
 class Served:
@@ -65,13 +65,13 @@ class Served:
     def _line(self) -> Any:
         assert self._popen.stdout is not None
         limit = time.monotonic() + PATIENCE
-        while b"\n" not in self._printed:
+        pieces = [self._printed]
+        while b"\n" not in pieces[-1]:
             ready, _, _ = select.select([self._popen.stdout], [], [], max(limit - time.monotonic(), 0))
-            piece = os.read(self._popen.stdout.fileno(), 1 << 20) if ready else b""
-            if not piece:
+            pieces.append(os.read(self._popen.stdout.fileno(), 1 << 20) if ready else b"")
+            if not pieces[-1]:
                 raise AssertionError(f"the server said no more: {self._popen.poll()}, {self.complaint()}")
-            self._printed += piece
-        line, _, self._printed = self._printed.partition(b"\n")
+        line, _, self._printed = b"".join(pieces).partition(b"\n")
         return json.loads(line)
 
     def complaint(self) -> str:

@@ -1,8 +1,8 @@
 """The server under stress, in a process of its own: its clients tell it what to do, and it keeps the books.
 
-A client's first line says what is wanted: `echo`, `take` (read and drop), `hold` (do not read), `push COUNT WAY` (in
-pieces, as fast as they drain), `give COUNT WAY` (in one write), `call NAME` (one of the four endings), `raise`,
-`block SECONDS`, `allocate COUNT`, `exit`, `interrupt`. WAY is an ending, or `stay`.
+A client's first line says what is wanted: `echo`, `take` (read and drop), `keep` (read and keep), `hold` (do not read),
+`push COUNT WAY` (in pieces, as fast as they drain), `give COUNT WAY` (in one write), `call NAME` (one of the four
+endings), `raise`, `block SECONDS`, `allocate COUNT`, `exit`, `interrupt`. WAY is an ending, or `stay`.
 
 `python server_program.py JSON` prints where it listens, then answers each line on stdin, a command, by one line of
 JSON. SIGTERM asks it to stop; its last line is the account. The JSON has `settings` of the server, and what `main`
@@ -33,7 +33,7 @@ EVENT_READ = 1
 class Client:
     """What the program knows of a connection."""
 
-    __slots__ = ("closes", "ending", "handed", "head", "left", "way")
+    __slots__ = ("closes", "ending", "handed", "head", "kept", "left", "way")
 
     def __init__(self) -> None:
         self.head = b""  # of a line that has not come whole
@@ -41,6 +41,7 @@ class Client:
         self.handed = self.left = 0  # bytes given to write(); still to be given
         self.ending = ""  # what follows then
         self.closes = 0
+        self.kept: list[bytes] = []
 
 
 class Log(logging.Handler):
@@ -64,7 +65,7 @@ class Program:
         self.loop, self.server, self.log = loop, server, log
         self.live: weakref.WeakSet[Connection] = weakref.WeakSet()
         self.reports: list[dict[str, Any]] = []
-        self.opened = self.closed_twice = 0
+        self.opened = self.closed_twice = self.garbage = 0
         self.shutdowns: list[ShutdownReport] = []
         self._begun = (time.monotonic(), time.process_time())
         self._commands = b""
@@ -96,6 +97,8 @@ class Program:
                 self._after_line(conn, rest)
 
     def _after_line(self, conn: Connection, data: bytes) -> None:
+        if conn.context.way == "keep":
+            conn.context.kept.append(data)
         if conn.context.way != "echo":
             return
         conn.context.handed += len(data)
@@ -138,6 +141,8 @@ class Program:
     def do_echo(self, conn: Connection) -> None: ...
 
     def do_take(self, conn: Connection) -> None: ...
+
+    def do_keep(self, conn: Connection) -> None: ...
 
     def do_hold(self, conn: Connection) -> None:
         conn.pause()
@@ -189,6 +194,7 @@ class Program:
 
     def tell_look(self) -> dict[str, Any]:
         """How things stand. The collector has been off all the time: what it finds now is in cycles."""
+        self.garbage += gc.collect()
         told = self.server.statistics()
         inside = self.loop.statistics()
         return {
@@ -206,7 +212,7 @@ class Program:
             "scheduled": len(self.server.schedule),
             "registrations": len(self.loop.poller._handlers),  # type: ignore[attr-defined]  # epoll's
             "objects": len(gc.get_objects()),
-            "garbage": gc.collect(),
+            "garbage": self.garbage,
             "logged": dict(self.log.counts),
             "lines": self.log.lines,
             "busy": time.process_time() - self._begun[1],
@@ -220,11 +226,12 @@ class Program:
     def tell_reports(self) -> list[dict[str, Any]]:
         return self.reports
 
-    def tell_forget(self) -> int:
-        """Let the books go, so that they are not taken for growth."""
-        count = len(self.reports)
-        self.reports = []
-        return count
+    def tell_books(self) -> dict[str, int]:
+        """The reports in short, where there are too many of them; they are let go."""
+        reports, self.reports = self.reports, []
+        wrong = [told for told in reports if told["bytes_written"] + told["bytes_unsent"] != told["handed"]]
+        wrong += [told for told in reports if told["clean"] and (told["bytes_unsent"] or told["bytes_unacked"])]
+        return {"reports": len(reports), "wrong": len(wrong)}
 
     def tell_fork(self, seconds: str) -> int:
         """A child that holds copies of every descriptor for so long, and does nothing."""

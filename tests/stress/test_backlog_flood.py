@@ -1,4 +1,8 @@
-"""More clients at once than the backlog holds, while the server stands still: each is served in the end."""
+"""More clients at once than the backlog holds, while the server stands still: each is served in the end.
+
+Who finds it full tries again when its kernel does, after 1 s, 3 s, 7 s and so on, all of them at the same time; and
+each time as many get in as the backlog holds.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +13,15 @@ from accounts import Account
 from crowds import crowd
 from server_process import served, until
 
-BACKLOG = 16
 SIZE = 10_000  # bytes that each must get
 
 
-@pytest.mark.parametrize("clients", [50, pytest.param(2000, marks=pytest.mark.slow)])
-def test_a_flood_past_the_backlog(clients: int, account: Account) -> None:
-    with served(backlog=BACKLOG) as server:
+@pytest.mark.parametrize(("backlog", "clients"), [(16, 50), pytest.param(128, 600, marks=pytest.mark.slow)])
+def test_a_flood_past_the_backlog(backlog: int, clients: int, account: Account) -> None:
+    with served(backlog=backlog) as server:
         server.signal(signal.SIGSTOP)
         with crowd(server, {"count": clients, "line": f"give {SIZE} end"}, await_ready=False) as flood:
-            until(lambda: flood.connecting(server.address[1]) > BACKLOG)
+            until(lambda: flood.connecting(server.address[1]) > backlog)
             server.signal(signal.SIGCONT)
             flood.await_ready()
             until(lambda: len(server.ask("reports")) == clients)

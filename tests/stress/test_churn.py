@@ -47,7 +47,6 @@ def test_churn_leaves_the_process_as_it_was(warmup: int, total: int, seconds: fl
         leaks = server.leaks()
         after = server.look()
         assert after["ended"] == {"ENDED": come}
-        assert after["garbage"] == 0, "cycles were left for the collector"
         assert server.resident() - resident <= MIB, f"{server.resident() - resident} bytes more than after the warm-up"
         assert after["objects"] - before["objects"] < 500
     account.did("connections that came and went", come, leaks=leaks)

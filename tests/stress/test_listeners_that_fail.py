@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from accounts import Account
-from crowds import honest, worst
-from server_process import Served, served
+from crowds import crowd, honest, worst
+from server_process import Served, served, until
 
 MIB = 1 << 20
 
@@ -56,3 +56,19 @@ def test_listeners_that_run_out_of_memory(times: int, account: Account) -> None:
         failed = [told for told in server.ask("reports") if told["reason"] == "LISTENER_FAILED"]
         assert [told["error"] for told in failed] == ["MemoryError"] * times
     account.did("listeners that run out of memory", times, lost=lost, worst=worst(late), leaks=leaks)
+
+
+def test_input_that_there_is_no_memory_for_ends_its_connection(account: Account) -> None:
+    """The program keeps all that comes, until there is no room for more: the server neither spins nor fills its log.
+
+    It may be anybody's input that finds no room, so nobody is honest here.
+    """
+    with served(memory=64 * MIB) as server:
+        with crowd(server, {"count": 8, "line": "keep", "uploads": True}):
+            until(lambda: any(told["error"] for told in server.ask("reports")))
+        leaks = server.leaks()
+        failed = [told for told in server.ask("reports") if told["error"]]
+        assert {told["reason"] for told in failed} <= {"NETWORK_ERROR", "LISTENER_FAILED", "PEER_RESET"}
+        assert server.look()["logged"].get("ERROR", 0) <= len(failed)
+        assert outcome(server, f"allocate {MIB}") == "data"
+    account.did("inputs that there was no memory for", len(failed), leaks=leaks)

@@ -1,5 +1,5 @@
-"""SIGTERM under full load: within the grace nobody loses a byte, those in the backlog included; past it, the reports say
-exactly what was lost.
+"""SIGTERM under full load: within the grace nobody loses a byte, those in the backlog included; past it, the reports
+say exactly what was lost.
 """
 
 from __future__ import annotations
