@@ -23,68 +23,73 @@ def without_collector() -> Iterator[None]:
     gc.enable()
 
 
-def everything(loop: Reactor, harness: Any, clock: ManualClock) -> list[weakref.ref[Connection]]:
-    """One connection for each way to end, each with listeners of its own that hold it; all of them are over."""
-    h = harness(idle_timeout=60, write_timeout=30, buffer_limit=1000)
-    alive: list[weakref.ref[Connection]] = []
+class Crowd:
+    """Connections with listeners of their own that hold them, and how each of them ends."""
 
-    def come(**options: Any) -> tuple[Peer, Connection]:
-        peer = Peer(h.address, **options)
-        known = set(h.server.connections)
-        pump(loop, lambda: set(h.server.connections) - known)
-        (conn,) = set(h.server.connections) - known
+    def __init__(self, loop: Reactor, h: Any) -> None:
+        self.loop, self.h = loop, h
+        self.alive: list[weakref.ref[Connection]] = []
+        self.peers: list[Peer] = []
+
+    def come(self, **options: Any) -> Connection:
+        peer, conn = self.h.connect(**options)
         conn.on("data", lambda _, data: conn.touch())
         conn.on("close", lambda _, report: conn.bytes_read)
         conn.context = conn.remote_address
-        alive.append(weakref.ref(conn))
-        return peer, conn
+        self.peers.append(peer)
+        self.alive.append(weakref.ref(conn))
+        return conn
 
-    peers = []
-    for ending in ("end", "destroy_soon", "destroy", "reset"):
-        peer, conn = come()
-        conn.write(b"last words", lambda conn, error: None)
-        getattr(conn, ending)()
-        peers.append(peer)
-    peer, conn = come()
-    peer.end()
-    peers.append(peer)
-    peer, conn = come()
-    peer.reset()
-    peer, conn = come()
-    conn.destroy(ValueError("of the program's own"))
-    peers.append(peer)
-    for _ in range(2):  # one is cut by the limit, one by the deadline
-        peer, conn = come(receive_buffer=4096)
-        conn.write(BIG, lambda conn, error: None)
-        peers.append(peer)
-    conn.write(b"one more")
-    peer, conn = come()
-    conn.set_timeout(10, lambda conn, kind: None)
-    conn.set_encoding("utf-8")
-    peers.append(peer)  # it is reaped
-    peer, conn = come()
-    client = connect(loop, *h.address)
-    alive.append(weakref.ref(client))
-    client.pipe(conn)
-    conn.pipe(client)
-    peers.append(peer)
-    settle(loop)
-    for peer in peers:
-        peer.close()
-    settle(loop)
-    clock.advance(100)
-    pump(loop, lambda: not h.server.connections or clock.advance(1))
-    settle(loop)
-    h.record.connections.clear()
-    h.record.events.clear()
-    return alive
+    def end_each_way(self) -> None:
+        for ending in ("end", "destroy_soon", "destroy", "reset"):
+            conn = self.come()
+            conn.write(b"last words", lambda conn, error: None)
+            getattr(conn, ending)()
+        self.come().destroy(ValueError("of the program's own"))
+        self.come()
+        self.peers[-1].end()
+        self.come()
+        self.peers[-1].reset()
+
+    def be_cut(self) -> None:
+        """By the limit, by the deadline for who does not read, and by the one for who is silent."""
+        for _ in range(2):
+            conn = self.come(receive_buffer=4096)
+            conn.write(BIG, lambda conn, error: None)
+        conn.write(b"one more")
+        conn = self.come()
+        conn.set_timeout(10, lambda conn, kind: None)
+        conn.set_encoding("utf-8")
+
+    def relay(self) -> None:
+        near = self.come()
+        far = connect(self.loop, *self.h.address)
+        self.alive.append(weakref.ref(far))
+        near.pipe(far)
+        far.pipe(near)
+
+    def forget(self) -> None:
+        self.h.record.connections.clear()
+        self.h.record.events.clear()
 
 
 def test_a_mixed_set_of_endings_leaves_nothing_for_the_collector(
     loop: Reactor, harness: Any, clock: ManualClock, without_collector: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    alive = everything(loop, harness, clock)
+    h = harness(idle_timeout=60, write_timeout=30, buffer_limit=1000)
+    crowd = Crowd(loop, h)
+    crowd.end_each_way()
+    crowd.be_cut()
+    crowd.relay()
+    settle(loop)
+    for peer in crowd.peers:
+        peer.close()
+    settle(loop)
+    clock.advance(100)
+    pump(loop, lambda: not h.server.connections)
+    settle(loop)
+    crowd.forget()
     caplog.clear()  # its records hold the connections that they are about
-    assert len(alive) == 12
-    assert [conn() for conn in alive if conn() is not None] == []
+    assert len(crowd.alive) == 12
+    assert [conn() for conn in crowd.alive if conn() is not None] == []
     assert gc.collect() == 0

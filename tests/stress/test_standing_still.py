@@ -15,7 +15,7 @@ from server_process import served, until
 SIZE = 5_000_000  # bytes
 
 
-@pytest.mark.parametrize("seconds", [1.0, pytest.param(5.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [2.0, pytest.param(5.0, marks=pytest.mark.slow)])
 def test_a_server_that_is_stopped_reaps_nobody_who_has_spoken_meanwhile(seconds: float, account: Account) -> None:
     limit = seconds / 2
     with served({"idle_timeout": limit, "read_timeout": limit}) as server, honest(server, 50) as good:
