@@ -158,6 +158,21 @@ def test_a_timeout_listener_that_touches_the_connection_keeps_it(
     assert conn.state == "open"
 
 
+def test_input_that_comes_while_the_timeout_is_told_does_not_make_a_reset_of_the_end(
+    harness: Any, loop: Reactor, clock: ManualClock
+) -> None:
+    h = harness(idle_timeout=60)
+    peer, conn = h.connect()
+    conn.on("timeout", lambda conn, kind: peer.send(b"too late"))
+    clock.advance(60)
+    pump(loop, lambda: "timeout" in h.record.names())
+    settle(loop)
+    assert peer.outcome() == "FIN"
+    peer.send(b"and more")  # EPIPE after a reset
+    peer.close()
+    assert h.closed(conn).reason is Reason.IDLE
+
+
 def test_a_last_word_of_the_timeout_listener_arrives(harness: Any, loop: Reactor, clock: ManualClock) -> None:
     h = harness(idle_timeout=60)
     h.server.on("timeout", lambda conn, kind: conn.write(b"too slow\n"))
