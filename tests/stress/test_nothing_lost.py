@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import raw_clients
+from accounts import Account
 
 from reactor import CloseReport, Connection, Reactor, Reason, Server
 
@@ -124,7 +125,8 @@ def test_both_sides_agree_to_the_byte(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [2, 3])
-def test_both_sides_agree_to_the_byte_ten_thousand_times(tmp_path: Path, seed: int) -> None:
+def test_both_sides_agree_to_the_byte_ten_thousand_times(tmp_path: Path, seed: int, account: Account) -> None:
     total, largest = 10_000, 2_000_000
     book, results = _run(seed, total, largest, 600, tmp_path / "got.json")
     _check(book, results, seed, total, largest)
+    account.did("clients of all speeds, books compared", total)
