@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from accounts import Account
 from crowds import crowd
-from server_process import Served, served
+from server_process import Served, served, until
 
 FAST, SLOW, STALLED, WAITING = 60, 30, 20, 40  # clients of each kind
 SIZE = 3_000_000  # bytes for each, more than the kernel takes for a slow reader
@@ -44,6 +44,8 @@ def stop_under_load(server: Served, load: list[dict[str, Any]]) -> tuple[list[di
     that they wait in the backlog when it reads SIGTERM.
     """
     with crowd(server, *load) as clients:
+        until(lambda: server.look()["opened"] == sum(manner["count"] for manner in load))
+        until(lambda: all(read for _, _, read in server.ask("states").values()))  # each has said what it wants
         server.signal(signal.SIGSTOP)
         with crowd(server, IN_BACKLOG) as late:
             server.signal(signal.SIGTERM)
