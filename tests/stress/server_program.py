@@ -210,7 +210,7 @@ class Program:
             "timers": inside.timers - (self.server.schedule._timer is not None),  # the one for whoever is due next
             "turns": inside.turns,
             "scheduled": len(self.server.schedule),
-            "registrations": len(self.loop.poller._handlers),  # type: ignore[attr-defined]  # epoll's
+            "registrations": len(self.loop.poller.handlers),
             "objects": len(gc.get_objects()),
             "garbage": self.garbage,
             "logged": dict(self.log.counts),
