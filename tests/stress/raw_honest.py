@@ -64,6 +64,9 @@ def talk(clients: list[Client], rate: float) -> dict[str, list[float]]:
         poll.register(fd, select.EPOLLIN)
     begun, told = time.monotonic(), b""
     while True:
+        while begun + count / rate <= time.monotonic():
+            clients[count % len(clients)].say(begun + count / rate, name)
+            count += 1
         due = begun + count / rate
         for fd, _ in poll.poll(max(due - time.monotonic(), 0)):
             if fd:
@@ -76,9 +79,6 @@ def talk(clients: list[Client], rate: float) -> dict[str, list[float]]:
             name = names[-1].decode() if names else name
             if told.endswith(b"\0"):
                 return found
-        while begun + count / rate <= time.monotonic():
-            clients[count % len(clients)].say(begun + count / rate, name)
-            count += 1
 
 
 def finish(clients: list[Client], found: dict[str, list[float]]) -> int:
