@@ -58,13 +58,14 @@ def test_listeners_that_run_out_of_memory(times: int, account: Account) -> None:
     account.did("listeners that run out of memory", times, lost=lost, worst=worst(late), leaks=leaks)
 
 
-def test_input_that_there_is_no_memory_for_ends_its_connection(account: Account) -> None:
+@pytest.mark.parametrize("clients", [8, pytest.param(40, marks=pytest.mark.slow)])
+def test_input_that_there_is_no_memory_for_ends_its_connection(clients: int, account: Account) -> None:
     """The program keeps all that comes, until there is no room for more: the server neither spins nor fills its log.
 
     It may be anybody's input that finds no room, so nobody is honest here.
     """
     with served(memory=64 * MIB) as server:
-        with crowd(server, {"count": 8, "line": "keep", "uploads": True}):
+        with crowd(server, {"count": clients, "line": "keep", "uploads": True}):
             until(lambda: any(told["error"] for told in server.ask("reports")))
         leaks = server.leaks()
         failed = [told for told in server.ask("reports") if told["error"]]

@@ -37,13 +37,14 @@ def test_a_peer_that_stops_reading_with_64_mib_pending(times: int, account: Acco
     account.did("readers that stop with 64 MiB pending", times, lost=lost, leaks=leaks)
 
 
-def test_a_slow_reader_of_64_mib_is_not_taken_for_one_that_has_stopped(account: Account) -> None:
-    """It reads a little at a time for twice the time that a stalled one would have."""
+@pytest.mark.parametrize("stalls", [2, pytest.param(5, marks=pytest.mark.slow)])
+def test_a_slow_reader_of_64_mib_is_not_taken_for_one_that_has_stopped(stalls: int, account: Account) -> None:
+    """It reads a little at a time for several times what a stalled one would have."""
     with (
         served({"write_timeout": STALL}) as server,
         server.connect(f"give {PENDING} end", receive_buffer=65_536) as sock,
     ):
-        got, until_then = 0, time.monotonic() + 2 * STALL
+        got, until_then = 0, time.monotonic() + stalls * STALL
         while time.monotonic() < until_then:
             got += len(sock.recv(16_384))
             time.sleep(0.05)  # it is slow

@@ -51,15 +51,16 @@ def test_clients_that_are_stopped_get_everything_when_they_go_on(seconds: float,
     account.did(f"clients stopped for {seconds:g} s and continued", 40, lost=lost, leaks=leaks)
 
 
-def test_clients_that_stay_stopped_are_cut_and_counted_exactly(account: Account) -> None:
+@pytest.mark.parametrize("clients", [20, pytest.param(200, marks=pytest.mark.slow)])
+def test_clients_that_stay_stopped_are_cut_and_counted_exactly(clients: int, account: Account) -> None:
     """The kernel of a stopped client takes what its buffer holds: so much has arrived, and it is read in the end."""
-    stopped = {"count": 20, "line": f"give {SIZE} end", "stops_at": 10_000, "buffer": 32_768}
-    with served({"write_timeout": 1.0}) as server, crowd(server, stopped) as clients:
+    stopped = {"count": clients, "line": f"give {SIZE} end", "stops_at": 10_000, "buffer": 32_768}
+    with served({"write_timeout": 1.0}) as server, crowd(server, stopped) as crowded:
         until(lambda: any(pending for _, pending, _ in server.ask("states").values()))
-        clients.signal(signal.SIGSTOP)
-        until(lambda: len(server.ask("reports")) == 20)
-        clients.signal(signal.SIGCONT)
-        saw = clients.finish()
+        crowded.signal(signal.SIGSTOP)
+        until(lambda: len(server.ask("reports")) == clients)
+        crowded.signal(signal.SIGCONT)
+        saw = crowded.finish()
         leaks = server.leaks()
         reports = {told["port"]: told for told in server.ask("reports")}
         assert {told["reason"] for told in reports.values()} == {"WRITE_TIMEOUT"}
@@ -67,4 +68,4 @@ def test_clients_that_stay_stopped_are_cut_and_counted_exactly(account: Account)
         abs(reports[told["port"]]["bytes_written"] - reports[told["port"]]["bytes_unacked"] - told["got"])
         for told in saw
     )
-    account.did("clients stopped for longer than write_timeout", 20, lost=lost, leaks=leaks)
+    account.did("clients stopped for longer than write_timeout", clients, lost=lost, leaks=leaks)
