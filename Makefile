@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test stress bench bench-full lint test-all clean
+.PHONY: help run test stress mutants bench bench-full lint test-all clean
 
 help: ## show this text
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -24,12 +24,14 @@ help: ## show this text
 run: | $(PY) ## serve on 127.0.0.1:8080 (APP=echo), until Ctrl-C
 	@exec $(PY) -m reactor $(APP) $(ARGS)
 
-test: $(VENV)/.has-test ## the whole test suite, stress aside
+test: $(VENV)/.has-test ## the whole test suite, with a small form of the stress
 	@$(PY) -m pytest $(ARGS)
 
-stress: $(VENV)/.has-test ## what takes long: SEEDS=10000 simulated worlds of 20 connections, and the slow tests
-	@$(PY) tests/stress/simulate.py $(SEEDS)
-	@$(PY) -m pytest -m slow $(ARGS)
+stress: $(VENV)/.has-test ## everything goes wrong at once, for up to 15 minutes; SEEDS=10000 simulated worlds
+	@SEEDS=$(SEEDS) $(PY) -m pytest -m slow $(ARGS)
+
+mutants: $(VENV)/.has-test ## break the library in many ways, one at a time; the tests must notice each
+	@$(PY) tests/mutants/run.py $(ARGS)
 
 bench: bench/.venv/.made ## beside asyncio, uvloop, Node and others, in three minutes
 	@bench/.venv/bin/python -m bench.run $(ARGS)

@@ -1,8 +1,8 @@
 """The reactor: what programs call on the loop. The turn itself is in `turn.py`.
 
 One thread owns it: the one inside `run()`. Connections and servers use a little more of it than programs do:
-`turn_now`, `in_turn`, `ask_clock`, `poller`, `queue`, `flush_soon`, `teardown_soon`, `hold`, `release`, `tenants`,
-`check_thread` and `job`.
+`turn_now`, `in_turn`, `ask_clock`, `clock_time`, `stalls`, `poller`, `queue`, `flush_soon`, `teardown_soon`, `hold`,
+`release`, `tenants`, `check_thread` and `job`.
 """
 
 from __future__ import annotations

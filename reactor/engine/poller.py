@@ -59,7 +59,7 @@ class Stream(Handler, Protocol):
     _read_size: int  # bytes
 
     def on_data(self, data: bytes) -> None: ...  # b"" at the end of the stream
-    def on_read_error(self, error: OSError) -> None: ...
+    def on_read_error(self, error: OSError | MemoryError) -> None: ...
 
 
 class Poller(Protocol):

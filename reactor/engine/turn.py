@@ -29,6 +29,8 @@ READ_AHEAD_SIZE = 4096  # bytes
 TIMERS_PER_TURN = 256  # so that a million timers due at once leave room for sockets in between
 LONGEST_SLEEP = 86_400.0  # seconds; epoll_wait(2) takes milliseconds in a C int, 24 days at most
 SLOW_CALLBACK = 0.1  # seconds; the debug log's idea of slow, as asyncio's slow_callback_duration
+STALL = 0.1  # seconds that a turn may take before what was stamped in it counts as of its end
+STALLS_KEPT = 64  # the latest; an older one is long enough ago for nobody to be looked at because of it
 
 Call = tuple[Callable[..., object], tuple[Any, ...]]
 
@@ -55,6 +57,9 @@ class Turns:
         self._flushes: deque[Staged] = deque()
         self._teardowns: deque[Staged] = deque()
         self._turns = 0
+        #: When turns that stood still began, by `turn_now`, and when they ended: a listener that blocked, or a process
+        #: that was stopped. Whoever was stamped in one of them has not been silent since.
+        self.stalls: dict[float, float] = {}
         self.in_turn = False
         self._invoke: Callable[..., None] = self._guarded_and_timed if debug else self._guarded
         self._wakeup = Wakeup()
@@ -65,8 +70,10 @@ class Turns:
         self.in_turn = True
         try:
             self.ask_clock()
-            self._run_ready()
-            self._hand_over()  # what is left of a turn that a listener has left by an exception
+            if self._ready or self._arrived:
+                self._run_ready()
+                self._hand_over()  # what is left of a turn that a listener has left by an exception
+                self._note_stall()
             events = self.poller.poll(self._sleep(timeout))
             self.ask_clock()
             self._dispatch(events)
@@ -74,8 +81,16 @@ class Turns:
             self._run_flushes()
             self._run_teardowns()
         finally:
+            self._note_stall()
             self._turns += 1
             self.in_turn = False
+
+    def _note_stall(self) -> None:
+        ended = self._clock()
+        if ended - self.turn_now >= STALL:
+            self.stalls[self.turn_now] = ended
+            if len(self.stalls) > STALLS_KEPT:
+                del self.stalls[next(iter(self.stalls))]
 
     def take_last_turn(self) -> None:
         """A turn that neither polls nor waits: what is queued happens."""
@@ -91,6 +106,10 @@ class Turns:
         """Set the time of the turn; also between turns, when a host calls, as of now and not of the last turn."""
         self.turn_now = self._clock() + 0.0
         return self.turn_now
+
+    def clock_time(self) -> float:
+        """The time now, however long this turn has taken so far: for what a call sets in motion."""
+        return self._clock()
 
     def _run_ready(self) -> None:
         ready = self._ready
@@ -130,7 +149,7 @@ class Turns:
                 size = handler._read_size
                 try:
                     data = handler._sock.recv(size)
-                except OSError as error:
+                except (OSError, MemoryError) as error:
                     self._invoke(handler.on_read_error, error)
                     continue
                 if size <= READ_AHEAD_SIZE:

@@ -107,7 +107,7 @@ class Connection(Writing, Deadlined, Emitter):
         self._step(ending)
         if not self._life.over:
             if timeout is not None:
-                self._end_by = min(self._end_by, self._loop.now + timeout)
+                self._end_by = min(self._end_by, self._loop.clock_time() + timeout)
             self._flush_soon()  # also where only the read half changes: it reads again to drop
 
     # Reading.
@@ -204,7 +204,7 @@ class Connection(Writing, Deadlined, Emitter):
 
     def touch(self) -> None:
         """Count as movement now: `idle_timeout` and `read_timeout` start anew."""
-        self._kept_at = self._loop.now
+        self._kept_at = self._loop.clock_time()
 
     def set_timeout(self, seconds: float | None, listener: Callable[..., object] | None = None) -> None:
         """Emit `timeout(conn, None)` once per silence of `seconds`, and close nothing: any byte read or

@@ -23,6 +23,7 @@ from .listeners import Listeners
 from .report import CloseReport, Fault, Reason
 
 NOBODY = Listeners()
+REAPED = (Reason.IDLE, Reason.READ_TIMEOUT)
 
 
 class Ending(Holding):
@@ -185,6 +186,8 @@ class Ending(Holding):
             self._local = sockets.local_address(self._sock)
         if self._abort:
             sockets.reset_on_close(self._sock)
+        elif self._reason in REAPED:
+            sockets.say_fin(self._sock)
         self._sock.close()
         self._life = CLOSED
         self._loop.queue(self._close)

@@ -182,7 +182,7 @@ class Server(Deadlined, Emitter):
             return
         stop = self._begin_stop()
         stop.end = stop.end or end
-        deadline = self.loop.now + seconds
+        deadline = self.loop.clock_time() + seconds
         if stop.deadline is None or deadline < stop.deadline:
             stop.set_deadline(self.loop, deadline, self._grace_over)
         self.loop.call_soon(self._drain)

@@ -20,7 +20,7 @@ class Silence:
     def __init__(self, conn: Connection, seconds: float) -> None:
         self._conn = conn
         self._seconds = seconds
-        self._started_at = conn._loop.now
+        self._started_at = conn._loop.clock_time()
         self._fired_at = -NEVER
         self._timer = self._set(self._started_at + seconds)
 
@@ -34,7 +34,8 @@ class Silence:
         conn, now = self._conn, self._conn._loop.turn_now
         if conn._life.over:
             return
-        moved = max(conn._read_at, conn._wrote_at)
+        ended = conn._loop.stalls.get
+        moved = max(ended(conn._read_at, conn._read_at), ended(conn._wrote_at, conn._wrote_at))
         due = max(moved, self._started_at) + self._seconds
         if moved <= self._fired_at:  # this silence was told already
             due = now + self._seconds

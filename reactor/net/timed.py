@@ -23,9 +23,12 @@ class Timed(Transport):
     __slots__ = ()
 
     def _moments(self, now: float, unacked: bool) -> deadlines.Moments:
+        ended = self._loop.stalls.get  # what was stamped in a turn that stood still counts as of its end
+        read_at, wrote_at, acked_at = self._read_at, self._wrote_at, self._acked_at
         return deadlines.Moments(
-            now, self._read_at, self._wrote_at, self._acked_at, self._kept_at, self._since,
-            self._out is not None, unacked, self._gone, self._other_end_acts(), self._end_by,
+            now, ended(read_at, read_at), ended(wrote_at, wrote_at), ended(acked_at, acked_at), self._kept_at,
+            ended(self._since, self._since), self._out is not None, unacked, self._gone, self._other_end_acts(),
+            self._end_by,
         )  # fmt: skip
 
     def _schedule(self) -> None:
@@ -83,7 +86,8 @@ class Timed(Transport):
         acked = self.bytes_written - max(unacked - (self._life.write is Write.ENDED), 0)
         if acked > self._acked:
             at_once = not unacked and acked - self._acked <= INITIAL_WINDOW
-            self._acked_at = max(self._acked_at, self._wrote_at) if at_once else now
+            wrote_at = self._loop.stalls.get(self._wrote_at, self._wrote_at)
+            self._acked_at = max(self._acked_at, wrote_at) if at_once else now
             self._acked = acked
         return unacked > 0
 

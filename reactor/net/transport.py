@@ -132,7 +132,7 @@ class Transport(Answering):
     def _read(self) -> None:
         try:
             data = self._sock.recv(self._read_size)
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             self.on_read_error(error)
         else:
             self.on_data(data)
@@ -140,7 +140,7 @@ class Transport(Answering):
     def _discard(self) -> None:
         try:
             data = self._sock.recv(BULK)
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             self.on_read_error(error)
             return
         if data:
@@ -154,8 +154,10 @@ class Transport(Answering):
         """Of the bytes read, so many went nowhere."""
         self._discarded += count
 
-    def on_read_error(self, error: OSError) -> None:
-        if not isinstance(error, (BlockingIOError, InterruptedError)):
+    def on_read_error(self, error: OSError | MemoryError) -> None:
+        if isinstance(error, MemoryError):  # none for what has come: it would be ready again at once, for ever
+            self._lose(errno.ENOMEM, "read")
+        elif not isinstance(error, (BlockingIOError, InterruptedError)):
             self._lose(error.errno or errno.EIO, "read")
 
     def _end_of_stream(self) -> None:
@@ -218,6 +220,8 @@ class Transport(Answering):
             return
         try:
             self._bring_in_line()
+        except MemoryError:  # not a listener's, whose own end that is
+            self._lose(errno.ENOMEM, "write")
         except BaseException:  # a listener leaves run(): the rest is done when it goes on
             self._flush_soon()
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -38,6 +39,19 @@ def test_a_reaped_connection_gives_its_descriptor_back_in_the_same_turn(
     assert told[0] >= 0
     assert conn.fileno() == -1
     assert peer.outcome() == "FIN"
+
+
+def test_a_reaped_client_gets_its_fin_though_another_process_holds_a_copy_of_the_socket(
+    harness: Any, loop: Reactor, clock: ManualClock
+) -> None:
+    h = harness(idle_timeout=60)
+    peer, conn = h.connect()
+    copy = os.dup(conn.fileno())  # as fork(2) makes one
+    clock.advance(60)
+    report = h.closed(conn)
+    assert peer.outcome() == "FIN"
+    assert report.bytes_unacked == 0
+    os.close(copy)
 
 
 def test_the_report_of_a_reaped_connection_tells_how_long_it_lived(
@@ -142,6 +156,21 @@ def test_a_timeout_listener_that_touches_the_connection_keeps_it(
         settle(loop)
         assert h.record.events[conn] == [("timeout", Reason.IDLE)] * times
     assert conn.state == "open"
+
+
+def test_input_that_comes_while_the_timeout_is_told_does_not_make_a_reset_of_the_end(
+    harness: Any, loop: Reactor, clock: ManualClock
+) -> None:
+    h = harness(idle_timeout=60)
+    peer, conn = h.connect()
+    conn.on("timeout", lambda conn, kind: peer.send(b"too late"))
+    clock.advance(60)
+    pump(loop, lambda: "timeout" in h.record.names())
+    settle(loop)
+    assert peer.outcome() == "FIN"
+    peer.send(b"and more")  # EPIPE after a reset
+    peer.close()
+    assert h.closed(conn).reason is Reason.IDLE
 
 
 def test_a_last_word_of_the_timeout_listener_arrives(harness: Any, loop: Reactor, clock: ManualClock) -> None:

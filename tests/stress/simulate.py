@@ -1,4 +1,4 @@
-"""Live many simulated worlds, and say what was done to them: `make stress`, or
+"""Live many simulated worlds, and say what was done to them. `make stress` does, among other things; alone it is
 
 python tests/stress/simulate.py 5000            5,000 fresh seeds
 python tests/stress/simulate.py --seed 17       one seed again; if it fails, simplified
@@ -15,6 +15,7 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,13 @@ def batch(seeds: range) -> tuple[Counter[str], list[tuple[int, str]]]:
     return done, failed
 
 
-def run(count: int, first: int, jobs: int) -> tuple[Counter[str], list[tuple[int, str]]]:
-    """All of them, in processes; a line of progress on stderr."""
+def fresh_seed() -> int:
+    """One that was never used before, and with as many behind it as anybody lives."""
+    return int(time.time()) * 1000
+
+
+def run(count: int, first: int, jobs: int, tell: Callable[[str], None]) -> tuple[Counter[str], list[tuple[int, str]]]:
+    """All of them, in processes; `tell` hears how far it is."""
     done: Counter[str] = Counter()
     failed: list[tuple[int, str]] = []
     batches = [range(at, min(at + BATCH, first + count)) for at in range(first, first + count, BATCH)]
@@ -70,8 +76,7 @@ def run(count: int, first: int, jobs: int) -> tuple[Counter[str], list[tuple[int
             failed += wrong
             pace = done["connections"] / (time.monotonic() - started)
             lived = f"{min(number * BATCH, count):,} of {count:,} worlds, {done['connections']:,} connections"
-            print(f"\r{lived}, {pace:,.0f} a second, {len(failed)} failed ", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
+            tell(f"{lived}, {pace:,.0f} a second, {len(failed)} failed")
     done["seconds of real time"] = round(time.monotonic() - started)
     return done, failed
 
@@ -89,6 +94,11 @@ def table(done: Counter[str], failed: list[tuple[int, str]]) -> str:
         lines.append(group)
         lines += ["".join(entries[at : at + COLUMNS]).rstrip() for at in range(0, len(entries), COLUMNS)]
     return "\n".join(lines)
+
+
+def failures(failed: list[tuple[int, str]]) -> list[str]:
+    """The first few, and how to see them again."""
+    return [f"\n{text}\n  again: python tests/stress/simulate.py --seed {seed}" for seed, text in failed[:SHOWN]]
 
 
 def again(seed: int) -> int:
@@ -116,11 +126,11 @@ def main() -> int:
     given: Any = parser.parse_args()
     if given.seed is not None:
         return again(given.seed)
-    first = given.first if given.first is not None else int(time.time()) * 1000
-    done, failed = run(given.count, first, given.jobs)
+    first = given.first if given.first is not None else fresh_seed()
+    done, failed = run(given.count, first, given.jobs, lambda text: print(f"\r{text} ", end="", file=sys.stderr))
+    print(file=sys.stderr)
     print(table(done, failed))
-    for seed, text in failed[:SHOWN]:
-        print(f"\n{text}\n  again: python tests/stress/simulate.py --seed {seed}")
+    print(*failures(failed), sep="\n")
     return 1 if failed else 0
 
 

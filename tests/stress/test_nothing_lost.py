@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import raw_clients
+from accounts import Account
 
 from reactor import CloseReport, Connection, Reactor, Reason, Server
 
@@ -103,8 +104,10 @@ def _check(book: Book, results: dict[int, list[Any]], seed: int, total: int, lar
 def _right(plan: raw_clients.Plan, report: CloseReport, got: int, sent: int, outcome: str, handed: int) -> bool:
     """Do the two sides agree?"""
     unacked = report.bytes_unacked or 0
+    # One that was cut while it read, on a busy machine, may have got what it had not acknowledged yet.
+    on_its_way = unacked if plan.reader == "stalls" and got < plan.reads else 0
     agree = [
-        got <= report.bytes_written - unacked,
+        got <= report.bytes_written - unacked + on_its_way,
         report.bytes_written + report.bytes_unsent == handed,
         report.bytes_read <= sent,
     ]
@@ -124,7 +127,8 @@ def test_both_sides_agree_to_the_byte(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [2, 3])
-def test_both_sides_agree_to_the_byte_ten_thousand_times(tmp_path: Path, seed: int) -> None:
+def test_both_sides_agree_to_the_byte_ten_thousand_times(tmp_path: Path, seed: int, account: Account) -> None:
     total, largest = 10_000, 2_000_000
     book, results = _run(seed, total, largest, 600, tmp_path / "got.json")
     _check(book, results, seed, total, largest)
+    account.did("clients of all speeds, books compared", total)

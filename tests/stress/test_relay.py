@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 import raw_ends
+from accounts import Account
 from raw_ends import CLIENT, TARGET, Part, Seen
 
 from reactor import CloseReport, Connection, Reactor, Reason, Server, connect
@@ -179,8 +180,11 @@ def test_a_relay_accounts_for_every_byte(tmp_path: Path, at_once: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [2, 3])
-def test_a_relay_accounts_for_every_byte_of_five_thousand_connections(tmp_path: Path, at_once: int, seed: int) -> None:
+def test_a_relay_accounts_for_every_byte_of_five_thousand_connections(
+    tmp_path: Path, at_once: int, seed: int, account: Account
+) -> None:
     crowd = Crowd(seed=seed, total=5000, largest=500_000, spread=15)
     relay, seen = _run(crowd, at_once, 600, tmp_path / "seen.json")
     assert relay.most_at_once > at_once // 2, "they came one after the other"
     _check(relay, seen, crowd)
+    account.did("relayed connections, books of four ends compared", crowd.total)

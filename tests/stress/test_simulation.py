@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import simulate
+from accounts import Account
 from crowd import Crowd
 
 from reactor.testing import Choices
@@ -34,9 +35,27 @@ for seed in range(20):
 @pytest.mark.parametrize("first", range(0, 480, WORLDS))
 def test_every_promise_is_kept_in_every_world(first: int) -> None:
     done, failed = simulate.batch(range(first, first + WORLDS))
-    assert not failed, "\n".join(f"{text}\npython tests/stress/simulate.py --seed {seed}" for seed, text in failed)
+    assert not failed, "\n".join(simulate.failures(failed))
     assert done["connections"] > 10 * WORLDS
     assert min(done["bytes read"], done["clean endings"]) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.expects_errors
+def test_every_promise_is_kept_in_as_many_fresh_worlds_as_are_asked_for(account: Account) -> None:
+    """`make stress SEEDS=50000`: the number of worlds."""
+    count = int(os.environ.get("SEEDS", "10000"))
+    done, failed = simulate.run(count, simulate.fresh_seed(), os.cpu_count() or 1, account.progress)
+    assert not failed, "\n".join(simulate.failures(failed))
+    for what, names in {
+        "simulated connections": ["connections"],
+        "simulated programs that do anything": ["programs: does anything", "programs: does anything else"],
+        "simulated clients that do anything": ["clients: does anything"],
+        "simulated clients that vanish": ["clients: vanishes"],
+        "simulated calls that fail": [name for name in done if name.startswith("failed calls: ")],
+    }.items():
+        account.did(what, sum(done[name] for name in names))
+    assert done["connections"] > 10 * count
 
 
 def test_a_seed_is_lived_again_to_the_byte_whatever_the_hash_seed() -> None:

@@ -1,0 +1,309 @@
+"""Ways to break the library, each one promise: what is written there, what stands there instead, and the tests that
+must notice, the likeliest.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+
+
+class Mutation(NamedTuple):
+    name: str
+    breaks: str  # the promise
+    file: str
+    find: str  # stands there exactly once
+    replace: str
+    tests: tuple[str, ...]  # files, with test names after :: where one file has many
+
+    def applied(self, text: str) -> str:
+        """The broken text; ValueError where this mutation does not fit the library any more."""
+        if text.count(self.find) != 1:
+            raise ValueError(
+                f"{self.name}: what it changes stands {text.count(self.find)} times in {self.file}, not once"
+            )
+        return text.replace(self.find, self.replace)
+
+
+def behaviour(*names: str) -> tuple[str, ...]:
+    return tuple(f"tests/behaviour/test_{name}.py" for name in names)
+
+
+MUTATIONS = (
+    Mutation(
+        "skip the linger",
+        "destroy_soon() never ends in RST while the peer still sends",
+        "reactor/net/transport.py",
+        """        self._wrote_at = self._loop.turn_now
+        self._step(Event.DRAINED)
+""",
+        """        self._wrote_at = self._loop.turn_now
+        self._step(Event.DRAINED)
+        if self._life.read is Read.DISCARDING:
+            self._step(Event.DESTROY)
+""",
+        behaviour("early_refusal", "destroy_soon"),
+    ),
+    Mutation(
+        "drop the tail",
+        "what the kernel does not take is kept and sent in order",
+        "reactor/net/outbuf.py",
+        """            count -= len(self.chunks.popleft())
+        self._offset = count
+""",
+        """            count -= len(self.chunks.popleft())
+        self._offset = count + 1 if count else 0
+""",
+        ("tests/unit/test_outbuf.py", *behaviour("writing")),
+    ),
+    Mutation(
+        "emit close twice",
+        "`close` comes exactly once",
+        "reactor/net/ending.py",
+        'for listener in self._listeners.each("close"):',
+        'for listener in [*self._listeners.each("close")] * 2:',
+        behaviour("event_order", "close_report"),
+    ),
+    Mutation(
+        "forget the timer of the linger",
+        "a connection that is closing always has an armed timer",
+        "reactor/net/timed.py",
+        "        if moment < self.look_at:\n",
+        "        if moment < self.look_at and self._life.write is not Write.ENDED:\n",
+        behaviour("linger_timeout"),
+    ),
+    Mutation(
+        "spin on EMFILE",
+        "running out of descriptors never spins the loop",
+        "reactor/net/listener.py",
+        """        self.unwatch()
+        if self.sock.fileno() >= 0:
+            self._pause_until(self._gate.quiet_until)
+""",
+        "",
+        behaviour("accept_trouble"),
+    ),
+    Mutation(
+        "reset instead of FIN",
+        "end() sends FIN after the last byte",
+        "reactor/net/transport.py",
+        "            self._sock.shutdown(socket.SHUT_WR)\n",
+        "            return self.cut(Reason.RESET)\n",
+        behaviour("end"),
+    ),
+    Mutation(
+        "count our FIN as an unacknowledged byte",
+        "`bytes_unacked` is exact",
+        "reactor/net/ending.py",
+        "max(unacked - self._fin_sent, 0)",
+        "unacked",
+        behaviour("close_report", "write_timeout"),
+    ),
+    Mutation(
+        "count what is acknowledged twice",
+        "a report tells what the peer's kernel has, to the byte",
+        "reactor/net/ending.py",
+        "            self._unacked = unacked if unacked is None else",
+        "            self._unacked = unacked if unacked is None else unacked // 2 if unacked else",
+        ("tests/stress/test_stalled_readers.py", *behaviour("close_report")),
+    ),
+    Mutation(
+        "reap with unread input",
+        "reaping loses nothing: unread input would turn the close into a reset",
+        "reactor/net/timed.py",
+        "if self._out is None and not self._in_flight() and not self._input_waits():",
+        "if self._out is None and not self._in_flight():",
+        behaviour("idle_reaping", "read_timeout"),
+    ),
+    Mutation(
+        "watch for nothing while paused",
+        "a paused connection hears that its peer has gone",
+        "reactor/net/transport.py",
+        "            mask = output | GONE\n",
+        "            mask = output\n",
+        behaviour("hangup_while_paused"),
+    ),
+    Mutation(
+        "close after the report",
+        "`close` comes after the descriptor was given back",
+        "reactor/net/ending.py",
+        """        self._sock.close()
+        self._life = CLOSED
+        self._loop.queue(self._close)
+""",
+        """        self._life = CLOSED
+        self._loop.queue(self._close)
+        self._loop.queue(self._sock.close)
+""",
+        behaviour("destroy_and_reset", "event_order"),
+    ),
+    Mutation(
+        "lose the callbacks of what was not sent",
+        "a callback comes exactly once each, whatever happens",
+        "reactor/net/answers.py",
+        "            yield callback, self._answer_for(position)\n",
+        "            if position <= self.bytes_written:\n                yield callback, self._answer_for(position)\n",
+        behaviour("callbacks"),
+    ),
+    Mutation(
+        "reap although input waits",
+        "time that our own process was stalled is not the client's silence",
+        "reactor/net/timed.py",
+        "        if moment <= now and reason is not None and self._was_not_silent(reason):\n",
+        "        if False:\n",
+        behaviour("idle_reaping", "read_timeout", "our_own_stall"),
+    ),
+    Mutation(
+        "charge the client for a turn that stood still",
+        "a client that was answered late is not reaped for it",
+        "reactor/engine/turn.py",
+        "        if ended - self.turn_now >= STALL:\n",
+        "        if False:\n",
+        behaviour("our_own_stall"),
+    ),
+    Mutation(
+        "reap never",
+        "`idle_timeout` ends a connection on which nothing moves",
+        "reactor/net/deadlines.py",
+        "        if settings.idle_timeout is not None:\n",
+        "        if settings.idle_timeout is not None and at.pending:\n",
+        behaviour("idle_reaping"),
+    ),
+    Mutation(
+        "leave the backlog behind at a shutdown",
+        "no client whose connect() had returned before shutdown() is lost",
+        "reactor/net/server.py",
+        "            listener.accept(BACKLOG_BOUND)\n",
+        "            pass\n",
+        behaviour("shutdown"),
+    ),
+    Mutation(
+        "reset at once at a shutdown",
+        "pending output drains within the grace",
+        "reactor/net/server.py",
+        "                conn.destroy_soon_by_us()\n",
+        "                conn.cut(Reason.SHUTDOWN_DEADLINE)\n",
+        behaviour("shutdown"),
+    ),
+    Mutation(
+        "answer True above the high-water mark",
+        "write() returns False above the mark",
+        "reactor/net/transport.py",
+        "        if out.held > self._settings.high_water:\n",
+        "        if out.held > self._settings.buffer_limit:\n",
+        behaviour("writing"),
+    ),
+    Mutation(
+        "ignore buffer_limit",
+        "memory is bounded",
+        "reactor/net/writing.py",
+        "            self.cut(Reason.BUFFER_LIMIT)\n",
+        "            pass\n",
+        behaviour("write_failures", "writing"),
+    ),
+    Mutation(
+        "keep the registration of a closed descriptor",
+        "registrations are removed before close(2): another process may hold a copy",
+        "reactor/net/ending.py",
+        "            self._loop.poller.remove(self._sock.fileno())\n",
+        "            pass\n",
+        ("tests/stress/test_fork.py", "tests/contract/test_exactly_once.py"),
+    ),
+    Mutation(
+        "take the end of a broken connection for a FIN",
+        "after a failed write, b'' is not the peer's FIN: no `end`",
+        "reactor/net/transport.py",
+        """        if self._life.write is Write.BROKEN:
+            self._lose(errno.ECONNRESET, "read")
+            return
+        self._orderly""",
+        """        if self._life.write is Write.BROKEN:
+            self._emit("end")
+            self._lose(errno.ECONNRESET, "read")
+            return
+        self._orderly""",
+        behaviour("write_failures"),
+    ),
+    Mutation(
+        "call a broken connection clean",
+        "`clean` means both FINs, nothing unsent, nothing unacknowledged, no error",
+        "reactor/net/ending.py",
+        "            clean=both_fins and arrived and not self._unsent and self._error is None,\n",
+        "            clean=both_fins and arrived,\n",
+        behaviour("close_report", "write_failures", "shutdown"),
+    ),
+    Mutation(
+        "lose what was held back",
+        "what was read for a connection that another listener has paused is delivered after resume()",
+        "reactor/net/transport.py",
+        "            self._held_back = data\n",
+        "            self._discarded += len(data)\n",
+        behaviour("read_ahead"),
+    ),
+    Mutation(
+        "deliver to who was paused by another",
+        "no data comes between pause() and resume()",
+        "reactor/net/transport.py",
+        "        if data and self._flowing:\n            count = len(data)\n",
+        "        if data:\n            count = len(data)\n",
+        behaviour("read_ahead"),
+    ),
+    Mutation(
+        "cut a slow reader",
+        "a slow reader is not a dead one: what its kernel acknowledges is movement",
+        "reactor/net/timed.py",
+        "        if acked > self._acked:\n",
+        "        if False:\n",
+        behaviour("write_timeout"),
+    ),
+    Mutation(
+        "let a listener that raises go on",
+        "a listener that raises ends its own connection",
+        "reactor/net/ending.py",
+        "            self.cut(Reason.LISTENER_FAILED)\n",
+        "            pass\n",
+        behaviour("listeners_that_raise"),
+    ),
+    Mutation(
+        "keep the frames of a listener that raised",
+        "no reference cycle is left for the collector",
+        "reactor/net/ending.py",
+        "error.with_traceback(None)",
+        "error",
+        ("tests/stress/test_listeners_that_fail.py::test_listeners_that_raise", *behaviour("listeners_that_raise")),
+    ),
+    Mutation(
+        "deliver after destroy_soon()",
+        "destroy_soon() no longer listens",
+        "reactor/net/lifecycle.py",
+        "    (Read.OPEN, Event.DESTROY_SOON): Read.DISCARDING,\n",
+        "    (Read.OPEN, Event.DESTROY_SOON): Read.OPEN,\n",
+        ("tests/unit/test_lifecycle.py", *behaviour("destroy_soon")),
+    ),
+    Mutation(
+        "wait for ever for a program whose peer has gone",
+        "a connection whose peer is known to be gone always has an armed timer",
+        "reactor/net/deadlines.py",
+        "        return at.gone or state.write in (Write.ENDED, Write.BROKEN)\n",
+        "        return state.write in (Write.ENDED, Write.BROKEN)\n",
+        behaviour("half_open_timeout", "hangup_while_paused"),
+    ),
+    Mutation(
+        "leave FIN to close(2) when reaping",
+        "a reaped peer hears of it though a forked child holds copies",
+        "reactor/net/ending.py",
+        "            sockets.say_fin(self._sock)\n",
+        "            pass\n",
+        behaviour("idle_reaping"),
+    ),
+    Mutation(
+        "read again what there was no memory for",
+        "nothing a peer does spins the loop",
+        "reactor/net/transport.py",
+        '            self._lose(errno.ENOMEM, "read")\n',
+        "            raise error\n",
+        ("tests/stress/test_listeners_that_fail.py",),
+    ),
+)

@@ -1,0 +1,113 @@
+"""Client processes: `Crowd` (raw_crowd.py), there to be killed or stopped, and `Honest` (raw_honest.py), who must not
+notice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+from server_process import PATIENCE, Served
+
+HERE = Path(__file__).parent
+
+
+class Clients:
+    """A process that says `ready`, and at the end of its stdin what it saw."""
+
+    def __init__(self, program: str, served: Served, *words: object) -> None:
+        host, port = served.address
+        command = [sys.executable, str(HERE / program), host, str(port), *map(str, words)]
+        self._popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._told = b""
+
+    def await_ready(self) -> None:
+        assert self._line() == b"ready"
+
+    def _line(self) -> bytes:
+        assert self._popen.stdout is not None
+        limit = time.monotonic() + PATIENCE
+        while b"\n" not in self._told:
+            ready, _, _ = select.select([self._popen.stdout], [], [], max(limit - time.monotonic(), 0))
+            piece = os.read(self._popen.stdout.fileno(), 1 << 20) if ready else b""
+            assert piece, f"the clients said no more than {self._told[-200:]!r}, {self._popen.poll()}"
+            self._told += piece
+        line, _, self._told = self._told.partition(b"\n")
+        return line
+
+    def say(self, line: str) -> None:
+        assert self._popen.stdin is not None
+        self._popen.stdin.write(line.encode() + b"\n")
+        self._popen.stdin.flush()
+
+    def finish(self) -> Any:
+        """End of stdin; what they saw."""
+        assert self._popen.stdin is not None
+        self._popen.stdin.close()
+        return json.loads(self._line())
+
+    def connecting(self, port: int) -> int:
+        """How many of its sockets are on their way to that port, or there."""
+        known = psutil.Process(self._popen.pid).net_connections("tcp")
+        return sum(one.raddr != () and one.raddr.port == port for one in known)
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        self._popen.wait()
+
+    def signal(self, signum: int) -> None:
+        self._popen.send_signal(signum)
+
+    def close(self) -> None:
+        self._popen.kill()
+        self._popen.wait()
+        for pipe in (self._popen.stdin, self._popen.stdout):
+            assert pipe is not None
+            pipe.close()
+
+
+class Honest(Clients):
+    """How it is for those who do no harm. `say(name)` says what happens from now on."""
+
+    def saw(self) -> tuple[dict[str, dict[str, float]], int]:
+        """How late their messages were, by what happened, and how many bytes were lost."""
+        told = self.finish()
+        return told["late"], told["lost"]
+
+
+def worst(late: dict[str, dict[str, float]]) -> float:
+    """Seconds, of all that happened."""
+    return max(told["worst"] for told in late.values())
+
+
+@contextmanager
+def crowd(served: Served, *manners: dict[str, Any], await_ready: bool = True) -> Iterator[Clients]:
+    """Clients with these manners, gone with the block."""
+    clients = Clients("raw_crowd.py", served, json.dumps(manners))
+    try:
+        if await_ready:
+            clients.await_ready()
+        yield clients
+    finally:
+        clients.close()
+
+
+@contextmanager
+def honest(served: Served, count: int = 10, rate: int = 500) -> Iterator[Honest]:
+    """So many honest clients, which say so many messages a second in all."""
+    clients = Honest("raw_honest.py", served, count, rate)
+    try:
+        clients.await_ready()
+        yield clients
+    finally:
+        clients.close()
