@@ -97,6 +97,7 @@ class Turns:
         self.in_turn = True
         try:
             self._run_ready()
+            self._hand_over()
             self._run_flushes()
             self._run_teardowns()
         finally:
