@@ -196,6 +196,8 @@ class Server(Deadlined, Emitter):
         """The first turn of a shutdown. No client whose `connect()` had returned is lost (closing.md, fact
         10).
         """
+        if self._stop is None:  # over, and perhaps it listens again
+            return
         for listener in list(self._listeners):
             listener.hide()
             listener.accept(BACKLOG_BOUND)

@@ -214,3 +214,12 @@ def test_a_draining_listener_that_raises_stops_nothing(harness: Any, loop: React
     h.server.shutdown()
     settle(loop)
     assert conn.state == "closing"
+
+
+def test_listening_again_in_the_turn_of_the_stop_is_not_undone(harness: Any, loop: Reactor) -> None:
+    h = harness()
+    h.server.shutdown(5)
+    loop.run_once(0)  # nobody was there: it has stopped, and `stopped` comes in the next turn
+    h.server.listen("127.0.0.1", 0)
+    settle(loop)
+    assert h.server.listening
