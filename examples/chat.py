@@ -5,34 +5,33 @@ python examples/chat.py [port]        then, in two terminals: nc 127.0.0.1 8080
 
 import sys
 
-from reactor import CloseReport, Connection, Server, serve
+from reactor import CloseReport, Connection, Reason, Server, lines, serve
 
 
 class Chat:
     def __init__(self) -> None:
-        self.halves: dict[Connection, bytes] = {}  # member -> the line it has begun
+        self.members: dict[Connection, None] = {}
         self.missed: dict[Connection, int] = {}  # slow member -> messages it did not get
 
     def set_up(self, server: Server) -> None:
         server.on("listening", lambda server, address: print("listening on {}:{}".format(*address), flush=True))
-        server.on("data", self.hear)
+        server.on("data", lines(self.hear, max_length=1000, on_error=self.refuse))
         server.on("drain", self.catch_up)
         server.on("close", self.leave)
 
     def join(self, conn: Connection) -> None:
-        self.halves[conn] = b""
+        self.members[conn] = None
         self.say(f"* {conn.remote_address[1]} has come")
 
-    def hear(self, conn: Connection, data: bytes) -> None:
-        *lines, self.halves[conn] = (self.halves[conn] + data).split(b"\n")
-        for line in lines:
-            self.say(f"{conn.remote_address[1]}: {line.decode(errors='replace')}")
-        if len(self.halves[conn]) > 1000:
-            conn.write(b"* line too long\n")
-            conn.destroy_soon()  # it may still be sending, and gets the message all the same
+    def hear(self, conn: Connection, line: bytes) -> None:
+        self.say(f"{conn.remote_address[1]}: {line.decode(errors='replace')}")
+
+    def refuse(self, conn: Connection, reason: Reason) -> None:
+        if reason is Reason.FRAME_TOO_LONG:
+            conn.write(b"* line too long\n")  # it may still be sending, and gets the message all the same
 
     def say(self, text: str) -> None:
-        for conn in self.halves:
+        for conn in self.members:
             self.tell(conn, text)
 
     def tell(self, conn: Connection, text: str) -> None:
@@ -46,7 +45,7 @@ class Chat:
             self.tell(conn, f"* you missed {missed} messages")
 
     def leave(self, conn: Connection, report: CloseReport) -> None:
-        del self.halves[conn]
+        del self.members[conn]
         self.missed.pop(conn, None)
         self.say(f"* {conn.remote_address[1]} has gone: {report.reason.value}")
 

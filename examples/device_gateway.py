@@ -9,7 +9,7 @@ Whatever ends a connection, `close` comes once and last: the one place to clean 
 
 import sys
 
-from reactor import CloseReport, Connection, Server, serve
+from reactor import CloseReport, Connection, Server, lines, serve
 
 
 class Gateway:
@@ -19,16 +19,12 @@ class Gateway:
 
     def set_up(self, server: Server) -> None:
         server.on("listening", lambda server, address: print("listening on {}:{}".format(*address), flush=True))
-        server.on("data", self.hear)
+        server.on("data", lines(self.hear, max_length=1000))
         server.on("close", self.forget)
         server.on("draining", lambda server, deadline: [self.push(name, "sleep") for name in self.devices])
 
-    def hear(self, conn: Connection, data: bytes) -> None:
-        *lines, conn.context = ((conn.context or b"") + data).split(b"\n")
-        for line in lines:
-            self.obey(conn, *line.decode(errors="replace").split(" ", 2))
-        if len(conn.context) > 1000:
-            conn.reset()  # no line is so long
+    def hear(self, conn: Connection, line: bytes) -> None:
+        self.obey(conn, *line.decode(errors="replace").split(" ", 2))
 
     def obey(self, conn: Connection, word: str, name: str = "", command: str = "") -> None:
         if word == "id" and conn not in self.names:

@@ -31,6 +31,7 @@ from .net.server import Server
 if TYPE_CHECKING:
     from .net.client import connect
     from .net.connecting import AttemptsFailed
+    from .net.framing import length_prefixed, lines
 
 __version__ = "0.1.0"
 
@@ -53,18 +54,25 @@ __all__ = [
     "WrongThread",
     "__version__",
     "connect",
+    "length_prefixed",
+    "lines",
     "serve",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """What only clients need is loaded with the first of its names."""
-    if name not in ("AttemptsFailed", "connect"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .net.client import connect
-    from .net.connecting import AttemptsFailed
+    """What only some programs need, clients and framing, is loaded with the first of its names."""
+    if name in ("AttemptsFailed", "connect"):
+        from .net.client import connect
+        from .net.connecting import AttemptsFailed
 
-    globals().update(AttemptsFailed=AttemptsFailed, connect=connect)
+        globals().update(AttemptsFailed=AttemptsFailed, connect=connect)
+    elif name in ("length_prefixed", "lines"):
+        from .net.framing import length_prefixed, lines
+
+        globals().update(length_prefixed=length_prefixed, lines=lines)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return globals()[name]
 
 

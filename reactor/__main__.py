@@ -59,6 +59,7 @@ class _Process:
                 mode=options.mode,
                 grace=options.grace,
                 end=options.end,
+                spread=options.spread,
                 backlog=options.backlog,
                 debug=options.debug,
                 on_server=self._prepare,
@@ -78,7 +79,6 @@ class _Process:
         server.on("draining", self._draining)
         if log.isEnabledFor(logging.INFO):
             server.on("close", _log_close)
-            server.on("drop", lambda server, local, remote: log.info("refused %s", show(remote)))
             server.on("error", lambda conn, error: None)  # the line about its close names it
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, signal.SIG_IGN)  # what `serve` puts back: nothing interrupts the last lines

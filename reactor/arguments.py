@@ -52,6 +52,19 @@ def maybe_seconds(name: str, value: Any, *, zero: bool = False) -> float | None:
     return None if value is None else seconds(name, value, zero=zero)
 
 
+def positive(expected: str, number: Any, value: Any) -> float:
+    """A finite number above 0, which is `value` or a part of it."""
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise TypeError(f"{expected}, not {value!r}")
+    try:
+        found = float(number)
+    except OverflowError:  # a whole number beyond what a float can hold
+        found = math.inf
+    if not math.isfinite(found) or found <= 0:
+        raise ValueError(f"{expected}, more than 0 and finite, not {value!r}")
+    return found
+
+
 def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
     """A whole number from `low` to `high`, both included."""
     span = f"{low} or more" if high is None else f"from {low} to {high}"

@@ -58,7 +58,13 @@ _VALUES = {
     "when_full": "drop|reset|wait",
     "keep_alive": "true|SECONDS",
     "max_connections": "COUNT",
+    "max_per_address": "COUNT",
+    "accept_rate": "RATE[,BURST]",
+    "slow_reader": "BYTES,SECONDS",
+    "min_read_rate": "BYTES[,SECONDS]",
+    "min_write_rate": "BYTES[,SECONDS]",
     "block": "NETWORK,...",
+    "allow": "NETWORK,...",
 }
 _UNITS = {"s": "SECONDS", "bytes": "BYTES"}
 
@@ -80,6 +86,7 @@ class Options:
     backlog: int
     grace: float
     end: bool  # are connections ended by us when it stops?
+    spread: float  # over how many seconds
     debug: bool
     level: int
     settings: dict[str, Any]  # only those that were given
@@ -93,6 +100,7 @@ def parse(argv: Sequence[str] | None = None) -> Options:
             **_place(given["host"], given["port"], given["path"], given["mode"]),
             backlog=arguments.integer("--backlog", value_of(given["backlog"]), 1, 2**31 - 1),
             grace=arguments.seconds("--grace", value_of(given["grace"]), zero=True),
+            spread=arguments.seconds("--spread", value_of(given["spread"]), zero=True),
             debug=given["debug"],
             level=getattr(logging, given["log_level"].upper()),
             settings=_settings(given),
@@ -101,6 +109,10 @@ def parse(argv: Sequence[str] | None = None) -> Options:
             app_name=given["app"],
         )
         _refuse_circle(options, given["to"])
+        if options.spread > options.grace:
+            raise ValueError(f"--spread must be at most --grace ({options.grace:g}), not {options.spread:g}")
+        if options.spread and not options.end:
+            raise ValueError(f"--spread must be 0 for {RELAY}, which ends nobody by itself, not {options.spread:g}")
         return options
     except (TypeError, ValueError) as error:
         raise Unusable(str(error)) from None
@@ -169,10 +181,16 @@ def _settings(given: dict[str, Any]) -> dict[str, Any]:
             if isinstance(value, list):  # given more than once, or with commas, or both
                 value = [entry.strip() for part in value for entry in part.split(",")]
             elif isinstance(value, str):
-                value = value_of(value)
+                value = _values_of(value)
             found[field.name] = field.check(option_of(field.name), value)
     split(found, ServerSettings)  # what the checks of single settings cannot see
     return found
+
+
+def _values_of(text: str) -> Any:
+    """A value, or several with commas between them."""
+    values = tuple(value_of(part.strip()) for part in text.split(","))
+    return values[0] if len(values) == 1 else values
 
 
 def value_of(text: str) -> Any:
@@ -231,6 +249,12 @@ def _parser() -> argparse.ArgumentParser:
     process.add_argument(
         "--grace", metavar="SECONDS", default=str(GRACE), help=_text("time to stop in order", f"{GRACE:g} s")
     )
+    process.add_argument(
+        "--spread",
+        metavar="SECONDS",
+        default="0",
+        help=_text("stopping, end connections one by one over so long, and not all at once", "0 s"),
+    )
     loudness = process.add_mutually_exclusive_group()
     loudness.add_argument(
         "--log-level",
@@ -278,7 +302,7 @@ def _group(field: Field) -> str:
     unit = field.unit
     if unit == "s" or field.name == "on_idle":
         return "deadlines"
-    return "limits" if unit == "bytes" or field.name in SERVER_SETTINGS else "connections"
+    return "limits" if unit.startswith("bytes") or field.name in SERVER_SETTINGS else "connections"
 
 
 def _fields() -> tuple[Field, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from .. import arguments
 from ..engine.loop import Reactor
 from ..errors import ReactorError
-from ..hints import Any
+from ..hints import TYPE_CHECKING, Any
 from . import names
 from .checked import CheckedConnection
 from .connecting import Connecting
@@ -24,6 +24,9 @@ from .report import Reason
 from .settings import ClientSettings, Settings, split
 from .sockets import Address
 from .unix_paths import check_path
+
+if TYPE_CHECKING:
+    from .ledger import Ledger
 
 
 def connect(
@@ -100,6 +103,8 @@ class Clients:
     """All clients of one reactor: what a server is to those it accepted."""
 
     __slots__ = ("_connections", "_listeners", "_loop", "schedule")
+
+    ledger: Ledger | None = None  # each is the program's own
 
     def __init__(self, loop: Reactor) -> None:
         self._loop = loop

@@ -194,6 +194,8 @@ class Connection(Writing, Deadlined, Emitter):
         held = self._held_by_program or any(pipe.waiting for pipe in self._pipes)
         if held is not (self._life.read is Read.PAUSED):
             self._step(Event.PAUSE if held else Event.RESUME)
+            if not held and self._frames:
+                self.hear_held_soon()
         self._flush_soon()  # also where the program joins a pipe: a deadline runs now that did not
 
     def _other_end_acts(self) -> bool:

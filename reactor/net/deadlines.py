@@ -19,6 +19,22 @@ from .settings import LOOKS_PER_STALL, Settings
 ACK_LOOK = 1.0  # seconds between looks at a FIN that is not acknowledged: the linger begins with that
 
 
+#: Those that `timeout` announces, and that end in order: the peer has done nothing wrong, or nothing much.
+REAPED = frozenset({Reason.IDLE, Reason.READ_TIMEOUT, Reason.FIRST_BYTE_TIMEOUT, Reason.READ_RATE, Reason.MAX_LIFETIME})
+
+
+class Guards(NamedTuple):
+    """What the limits that are off by default need besides (`Settings.guarded`)."""
+
+    opened_at: float
+    lot: float  # of this connection, from 0 to 1: its share of the jitter
+    heard: bool  # has it ever received a byte?
+    read_by: float = NEVER  # when the window of `min_read_rate` ends,
+    reading: bool = False  # and is it judged then? else looked at again
+    write_by: float = NEVER  # likewise of `min_write_rate`
+    held_by: float = NEVER  # when the patience of `slow_reader` ends
+
+
 class Moments(NamedTuple):
     """What a connection knows about its own time, in seconds of the reactor's clock."""
 
@@ -33,6 +49,7 @@ class Moments(NamedTuple):
     gone: bool  # paused, and the peer is known to have left
     piped: bool  # it is the turn of another connection, at the other end of a pipe, which has deadlines of its own
     end_by: float  # from end(timeout=) or destroy_soon(timeout=); NEVER
+    guards: Guards | None = None
 
 
 def soonest(state: State, settings: Settings, at: Moments) -> tuple[float, Reason | None]:
@@ -43,11 +60,15 @@ def soonest(state: State, settings: Settings, at: Moments) -> tuple[float, Reaso
     found: list[tuple[float, Reason | None]] = [(at.end_by, Reason.END_TIMEOUT)]
     if not state.connected:  # `connecting.py` has a timer of its own
         return found[0] if at.end_by != NEVER else (NEVER, None)
+    more = 0.0
+    if at.guards is not None:
+        more = at.guards.lot * (settings.jitter or 0.0)
+        found += _guarded(state, settings, at, at.guards, more)
     if state.write is Write.OPEN:
         if settings.idle_timeout is not None:
-            found.append((max(at.read_at, at.acked_at, at.kept_at) + settings.idle_timeout, Reason.IDLE))
+            found.append((max(at.read_at, at.acked_at, at.kept_at) + settings.idle_timeout + more, Reason.IDLE))
         if settings.read_timeout is not None and state.read is Read.OPEN:
-            found.append((max(at.read_at, at.since, at.kept_at) + settings.read_timeout, Reason.READ_TIMEOUT))
+            found.append((max(at.read_at, at.since, at.kept_at) + settings.read_timeout + more, Reason.READ_TIMEOUT))
     ending = state.write in (Write.ENDING, Write.ENDED)  # a broken connection has nothing that could still move
     stalled = at.pending or (at.unacked and ending)
     if stalled and settings.write_timeout is not None:
@@ -66,6 +87,28 @@ def soonest(state: State, settings: Settings, at: Moments) -> tuple[float, Reaso
         found.append((max(at.since, at.wrote_at) + settings.half_open_timeout, Reason.HALF_OPEN_TIMEOUT))
     moment, reason = min(found, key=_moment)
     return (moment, reason) if moment != NEVER else (NEVER, None)
+
+
+def _guarded(
+    state: State, settings: Settings, at: Moments, guards: Guards, more: float
+) -> list[tuple[float, Reason | None]]:
+    """The limits that are off by default."""
+    found: list[tuple[float, Reason | None]] = [(guards.write_by, Reason.WRITE_RATE)]
+    if settings.max_lifetime is not None and not is_closing(state):
+        found.append((guards.opened_at + settings.max_lifetime + more, Reason.MAX_LIFETIME))
+    if state.write is Write.OPEN and state.read is Read.OPEN:
+        if settings.first_byte_timeout is not None and not guards.heard:
+            found.append((at.since + settings.first_byte_timeout, Reason.FIRST_BYTE_TIMEOUT))
+        found.append((guards.read_by, Reason.READ_RATE if guards.reading else None))
+    if settings.slow_reader is not None and at.pending:
+        found.append((guards.held_by, Reason.SLOW_READER))
+        found.append((at.now + settings.slow_reader.seconds / LOOKS_PER_STALL, None))  # it may pass the mark unnoticed
+    return found
+
+
+def is_closing(state: State) -> bool:
+    """Is it on its way out already, whatever the peer does?"""
+    return state.read is Read.DISCARDING or (state.read is Read.ENDED and state.write is not Write.OPEN)
 
 
 def _linger_since(state: State, at: Moments) -> float:

@@ -198,8 +198,9 @@ class Ending(Holding):
             self._silence.cancel()
             self._silence = None
         self.bytes_read += len(self._held_back)
-        self._discarded += len(self._held_back)
+        self._discarded += len(self._held_back) + sum(held.size() for held in self._frames)
         self._held_back = b""
+        self._frames = ()
 
     def _close(self) -> None:
         """The turn after: tell the program, and let go of everything."""

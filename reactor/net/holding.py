@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from .connection import Connection
     from .decoding import Decoder
+    from .framing import Held
+    from .gauges import Gauges
     from .owner import Owner
     from .pipe import Pipe
     from .silence import Silence
@@ -52,6 +54,8 @@ class Holding:
     )  # fmt: skip
 
     _decoder: Rare[Decoder | None] = Rare(None)
+    _frames: Rare[tuple[Held, ...]] = Rare(())  # what framers hold back
+    _gauges: Rare[Gauges | None] = Rare(None)  # of its speed
     _pipes: Rare[tuple[Pipe, ...]] = Rare(())  # from here
     _fed: Rare[tuple[Pipe, ...]] = Rare(())  # to here
     _held_by_program = Rare(False)  # not read, whatever the pipes want

@@ -7,8 +7,8 @@ connections that linger or idle. Conclusion, in the order of `_trouble`:
 
     EAGAIN                   nobody waits
     ECONNABORTED and others  a network error of a client that has gone: the next one (accept(2), "Error handling")
-    EMFILE                   give up lingering connections; if there are none, tell a batch of clients now, through a
-                             spare descriptor, instead of letting them hang
+    EMFILE                   give up connections that linger, or have long been idle (`pressure.py`); if there are none,
+                             tell a batch of clients now, through a spare descriptor, instead of letting them hang
     ENFILE, ENOBUFS, ENOMEM  only time helps
     anything else            the socket is broken: stop watching it
 
@@ -47,14 +47,14 @@ _NEXT_CLIENT = frozenset(
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
-class Gate(Protocol):
+class Host(Protocol):
     """The server behind a listening socket."""
 
     quiet_until: float  # all its listening sockets together shed and log once in a PAUSE
 
     def has_room(self) -> bool: ...  # False: leave clients in the backlog for now
     def admit(self, sock: socket.SocketType, remote: Address, listener: Listener) -> None: ...
-    def give_up_lingering(self) -> int: ...  # how many descriptors come back this turn
+    def make_room(self) -> int: ...  # how many descriptors come back this turn
     def accept_failed(self, error: OSError, shed: int, broken: Listener | None) -> None: ...
 
 
@@ -75,7 +75,7 @@ class Listener:
 
     __slots__ = (
         "_family",
-        "_gate",
+        "_host",
         "_kind",
         "_loop",
         "_opened",
@@ -89,9 +89,9 @@ class Listener:
 
     _flowing = False
 
-    def __init__(self, loop: Reactor, gate: Gate, opened: Opened) -> None:
+    def __init__(self, loop: Reactor, host: Host, opened: Opened) -> None:
         self._loop = loop
-        self._gate = gate
+        self._host = host
         self._opened = opened
         self.sock = sock = opened.sock
         self._family, self._kind = int(sock.family), int(sock.type)
@@ -162,7 +162,7 @@ class Listener:
         """Let in those who wait, `most` of them at most."""
         ipv4 = self._family == socket.AF_INET  # (host, port) as it comes
         for accepted in range(most):
-            if not self._gate.has_room():
+            if not self._host.has_room():
                 return
             try:
                 sock, raw = sockets.accept(self.sock, self._family, self._kind)
@@ -178,27 +178,27 @@ class Listener:
                 return
             else:
                 sock.setblocking(False)
-                self._gate.admit(sock, raw if ipv4 else sockets.address_of(raw), self)
+                self._host.admit(sock, raw if ipv4 else sockets.address_of(raw), self)
             if self.sock.fileno() < 0:  # closed by a listener
                 return
 
     def _trouble(self, error: OSError) -> None:
         if error.errno not in _EXHAUSTED:
             self.unwatch()
-            self._gate.accept_failed(_named(error, self.address), 0, self)
+            self._host.accept_failed(_named(error, self.address), 0, self)
             return
-        if error.errno == errno.EMFILE and self._gate.give_up_lingering():
+        if error.errno == errno.EMFILE and self._host.make_room():
             return
         now = self._loop.now
         shed = 0
-        if now >= self._gate.quiet_until:
-            self._gate.quiet_until = now + PAUSE
+        if now >= self._host.quiet_until:
+            self._host.quiet_until = now + PAUSE
             if error.errno == errno.EMFILE:
                 shed = self._shed()
-            self._gate.accept_failed(_named(error, self.address), shed, None)
+            self._host.accept_failed(_named(error, self.address), shed, None)
         self.unwatch()
         if self.sock.fileno() >= 0:
-            self._pause_until(self._gate.quiet_until)
+            self._pause_until(self._host.quiet_until)
 
     def _shed(self) -> int:
         """Accept and reset a batch of clients with the spare descriptor; how many."""

@@ -52,7 +52,7 @@ class Once:
 class Listeners:
     """One table. Empty slots hold None, except `data`: what nobody listens to is counted as discarded."""
 
-    __slots__ = (*CONNECTION_EVENTS, "_own", "_parent", "_through")
+    __slots__ = (*CONNECTION_EVENTS, "_own", "_parent", "_through", "framed")
 
     data: Listener
     drain: Listener | None
@@ -62,6 +62,7 @@ class Listeners:
     finish: Listener | None
     error: Listener | None
     close: Listener | None
+    framed: bool  #: Is what comes cut into messages?
 
     def __init__(self, parent: Listeners | None = None) -> None:
         self._own: dict[str, tuple[Listener, ...]] = {}
@@ -114,15 +115,26 @@ class Listeners:
             setattr(self, event, _combined(self.each(event)))
 
     def _of_data(self) -> Listener:
-        """Pipes have the bytes as they came; listeners of `data` what `set_encoding` makes of them."""
-        pipes = self.each(PIPED)
-        listener = _combined(self.each("data"))
-        heard = pipes if pipes or listener is not None else (discard,)
+        """Pipes and framers have the bytes as they came; other listeners what `set_encoding` makes of them."""
+        listeners = self.each("data")
+        heard = self.each(PIPED)
+        self.framed = any(is_framer(one) for one in listeners)
+        if self._through is not None:
+            heard = (*heard, *(one for one in listeners if is_framer(one)))
+            listeners = tuple(one for one in listeners if not is_framer(one))
+        listener = _combined(listeners)
+        if not heard and listener is None:
+            heard = (discard,)
         if self._through is not None:
             listener = self._through(listener)
         combined = _combined(heard if listener is None else (*heard, listener))
         assert combined is not None
         return combined
+
+
+def is_framer(fn: Listener) -> bool:
+    """Made by `lines` or `length_prefixed`, whose module is loaded only where one is used."""
+    return getattr(type(fn), "cuts", False) is True
 
 
 def discard(conn: Any, data: bytes) -> None:

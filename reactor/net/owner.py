@@ -7,6 +7,7 @@ from .idle import Schedule
 
 if TYPE_CHECKING:
     from .connection import Connection
+    from .ledger import Ledger
     from .server import Server
 
 
@@ -14,6 +15,7 @@ class Owner(Protocol):
     """What a connection belongs to: its server, or the clients of its reactor."""
 
     schedule: Schedule
+    ledger: Ledger | None  # where there is a limit on what all hold together
 
     @property
     def server(self) -> Server | None: ...

@@ -25,7 +25,9 @@ from .report import CloseReport, Reason
 if TYPE_CHECKING:
     from .connection import Connection
 
-_SILENCE = (Reason.IDLE, Reason.READ_TIMEOUT)
+_IN_ORDER = (
+    Reason.IDLE, Reason.READ_TIMEOUT, Reason.FIRST_BYTE_TIMEOUT, Reason.MAX_LIFETIME, Reason.GIVEN_UP,
+)  # fmt: skip
 
 
 class Pipe:
@@ -201,7 +203,7 @@ class PipeToObject(Pipe):
 
 def _was_silent(report: CloseReport) -> bool:
     """Reaped, with nothing lost by it."""
-    return report.reason in _SILENCE and report.error is None and not report.bytes_unsent
+    return report.reason in _IN_ORDER and report.error is None and not report.bytes_unsent
 
 
 def _reset(conn: Connection) -> None:

@@ -30,15 +30,23 @@ class Reason(enum.Enum):
     WRITE_TIMEOUT = "write timeout"  #: `write_timeout`: the peer took none of our output.
     LINGER_TIMEOUT = "linger timeout"  #: `linger_timeout`: all was delivered, the peer's FIN did not come.
     HALF_OPEN_TIMEOUT = "half-open timeout"  #: `half_open_timeout`: one side had ended and the program did nothing.
+    FIRST_BYTE_TIMEOUT = "first byte timeout"  #: `first_byte_timeout`: not one byte was received.
+    MAX_LIFETIME = "max lifetime"  #: `max_lifetime`: it was old enough.
+    READ_RATE = "read rate"  #: `min_read_rate`: the peer sent too slowly.
+    WRITE_RATE = "write rate"  #: `min_write_rate`: the peer took our output too slowly.
+    SLOW_READER = "slow reader"  #: `slow_reader`: too much output was pending for too long.
     END_TIMEOUT = "end timeout"  #: The `timeout` given to `end()` or `destroy_soon()`.
     CONNECT_TIMEOUT = "connect timeout"  #: `connect_timeout`.
     CONNECT_FAILED = "connect failed"  #: No address answered, or the name is unknown.
     LISTENER_FAILED = "listener failed"  #: A listener or callback of this connection raised.
     SHUTDOWN_DEADLINE = "shutdown deadline"  #: Still open when `shutdown()`'s grace was over.
+    GIVEN_UP = "given up"  #: It lingered, or had long been idle, when descriptors ran out.
     DECODE_FAILED = "decode failed"  #: Bytes came that the encoding given to `set_encoding()` does not have.
+    FRAME_TOO_LONG = "frame too long"  #: A message above the `max_length` of its framer.
+    FRAME_CUT_OFF = "frame cut off"  #: The peer's FIN came in the middle of a message.
     FILE_FAILED = "file failed"  #: A file given to `send_file()` was shorter than it had been, or could not be read.
-    BUFFER_LIMIT = "buffer limit"  #: More was written while the pending output stood above `buffer_limit`.
-    REFUSED = "refused"  #: Never let in: `max_connections`, `block`, or no descriptor left.
+    BUFFER_LIMIT = "buffer limit"  #: `buffer_limit` when more was written, or it held most at `memory_limit`.
+    REFUSED = "refused"  #: Never let in, by a limit of the server, or because no descriptor was left.
 
     def __repr__(self) -> str:
         return f"Reason.{self.name}"
@@ -99,16 +107,21 @@ class ServerStatistics(NamedTuple):
 
     accepted: int
     refused: int
+    refused_by: Mapping[str, int]  # cause: the name of a setting, or "descriptors"
     open: int
     ended: Mapping[Reason, int]
     bytes_read: int
     bytes_written: int
     bytes_unsent: int
+    bytes_pending: int  # as of now, those of files included
 
 
 class _Counted(Protocol):
     bytes_read: int
     bytes_written: int
+
+    @property
+    def pending_bytes(self) -> int: ...
 
 
 class Tally:
@@ -117,7 +130,8 @@ class Tally:
     __slots__ = ("accepted", "bytes_read", "bytes_unsent", "bytes_written", "clean", "ended", "refused")
 
     def __init__(self) -> None:
-        self.accepted = self.refused = self.clean = 0
+        self.accepted = self.clean = 0
+        self.refused: Counter[str] = Counter()
         self.bytes_read = self.bytes_written = self.bytes_unsent = 0
         self.ended: Counter[Reason] = Counter()
 
@@ -133,7 +147,7 @@ class Tally:
         twin = Tally()
         for name in self.__slots__:
             setattr(twin, name, getattr(self, name))
-        twin.ended = self.ended.copy()
+        twin.ended, twin.refused = self.ended.copy(), self.refused.copy()
         return twin
 
     def since(self, before: Tally, seconds: float) -> ShutdownReport:
@@ -150,14 +164,16 @@ class Tally:
     def statistics(self, open_now: int, live: Collection[_Counted]) -> ServerStatistics:
         """With what the connections that still live have moved."""
         ended = dict(self.ended)
-        if self.refused:
-            ended[Reason.REFUSED] = self.refused
+        if refused := self.refused.total():
+            ended[Reason.REFUSED] = refused
         return ServerStatistics(
             accepted=self.accepted,
-            refused=self.refused,
+            refused=refused,
+            refused_by=dict(+self.refused),
             open=open_now,
             ended=ended,
             bytes_read=self.bytes_read + sum(conn.bytes_read for conn in live),
             bytes_written=self.bytes_written + sum(conn.bytes_written for conn in live),
             bytes_unsent=self.bytes_unsent,
+            bytes_pending=sum(conn.pending_bytes for conn in live),
         )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, KeysView
+from math import inf
 
 from .. import arguments
 from ..engine.loop import Reactor
+from ..engine.timers import Timer
 from ..errors import ReactorError, ServerClosed
-from ..hints import Any
+from ..hints import TYPE_CHECKING, Any
 from ..log import log
 from . import sockets
 from .connection import Connection
@@ -17,20 +19,22 @@ from .idle import Schedule
 from .listener import Listener, open_listening
 from .listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listeners, Once, without
 from .listeners import Listener as Function
+from .pressure import give_up
 from .report import Reason, ServerStatistics, Tally
-from .settings import CONNECTION_SETTINGS, SERVER_SETTINGS, Deadlined, ServerSettings, Setting, blocked, split
+from .settings import CONNECTION_SETTINGS, SERVER_SETTINGS, Deadlined, ServerSettings, Setting, split
 from .sockets import Address
-from .stop import Stop, StopCallback
+from .stop import Stop, StopCallback, check_stop
 
-BACKLOG_BOUND = 65_536  # accepts at a shutdown: above any backlog (somaxconn: 4096), and no flood holds it up
-GIVE_UP_BATCH = 64  # lingering connections given up at a time when descriptors run out
+if TYPE_CHECKING:
+    from .gate import Gate
+    from .ledger import Ledger
 
 
 class Server(Deadlined, Emitter):
     """Accepts connections and owns them until their `close` was delivered.
 
     `on_connection(conn)` is added as a listener of `connection`. Settings are keyword arguments and
-    attributes; those of connections count for later ones, `max_connections`, `when_full` and `block` at once.
+    attributes; those of connections count for later ones, limits of the server at once.
 
     Own events: `listening(server, address)` · `connection(conn)` · `drop(server, local, remote)` ·
     `accept_error(server, error)` · `draining(server, deadline)` · `stopped(server, report)`. Every connection
@@ -39,15 +43,21 @@ class Server(Deadlined, Emitter):
 
     # Also so that a setting misspelt as an attribute is an error.
     __slots__ = (
-        "__weakref__", "_connection_type", "_connections", "_holding", "_limits", "_listeners", "_open", "_own",
-        "_ref", "_settings", "_stop", "_table", "_tally", "loop", "quiet_until", "schedule",
+        "__weakref__", "_connection_type", "_connections", "_gate", "_holding", "_limits", "_listeners", "_open",
+        "_own", "_ref", "_reopening", "_settings", "_stop", "_table", "_tally", "ledger", "loop",
+        "quiet_until", "schedule",
     )  # fmt: skip
 
     _EVENTS = CONNECTION_EVENTS + SERVER_EVENTS
 
     max_connections = Setting[int | None]()
+    max_per_address = Setting[int | None]()
+    accept_rate = Setting[Any]()
     when_full = Setting[str]()
     block = Setting[Any]()
+    allow = Setting[Any]()
+    memory_limit = Setting[int | None]()
+    give_up_idle = Setting[float | None]()
     no_delay = Setting[bool]()
     keep_alive = Setting[bool | float]()
     pause_on_connect = Setting[bool]()
@@ -68,6 +78,11 @@ class Server(Deadlined, Emitter):
         self._holding = False
         self._stop: Stop | None = None
         self._tally = Tally()
+        self._gate: Gate | None = None  # where nobody is refused
+        self._reopening: Timer | None = None
+        #: What all connections hold together, where that is limited.
+        self.ledger: Ledger | None = None
+        self._apply_limits()
         #: The deadlines of all connections.
         self.schedule = Schedule(loop)
         #: No more shedding and logging before this time, see `listener.py`.
@@ -167,57 +182,26 @@ class Server(Deadlined, Emitter):
         self._close_listeners()
         self.loop.call_soon(self._check_stopped)
 
-    def shutdown(self, grace: float = 10.0, end: bool = True) -> None:
+    def shutdown(self, grace: float = 10.0, end: bool = True, spread: float = 0.0) -> None:
         """Stop in order: take in who waits in the backlog, stop accepting, emit `draining`, `destroy_soon()`
         each connection, and after `grace` seconds (0: now) reset the rest; then `stopped`, with a report.
 
-        With `end=False` nobody is ended by the server: the program ends each connection when its work is
-        done, and the deadline resets the rest. Calling it again can only shorten the deadline. Harmless when
-        there is nothing to stop.
+        With `spread`, they are ended evenly over so many seconds of the grace, and not all at once. With
+        `end=False` nobody is ended by the server: the program ends each connection when its work is done, and
+        the deadline resets the rest. Calling it again can only shorten these times. Harmless when there is
+        nothing to stop.
         """
         self._check_thread()
-        seconds = arguments.seconds("grace", grace, zero=True)
-        arguments.flag("end", end)
+        check_stop(grace, end, spread)
         if not self._listeners and self._stop is None and not self._connections:
             return
-        stop = self._begin_stop()
-        stop.end = stop.end or end
-        deadline = self.loop.clock_time() + seconds
-        if stop.deadline is None or deadline < stop.deadline:
-            stop.set_deadline(self.loop, deadline, self._grace_over)
-        self.loop.call_soon(self._drain)
+        now = self.loop.clock_time()
+        self._begin_stop().shorten(now + grace, end, now + spread)
 
     def _begin_stop(self) -> Stop:
         if self._stop is None:
-            self._stop = Stop(self.loop.now, self._tally.copy())
+            self._stop = Stop(self, self.loop.now, self._tally.copy())
         return self._stop
-
-    def _drain(self) -> None:
-        """The first turn of a shutdown. No client whose `connect()` had returned is lost (closing.md, fact
-        10).
-        """
-        if self._stop is None:  # over, and perhaps it listens again
-            return
-        for listener in list(self._listeners):
-            listener.hide()
-            listener.accept(BACKLOG_BOUND)
-        self._close_listeners()
-        stop = self._stop
-        if stop is None or stop.deadline is None:
-            return
-        if not stop.told:
-            stop.told = True
-            self.loop.call_soon(self._drain)  # goes on should a listener leave run(); else it finds nothing to do
-            self._emit("draining", stop.deadline)
-        if stop.end:
-            for conn in list(self._connections):
-                conn.destroy_soon_by_us()
-        self._check_stopped()
-
-    def _grace_over(self) -> None:
-        self._drain()
-        for conn in list(self._connections):
-            conn.cut(Reason.SHUTDOWN_DEADLINE)
 
     def abandon(self) -> None:
         """The reactor closes."""
@@ -237,6 +221,8 @@ class Server(Deadlined, Emitter):
             return
         self._stop = None
         stop.cancel()
+        if self._gate is not None:
+            self._gate.refusals.close()
         self.loop.tenants.pop(self, None)
         report = self._tally.since(stop.tally_before, self.loop.now - stop.started_at)
         for listener in self._own.get("stopped", ()):  # each by a call of its own, since one may leave run()
@@ -244,21 +230,30 @@ class Server(Deadlined, Emitter):
         for callback, error in stop.answers:
             self.loop.call_soon(callback, self, error)
 
-    # What the listening sockets ask and say (listener.Gate).
+    # What the listening sockets ask and say (listener.Host).
 
     def has_room(self) -> bool:
         """False: clients wait in the kernel's backlog."""
-        limit = self._limits.max_connections
-        if limit is None or self._open < limit or self._limits.when_full != "wait":
+        gate = self._gate
+        wait = 0.0 if gate is None or self._limits.when_full != "wait" else gate.wait(self._open, self.loop.now)
+        if not wait:
             return True
         for listener in self._listeners:
             listener.unwatch()
+        if wait < inf and (self._reopening is None or not self._reopening.active):
+            self._reopening = self.loop.call_later(wait, self._reopen).unref()
         return False
 
+    def _reopen(self) -> None:
+        """A place, a descriptor or a token has come back."""
+        for listener in self._listeners:
+            if not listener.watched:
+                listener.watch()
+
     def admit(self, sock: socket.SocketType, remote: Address, listener: Listener) -> None:
-        limit = self._limits.max_connections
-        if (limit is not None and self._open >= limit) or blocked(self._limits.block, remote):
-            self._refuse(sock, remote, listener)
+        if self._gate is not None and (cause := self._gate.refusal(remote, self._open, self.loop.now)):
+            self._gate.refusals.note(cause, remote)
+            self._refuse(sock, remote, listener, cause)
             return
         self._tally.accepted += 1
         self._open += 1
@@ -270,8 +265,8 @@ class Server(Deadlined, Emitter):
             conn.pause()
         conn.begin(self._own.get("connection", ()))
 
-    def _refuse(self, sock: socket.SocketType, remote: Address, listener: Listener) -> None:
-        self._tally.refused += 1
+    def _refuse(self, sock: socket.SocketType, remote: Address, listener: Listener, cause: str) -> None:
+        self._tally.refused[cause] += 1
         if self._own.get("drop"):
             local = listener.accepted_address or sockets.local_address(sock)
             self.loop.call_soon(self._emit, "drop", local, remote)
@@ -279,19 +274,12 @@ class Server(Deadlined, Emitter):
             sockets.reset_on_close(sock)
         sock.close()
 
-    def give_up_lingering(self) -> int:
-        """Descriptors have run out: let go of connections that only wait for their peer's FIN."""
-        given_up = 0
-        for conn in self._connections:
-            if conn.lingers:
-                conn.cut(Reason.LINGER_TIMEOUT)
-                given_up += 1
-                if given_up == GIVE_UP_BATCH:
-                    break
-        return given_up
+    def make_room(self) -> int:
+        """Descriptors have run out: give connections up; how many."""
+        return give_up(self._connections, self._limits.give_up_idle, self.loop.now)
 
     def accept_failed(self, error: OSError, shed: int, broken: Listener | None) -> None:
-        self._tally.refused += shed
+        self._tally.refused["descriptors"] += shed
         told = f"; {shed} waiting clients were reset" if shed else ""
         log.warning("%s with %d connections open%s", error.strerror, self._open, told)
         if broken is not None and broken in self._listeners:
@@ -311,9 +299,11 @@ class Server(Deadlined, Emitter):
 
     def connection_torn(self, conn: Connection) -> None:
         self._open -= 1
-        for listener in self._listeners:
-            if not listener.watched:
-                listener.watch()  # a place and a descriptor have come back
+        if self._gate is not None:
+            self._gate.left(conn.remote_address)
+        if self.ledger is not None:
+            self.ledger.forget(conn)
+        self._reopen()
 
     def connection_closed(self, conn: Connection) -> None:
         report = conn.report
@@ -359,11 +349,23 @@ class Server(Deadlined, Emitter):
             self._settings = self._settings.replaced(name, value)
         else:
             self._limits = self._limits.replaced(name, value)
+            self._apply_limits()
         for listener in self._listeners:
             if name in ("no_delay", "keep_alive"):
                 sockets.inherit_options(listener.sock, self._settings.no_delay, self._settings.keep_alive)
             elif name in SERVER_SETTINGS:
                 listener.watch()  # a limit may have been raised
+
+    def _apply_limits(self) -> None:
+        inside = [conn for conn in self._connections if conn.fileno() >= 0]
+        if self._limits.gated or self._gate is not None:
+            from .gate import gate_for  # here, so that it is loaded only where there is a limit
+
+            self._gate = gate_for(self.loop, self._limits, (conn.remote_address for conn in inside), self._gate)
+        if self._limits.memory_limit is not None or self.ledger is not None:
+            from .ledger import ledger_for
+
+            self.ledger = ledger_for(self.loop, self._limits.memory_limit, inside, self.ledger)
 
     def ref(self) -> None:
         """Let `run()` go on while this server listens, as it does at first."""

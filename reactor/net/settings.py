@@ -6,15 +6,18 @@ snapshot for later connections; changing one of a connection gives it a snapshot
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Callable
 
 from .. import arguments
 from ..hints import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 from .fields import Field, Fields
-from .sockets import LONGEST_KEEP_ALIVE, Address
+from .sockets import LONGEST_KEEP_ALIVE
 
 if TYPE_CHECKING:
+    from .gate import Rate
+    from .gauges import Excess, Speed
     from .networks import Network
 
 T = TypeVar("T")
@@ -24,6 +27,7 @@ S = TypeVar("S", "ServerSettings", "ClientSettings")
 # one is known to an eighth of it. Only connections with something pending or unacknowledged pay for it.
 LOOKS_PER_STALL = 8
 FIRST_LOOK = 1.0  # seconds after our FIN: most connections are gone by then, and nobody works out their deadlines
+WINDOW = 5.0  # seconds in which a rate is judged, unless said otherwise: Kestrel's grace
 KIB = 1024
 MIB = 1024 * KIB
 
@@ -53,18 +57,55 @@ def _limit(name: str, value: Any) -> int | None:
 
 
 def _networks(name: str, value: Any) -> tuple[Network, ...]:
-    from .networks import networks
+    from .networks import check_networks
 
-    return networks(name, value)
+    return check_networks(name, value)
 
 
-def blocked(networks: tuple[Network, ...], remote: Address) -> bool:
-    """Is this client in one of them? Who comes by a Unix socket is in none."""
-    if not networks or isinstance(remote, str):
-        return False
-    from .networks import contain
+def _accept_rate(name: str, value: Any) -> Rate | None:
+    """Connections a second, or these and a burst; by itself the burst is what comes in one second."""
+    if value is None:
+        return None
+    from .gate import Rate
 
-    return contain(networks, remote[0])
+    rate, burst = value if _is_pair(value) else (value, None)
+    expected = f"{name} must be connections a second, or a pair of these and a burst, like (100, 200)"
+    if burst is None:
+        number = arguments.positive(expected, rate, value)
+        return Rate(number, max(math.ceil(number), 1))
+    if isinstance(burst, bool) or not isinstance(burst, int):
+        raise TypeError(f"{expected}, not {value!r}: a burst is a whole number")
+    if burst < 1:
+        raise ValueError(f"{expected}, not {value!r}: a burst of less than 1 lets nobody in")
+    return Rate(arguments.positive(expected, rate, value), burst)
+
+
+def _speed(name: str, value: Any) -> Speed | None:
+    """Bytes a second, or these and the seconds of a window."""
+    if value is None:
+        return None
+    from .gauges import Speed
+
+    rate, seconds = value if _is_pair(value) else (value, WINDOW)
+    expected = f"{name} must be bytes a second, or a pair of these and the seconds of a window, like (240, 5)"
+    return Speed(arguments.positive(expected, rate, value), arguments.positive(expected, seconds, value))
+
+
+def _excess(name: str, value: Any) -> Excess | None:
+    if value is None:
+        return None
+    from .gauges import Excess
+
+    expected = f"{name} must be a pair of bytes and seconds, like (1000000, 30)"
+    if not _is_pair(value) or isinstance(value[0], bool) or not isinstance(value[0], int):
+        raise TypeError(f"{expected}, not {value!r}")
+    if value[0] < 0:
+        raise ValueError(f"{expected}, not {value!r}: bytes are 0 or more")
+    return Excess(int(value[0]), arguments.positive(expected, value[1], value))
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and len(value) == 2
 
 
 def _on_idle(name: str, value: Any) -> str:
@@ -103,7 +144,7 @@ def _setting(default: Any, check: Callable[[str, Any], Any], help: str, unit: st
 class Settings(Fields):
     """What a connection goes by, and what follows from it, reckoned once."""
 
-    __slots__ = ("drain_at", "first_look", "room")
+    __slots__ = ("drain_at", "first_look", "guarded", "paced", "room")
 
     idle_timeout: float | None = _setting(None, _timeout, "reap a connection on which nothing moved for so long", "s")
     read_timeout: float | None = _setting(None, _timeout, "reap a connection from which nothing came for so long", "s")
@@ -111,6 +152,11 @@ class Settings(Fields):
     linger_timeout: float | None = _setting(30.0, _timeout, "after our FIN, wait so long for the peer's", "s")
     half_open_timeout: float | None = _setting(
         600.0, _timeout, "reset a connection left half-closed, or paused with its peer gone, for so long", "s"
+    )
+    first_byte_timeout: float | None = _setting(None, _timeout, "reap a connection that sends nothing for so long", "s")
+    max_lifetime: float | None = _setting(None, _timeout, "end a connection in order when it is so old", "s")
+    jitter: float | None = _setting(
+        None, _timeout, "give each up to so much more of idle_timeout, read_timeout and max_lifetime, by lot", "s"
     )
     on_idle: str = _setting("close", _on_idle, "how to end an idle connection: close (orderly) or reset")
     allow_half_open: bool = _setting(False, arguments.flag, "the peer's FIN does not end our half")
@@ -124,19 +170,35 @@ class Settings(Fields):
         None, _maybe_size, "drain is emitted when it falls to this; by default a quarter of high_water", "bytes"
     )
     buffer_limit: int = _setting(64 * MIB, _size, "reset a connection that writes more with so much pending", "bytes")
+    slow_reader: Excess | None = _setting(
+        None, _excess, "reset a connection with more than so many bytes pending for so long", "bytes, s"
+    )
+    min_read_rate: Speed | None = _setting(
+        None, _speed, "reap a connection that sends slower; with lines or frames: a message that does", "bytes/s"
+    )
+    min_write_rate: Speed | None = _setting(
+        None, _speed, "reset a peer that takes output which is pending slower", "bytes/s"
+    )
 
     drain_at: int  #: The low-water mark in force, bytes.
     room: int  #: So much may wait in memory, bytes, before a `write` means more than to wait as well.
     #: Seconds after our FIN until the first look: an eighth of the shortest deadline at most, which may be noticed so
     #: much late if it is shortened after the FIN.
     first_look: float
+    guarded: bool  #: Is there a limit of those that are off by default?
+    paced: bool  #: Is there one of these on speed?
 
     def _complete(self) -> None:
         if self.low_water is not None and self.low_water > self.high_water:
             raise ValueError(f"low_water must be at most high_water ({self.high_water}), not {self.low_water}")
         object.__setattr__(self, "drain_at", self.high_water // 4 if self.low_water is None else self.low_water)
         object.__setattr__(self, "room", min(self.high_water, self.buffer_limit))
-        timeouts = (self.write_timeout, self.linger_timeout, self.half_open_timeout)
+        guards = (self.first_byte_timeout, self.max_lifetime, self.jitter)
+        paces = (self.min_read_rate, self.min_write_rate, self.slow_reader)
+        windows = [pace.seconds for pace in paces if pace is not None]
+        object.__setattr__(self, "paced", bool(windows))
+        object.__setattr__(self, "guarded", self.paced or any(guard is not None for guard in guards))
+        timeouts = (self.write_timeout, self.linger_timeout, self.half_open_timeout, *windows)
         object.__setattr__(
             self, "first_look", min([FIRST_LOOK, *(one / LOOKS_PER_STALL for one in timeouts if one is not None)])
         )
@@ -145,11 +207,30 @@ class Settings(Fields):
 class ServerSettings(Fields):
     """What a server goes by besides."""
 
-    __slots__ = ()
+    __slots__ = ("gated",)
+
+    gated: bool  #: Is there a limit on who may come?
 
     max_connections: int | None = _setting(None, _limit, "let in so many at a time")
-    when_full: str = _setting("drop", _when_full, "at max_connections: drop (close), reset, or wait (in the backlog)")
+    max_per_address: int | None = _setting(None, _limit, "let in so many at a time from one address (IPv6: one /64)")
+    accept_rate: Rate | None = _setting(
+        None, _accept_rate, "let in so many a second, after a quiet time a burst at once"
+    )
+    when_full: str = _setting(
+        "drop", _when_full, "who is over a limit: drop (close), reset; or wait in the backlog for place and rate"
+    )
     block: tuple[Network, ...] = _setting((), _networks, "networks whose clients are dropped at accept")
+    allow: tuple[Network, ...] = _setting((), _networks, "networks whose clients alone are let in; empty: all")
+    memory_limit: int | None = _setting(
+        None, _limit, "with so much pending on all connections, reset the one that holds most", "bytes"
+    )
+    give_up_idle: float | None = _setting(
+        None, _timeout, "out of descriptors, give up connections idle for so long, the longest idle first", "s"
+    )
+
+    def _complete(self) -> None:
+        limits = (self.max_connections, self.max_per_address, self.accept_rate, self.block or None, self.allow or None)
+        object.__setattr__(self, "gated", any(limit is not None for limit in limits))
 
 
 class ClientSettings(Fields):
@@ -223,6 +304,12 @@ class Deadlined:
     write_timeout = Setting[float | None]()
     linger_timeout = Setting[float | None]()
     half_open_timeout = Setting[float | None]()
+    first_byte_timeout = Setting[float | None]()
+    max_lifetime = Setting[float | None]()
+    jitter = Setting[float | None]()
+    min_read_rate = Setting[Any]()
+    min_write_rate = Setting[Any]()
+    slow_reader = Setting[Any]()
     on_idle = Setting[str]()
     allow_half_open = Setting[bool]()
     high_water = Setting[int]()

@@ -7,14 +7,23 @@ may have passed; `on_look` then asks the kernel what has moved.
 
 from __future__ import annotations
 
+from ..hints import TYPE_CHECKING
 from . import deadlines
+from .idle import NEVER
 from .lifecycle import Event, Read, Write
 from .report import Reason
 from .transport import Transport
 
+if TYPE_CHECKING:
+    from .gauges import Speed, Window
+
 # What a peer's kernel acknowledges by itself, whatever its program does: the initial window (RFC 6928: 14,600
 # bytes). The acknowledgement of so little that came unnoticed is counted as of the write; of more, as of now.
 INITIAL_WINDOW = 14_600
+GOLDEN = 0x9E3779B1  # Knuth's multiplicative hashing: what lies side by side is far apart afterwards
+INPUT_KEEPS = frozenset(
+    {Reason.IDLE, Reason.READ_TIMEOUT, Reason.LINGER_TIMEOUT, Reason.FIRST_BYTE_TIMEOUT, Reason.READ_RATE}
+)
 
 
 class Timed(Transport):
@@ -28,8 +37,50 @@ class Timed(Transport):
         return deadlines.Moments(
             now, ended(read_at, read_at), ended(wrote_at, wrote_at), ended(acked_at, acked_at), self._kept_at,
             ended(self._since, self._since), self._out is not None, unacked, self._gone, self._other_end_acts(),
-            self._end_by,
+            self._end_by, self._guards(now, unacked) if self._settings.guarded else None,
         )  # fmt: skip
+
+    def _guards(self, now: float, unacked: bool) -> deadlines.Guards:
+        settings = self._settings
+        heard = self.bytes_read > 0 or self._read_at > self._since
+        if not settings.paced:
+            return deadlines.Guards(self._opened_at, self._lot, heard)
+        gauges = self._gauges
+        if gauges is None:
+            from .gauges import Gauges
+
+            gauges = self._gauges = Gauges()
+        read_by, reading = self._read_window(now, gauges.read, settings.min_read_rate)
+        write_by = held_by = NEVER
+        if settings.min_write_rate is not None:
+            if self._out is not None or (unacked and self._life.write in (Write.ENDING, Write.ENDED)):
+                write_by = gauges.written.end(now, self._acked, settings.min_write_rate)
+            else:
+                gauges.written.stop()
+        if settings.slow_reader is not None:
+            held_by = gauges.excess(now, self._held(), settings.slow_reader) or NEVER
+        return deadlines.Guards(self._opened_at, self._lot, heard, read_by, reading, write_by, held_by)
+
+    def _read_window(self, now: float, window: Window, speed: Speed | None) -> tuple[float, bool]:
+        """When input is judged next, and is it? Where it is framed, an unfinished message is what must come, and
+        between two messages there is only the next look.
+        """
+        if speed is None:
+            return NEVER, False
+        if not self._listeners.framed:
+            return window.end(now, self.bytes_read, speed, self._since, self.bytes_read), True
+        begun = [held for held in self._frames if held.partial]
+        if not begun:
+            window.stop()
+            return now + speed.seconds, False
+        began_at = min(held.began_at for held in begun)
+        size = max(len(held.partial) for held in begun)
+        return window.end(now, self.bytes_read, speed, began_at, self.bytes_read - size), True
+
+    @property
+    def _lot(self) -> float:
+        """From 0 to 1, the same at each look: made of where this object lies, so that nothing needs to be kept."""
+        return (id(self) >> 4) * GOLDEN % 2**32 / 2**32
 
     def _schedule(self) -> None:
         """See to it that somebody looks when the next deadline may have passed. An early look is harmless."""
@@ -52,6 +103,7 @@ class Timed(Transport):
             # of its buffer are free: what it takes now is the one sign of a slow reader.
             self._blocked = False
             self._send_pending()
+            self._note_held()
             self._flush_soon()
         unacked = self._note_acked(now)
         if unacked and self._life.write is Write.ENDED and self._life.read in (Read.OPEN, Read.DISCARDING):
@@ -62,6 +114,8 @@ class Timed(Transport):
         moment, reason = self._soonest(now, unacked)
         if moment <= now and reason is not None and self._was_not_silent(reason):
             self._read_at = now
+            if reason is Reason.READ_RATE and self._gauges is not None:
+                self._gauges.read.begin(now, self.bytes_read)
             moment, reason = self._soonest(now, unacked)
         if moment > now:
             self._owner.schedule.enter(self, moment)
@@ -79,6 +133,21 @@ class Timed(Transport):
         return (
             self._life.read is Read.DISCARDING and self._life.write is Write.ENDED and (self._in_flight() or 0) <= fin
         )
+
+    @property
+    def moved_at(self) -> float:
+        """The last movement, as far as it has been noticed."""
+        return max(self._read_at, self._wrote_at, self._acked_at, self._kept_at)
+
+    def give_up(self) -> bool:
+        """Descriptors have run out: end now, if nothing is lost by that. Did it?"""
+        if not (self._flowing and self._life.open and self._out is None):
+            return False
+        if self._in_flight() or self._input_waits() or any(held.partial for held in self._frames):
+            return False
+        self._reason = self._reason or Reason.GIVEN_UP
+        self._step(Event.DESTROY)
+        return True
 
     def _note_acked(self, now: float) -> bool:
         """Ask what the peer's kernel has acknowledged; is anything of ours, FIN included, still under way?"""
@@ -100,24 +169,34 @@ class Timed(Transport):
 
     def _was_not_silent(self, reason: Reason) -> bool:
         """Input that waits to be read was no silence of the peer, but a delay of ours."""
-        if reason not in (Reason.IDLE, Reason.READ_TIMEOUT, Reason.LINGER_TIMEOUT):
+        if reason not in INPUT_KEEPS:
             return False
         return self._life.read in (Read.OPEN, Read.PAUSED) and self._input_waits()
 
     def _expire(self, reason: Reason) -> None:
-        if reason is not Reason.IDLE and reason is not Reason.READ_TIMEOUT:
+        if reason not in deadlines.REAPED:
             self.cut(reason)
             return
+        before = self._life.write
         self._emit("timeout", reason)
-        if self._life.write is not Write.OPEN:
+        if self._life.write is not before:
             return  # ended by a listener
         moment, other = self._soonest(self._loop.turn_now, unacked=False)
         if moment > self._loop.turn_now:
             self._schedule()  # kept by touch()
-        elif other is Reason.IDLE or other is Reason.READ_TIMEOUT:
+        elif other is Reason.MAX_LIFETIME:
+            self._retire()
+        elif other in deadlines.REAPED:
             self._reap(other)
         elif other is not None:  # kept from the one, and too late for another
             self.cut(other)
+
+    def _retire(self) -> None:
+        """Old enough, and in the middle of things: what was written is delivered, within `linger_timeout` in all."""
+        self._reason = self._reason or Reason.MAX_LIFETIME
+        if self._settings.linger_timeout is not None:
+            self._end_by = min(self._end_by, self._loop.turn_now + self._settings.linger_timeout)
+        self.destroy_soon_by_us()
 
     def _reap(self, reason: Reason) -> None:
         """End a silent connection: at once if nothing of ours can be lost by it, else in an orderly way."""

@@ -98,7 +98,8 @@ class Transport(Answering):
 
     def _input_waits(self) -> bool:
         """Is there anything that was received and not delivered yet?"""
-        return bool(self._held_back) or sockets.unread(self._sock) > 0
+        here = self._rare is not None and (bool(self._held_back) or any(held.ready for held in self._frames))
+        return here or sockets.unread(self._sock) > 0
 
     def on_ready(self, mask: int) -> None:
         """Everything else: write readiness, trouble, and readiness while paused, discarding or done with
@@ -150,6 +151,10 @@ class Transport(Answering):
         else:
             self._end_of_stream()
 
+    def blame_peer(self, reason: Reason) -> None:
+        """The peer has broken a rule, and is about to be ended for it."""
+        self._reason = self._reason or reason
+
     def count_discarded(self, count: int) -> None:
         """Of the bytes read, so many went nowhere."""
         self._discarded += count
@@ -162,7 +167,7 @@ class Transport(Answering):
 
     def _end_of_stream(self) -> None:
         """`recv` gave b"": the peer's FIN, unless the connection broke before (closing.md, fact 7)."""
-        if self._rare is not None and self._life.write is not Write.BROKEN and self._text_stops():
+        if self._rare is not None and self._life.write is not Write.BROKEN and self._last_piece_stops():
             return
         if self._life.write is Write.BROKEN:
             self._lose(errno.ECONNRESET, "read")
@@ -175,12 +180,23 @@ class Transport(Answering):
             if not self._life.over:
                 self._flush_soon()
 
-    def _text_stops(self) -> bool:
-        """Tell what is held back of the text. True: a listener has paused or ended it; the end is read again then."""
-        if self._decoder is None or not self._flowing:
+    def _last_piece_stops(self) -> bool:
+        """Tell what is held back of text and frames. True: it was paused for it, and the end is read again; or cut."""
+        if not self._flowing:
             return False
-        self._guarded(self._decoder.finish, self)
-        return not self._flowing
+        if self._decoder is not None:
+            self._guarded(self._decoder.finish, self)
+        for held in self._frames:
+            self._guarded(held.framer.finish, self, held)
+        return self._life.read in (Read.PAUSED, Read.ENDED)
+
+    def hear_held_soon(self) -> None:
+        """Go on with what framers hold back, before anything else is read."""
+        self._loop.call_soon(self._hear_held)
+
+    def _hear_held(self) -> None:
+        for held in self._frames:
+            self._guarded(held.framer.deliver, self, held)
 
     def _peer_left(self) -> None:
         """A paused connection's peer has gone: say so once, and end at once if there is nothing left to hear
@@ -238,8 +254,10 @@ class Transport(Answering):
             return
         if life.read is Read.ENDED and life.write is Write.OPEN and self._follows():
             self._step(Event.END)  # by ourselves, after the `end` listeners have returned
-        if self._out is not None and not self._blocked and not self._corks:
-            self._send_pending()
+        if self._out is not None:
+            if not self._blocked and not self._corks:
+                self._send_pending()
+            self._note_held()
         if self._drain_due and self._held() <= self._settings.drain_at and self._life.write is Write.OPEN:
             self._drain_due = False
             self._emit("drain")
@@ -290,6 +308,11 @@ class Transport(Answering):
                 break
         self._blocked = True
 
+    def _note_held(self) -> None:
+        """For `memory_limit`. Over it, somebody is cut, perhaps this one."""
+        if self._owner.ledger is not None and not self._life.over:
+            self._owner.ledger.note(self)  # type: ignore[arg-type]  # every Transport is a Connection
+
     def _send_fin(self) -> None:
         try:
             self._sock.shutdown(socket.SHUT_WR)
@@ -307,6 +330,7 @@ class Transport(Answering):
             return
         self._network_error(code, syscall)
         self._drop_pending()
+        self._note_held()
         self._flush_soon()
         self._step(Event.BROKE)
         for pipe in self._fed:
@@ -316,6 +340,8 @@ class Transport(Answering):
 
     def _lose(self, code: int, syscall: str) -> None:
         """Nothing more can be read either."""
+        if self._rare is not None and self._flowing:
+            self._hear_held()
         self._network_error(code, syscall)
         self._drop_pending()
         self._step(Event.LOST)

@@ -11,7 +11,7 @@ Outcome = str
 
 
 class Peer:
-    """A blocking client, for one connection. A context manager that closes its socket."""
+    """A blocking client, for one connection, from the address `source`. A context manager that closes its socket."""
 
     def __init__(
         self,
@@ -19,6 +19,7 @@ class Peer:
         *,
         receive_buffer: int | None = None,
         timeout: float = 5.0,
+        source: str | None = None,
     ) -> None:
         family = (
             socket.AF_UNIX if isinstance(address, str) else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -29,6 +30,8 @@ class Peer:
         self._timeout = timeout
         self.sock.settimeout(timeout)
         try:
+            if source is not None:
+                self.sock.bind((source, 0))
             self.sock.connect(address)
         except OSError:
             self.sock.close()

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from wire import all_acked, vanish
 
-from reactor import Reactor, Reason, Server
+from reactor import Reactor, Reason, Server, lines
 from reactor.testing import ManualClock, Peer, pump, settle
 
 BATCH = 256  # listener.SHED_BATCH
@@ -215,7 +215,7 @@ def test_a_lingering_connection_that_was_given_up_has_lost_nothing(
     settle(loop)
     descriptors(left=None)
     report = h.record.connections[0].report
-    assert (report.reason, report.phase, report.bytes_unsent) == (Reason.LINGER_TIMEOUT, "lingering", 0)
+    assert (report.reason, report.phase, report.bytes_unsent) == (Reason.GIVEN_UP, "lingering", 0)
     assert conn.fileno() == -1
 
 
@@ -317,3 +317,97 @@ def test_an_accept_error_listener_may_close_the_server(
     descriptors(left=None)
     assert not h.server.listening
     assert not _spins(loop)
+
+
+# give_up_idle: the longest idle are given up.
+
+
+def _idle_ones(h: Any, loop: Reactor, clock: ManualClock, count: int) -> list[Any]:
+    """Connections, each idle for 10 s longer than the next."""
+    found = []
+    for number in range(count):
+        peer, conn = h.connect()
+        peer.send(b"hello %d" % number)
+        pump(loop, lambda conn=conn: conn.bytes_read)  # type: ignore[misc]
+        found.append(conn)
+        clock.advance(10)
+    return found
+
+
+def test_nobody_is_given_up_for_being_idle_unless_the_program_says_so(
+    harness: Any, loop: Reactor, clock: ManualClock, descriptors: Lower, waiting: Any
+) -> None:
+    h = harness()
+    idle = _idle_ones(h, loop, clock, 3)
+    waiting(h.address, 1)
+    descriptors(left=0)
+    settle(loop)
+    descriptors(left=None)
+    assert [conn.state for conn in idle] == ["open"] * 3
+
+
+def test_the_longest_idle_are_given_up_when_descriptors_run_out(
+    each_loop: Reactor, harness: Any, clock: ManualClock, descriptors: Lower, waiting: Any
+) -> None:
+    h = harness(loop=each_loop, give_up_idle=25)
+    errors = _errors(h.server)
+    idle = _idle_ones(h, each_loop, clock, 5)  # for 50, 40, 30, 20 and 10 s
+    waiting(h.address, 2)
+    descriptors(left=0)
+    settle(each_loop)
+    descriptors(left=None)
+    assert len(h.record.connections) == 7
+    assert [conn.state for conn in idle] == ["closed"] * 3 + ["open"] * 2
+    assert {conn.report.reason for conn in idle[:3]} == {Reason.GIVEN_UP}
+    assert {(conn.report.phase, conn.report.bytes_unsent, conn.report.bytes_unacked) for conn in idle[:3]} == {
+        ("open", 0, 0)
+    }
+    assert h.server.statistics().ended == {Reason.GIVEN_UP: 3}
+    assert errors == []
+
+
+def test_who_lingers_is_given_up_before_who_is_idle(
+    harness: Any, loop: Reactor, clock: ManualClock, descriptors: Lower, waiting: Any
+) -> None:
+    h = harness(give_up_idle=5)
+    (idle,) = _idle_ones(h, loop, clock, 1)
+    _, lingering = h.connect()
+    lingering.destroy_soon()
+    pump(loop, lambda: h.record.names(lingering) == ["finish"])
+    waiting(h.address, 1)
+    descriptors(left=0)
+    settle(loop)
+    descriptors(left=None)
+    assert (lingering.state, idle.state) == ("closed", "open")
+
+
+@pytest.mark.parametrize("busy", ["unread input", "output under way", "paused", "touched", "half a line", "half-open"])
+def test_who_would_lose_something_by_it_is_not_given_up(
+    harness: Any, loop: Reactor, clock: ManualClock, descriptors: Lower, waiting: Any, busy: str
+) -> None:
+    h = harness(give_up_idle=5, allow_half_open=True, write_timeout=None)
+    peer, conn = h.connect()
+    if busy == "unread input":
+        conn.pause()
+        settle(loop)
+        peer.send(b"request")
+    elif busy == "output under way":
+        vanish(peer)
+        conn.write(b"answer")
+    elif busy == "paused":
+        conn.pause()
+    elif busy == "half a line":
+        conn.on("data", lines(lambda conn, line: None))
+        peer.send(b"hel")
+        pump(loop, lambda: conn.bytes_read)
+    elif busy == "half-open":
+        peer.end()
+        pump(loop, lambda: conn.peer_gone)
+    clock.advance(10)
+    if busy == "touched":
+        conn.touch()
+    waiting(h.address, 1)
+    descriptors(left=0)
+    settle(loop)
+    descriptors(left=None)
+    assert conn.state != "closed"

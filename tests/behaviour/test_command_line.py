@@ -14,6 +14,8 @@ import pytest
 from reactor import apps
 from reactor.__main__ import main
 from reactor.net.fields import Field
+from reactor.net.gate import Rate
+from reactor.net.gauges import Excess, Speed
 from reactor.net.settings import ServerSettings, Settings
 from reactor.options import Unusable, option_of, parse
 
@@ -25,6 +27,12 @@ TYPED: dict[str, tuple[list[str], Any]] = {
     "write_timeout": (["--write-timeout", "none"], None),
     "linger_timeout": (["--linger-timeout", "1e1"], 10.0),
     "half_open_timeout": (["--half-open-timeout=90"], 90.0),
+    "first_byte_timeout": (["--first-byte-timeout", "5"], 5.0),
+    "max_lifetime": (["--max-lifetime", "3600"], 3600.0),
+    "jitter": (["--jitter", "10"], 10.0),
+    "slow_reader": (["--slow-reader", "1000000,30"], Excess(1_000_000, 30.0)),
+    "min_read_rate": (["--min-read-rate", "240"], Speed(240.0, 5.0)),
+    "min_write_rate": (["--min-write-rate", "240,10"], Speed(240.0, 10.0)),
     "on_idle": (["--on-idle", "reset"], "reset"),
     "allow_half_open": (["--allow-half-open"], True),
     "pause_on_connect": (["--pause-on-connect"], True),
@@ -34,8 +42,13 @@ TYPED: dict[str, tuple[list[str], Any]] = {
     "low_water": (["--low-water", "1024"], 1024),
     "buffer_limit": (["--buffer-limit", "1048576"], 1048576),
     "max_connections": (["--max-connections", "10"], 10),
+    "max_per_address": (["--max-per-address", "3"], 3),
+    "accept_rate": (["--accept-rate", "100, 200"], Rate(100.0, 200)),
     "when_full": (["--when-full", "wait"], "wait"),
     "block": (["--block", "10.0.0.0/8"], (ipaddress.ip_network("10.0.0.0/8"),)),
+    "allow": (["--allow", "10.0.0.0/8"], (ipaddress.ip_network("10.0.0.0/8"),)),
+    "memory_limit": (["--memory-limit", "1000000000"], 1_000_000_000),
+    "give_up_idle": (["--give-up-idle", "300"], 300.0),
 }
 
 
@@ -183,6 +196,8 @@ def test_a_mode_is_octal_as_of_chmod(text: str, mode: int) -> None:
         ("--port http", "--port must be a whole number from 0 to 65535, not 'http'"),
         ("--backlog 0", "--backlog must be from 1 to 2147483647, not 0"),
         ("--grace -1", "--grace must be 0 or more seconds and finite, not -1"),
+        ("--spread nan", "--spread must be 0 or more seconds and finite, not nan"),
+        ("--spread 20", "--spread must be at most --grace (10), not 20"),
         ("--grace none", "--grace must be a number of seconds, not None"),
         ("--host=", "--host must be a name, an address or none, not ''"),
         ("--idle-timeout 0", "--idle-timeout must be more than 0 seconds and finite, not 0"),
@@ -198,6 +213,12 @@ def test_a_mode_is_octal_as_of_chmod(text: str, mode: int) -> None:
         ("--buffer-limit none", "--buffer-limit must be a whole number 0 or more, not None"),
         ("--high-water 10 --low-water 20", "low_water must be at most high_water (10), not 20"),
         ("--max-connections 0", "--max-connections must be 1 or more, not 0"),
+        ("--slow-reader 5", "--slow-reader must be a pair of bytes and seconds, like (1000000, 30), not 5"),
+        (
+            "--accept-rate 100,0",
+            "--accept-rate must be connections a second, or a pair of these and a burst, like (100, 200), "
+            "not (100, 0): a burst of less than 1 lets nobody in",
+        ),
         ("--path=", "--path must not be empty, which '' is"),
         ("--path " + "x" * 120, f"--path must be at most 107 bytes long, not 120: '{'x' * 60}..."),
         ("--path x --host 127.0.0.1", "--path and --host exclude each other"),

@@ -149,13 +149,13 @@ def test_in_the_chat_a_slow_reader_is_told_how_much_it_missed_and_holds_up_nobod
     server = Server(loop, chat.join, high_water=16_384)
     chat.set_up(server)
     with Peer(server.listen("127.0.0.1", 0), receive_buffer=4096) as slow:
-        pump(loop, lambda: chat.halves)
+        pump(loop, lambda: chat.members)
         for number in range(total):
             chat.say(f"{number} " + "x" * 65_536)
             loop.run_once(0)
         assert chat.missed
         with Peer(server.addresses[0]) as quick:
-            pump(loop, lambda: len(chat.halves) == 2)
+            pump(loop, lambda: len(chat.members) == 2)
             quick.send(b"am I held up?\n")
             read_while_pumping(loop, quick, b"am I held up?\n")
         heard = read_while_pumping(loop, slow, b" messages\n")

@@ -157,14 +157,16 @@ def test_what_was_not_sent_stands_in_the_line(tmp_path: Path) -> None:
         assert int(found[1]) + int(found[2]) == 32 * MIB
 
 
-def test_a_refused_connection_is_one_line() -> None:
+def test_a_refused_connection_is_told_with_its_cause() -> None:
     with Process("echo", "--max-connections", "1") as process, process.connect() as first:
         first.send(b"in")
         assert first.receive(2) == b"in"
         with process.connect() as second:
             assert second.outcome() == "FIN"
             host, port = second.address
-        assert process.err.next().endswith(f"INFO reactor: refused {host}:{port}")
+        assert process.err.next().endswith(
+            f"WARNING reactor: clients were refused: 1 by max_connections; the last was {host}:{port}"
+        )
 
 
 @pytest.mark.parametrize("option", [("--quiet",), ("--log-level", "warning")])

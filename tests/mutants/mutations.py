@@ -80,7 +80,7 @@ MUTATIONS = (
         "reactor/net/listener.py",
         """        self.unwatch()
         if self.sock.fileno() >= 0:
-            self._pause_until(self._gate.quiet_until)
+            self._pause_until(self._host.quiet_until)
 """,
         "",
         behaviour("accept_trouble"),
@@ -174,7 +174,7 @@ MUTATIONS = (
     Mutation(
         "leave the backlog behind at a shutdown",
         "no client whose connect() had returned before shutdown() is lost",
-        "reactor/net/server.py",
+        "reactor/net/stop.py",
         "            listener.accept(BACKLOG_BOUND)\n",
         "            pass\n",
         behaviour("shutdown"),
@@ -182,9 +182,9 @@ MUTATIONS = (
     Mutation(
         "reset at once at a shutdown",
         "pending output drains within the grace",
-        "reactor/net/server.py",
-        "                conn.destroy_soon_by_us()\n",
-        "                conn.cut(Reason.SHUTDOWN_DEADLINE)\n",
+        "reactor/net/stop.py",
+        "            waiting.popleft().destroy_soon_by_us()\n",
+        "            waiting.popleft().cut(Reason.SHUTDOWN_DEADLINE)\n",
         behaviour("shutdown"),
     ),
     Mutation(

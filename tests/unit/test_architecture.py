@@ -73,7 +73,8 @@ def test_the_engine_knows_no_socket_but_its_own_wakeup() -> None:
 
 
 def test_the_pure_parts_know_no_socket_and_no_clock() -> None:
-    for name in ("engine.timers", "net.lifecycle", "net.outbuf", "net.idle", "net.deadlines", "net.report"):
+    pure = ("lifecycle", "outbuf", "idle", "deadlines", "report", "framing", "gate", "networks", "gauges", "ledger")
+    for name in ("engine.timers", *(f"net.{part}" for part in pure)):
         assert not imported(name) & {"socket", "time", "os", "net.sockets"}, name
 
 

@@ -13,8 +13,9 @@ from reactor.net.report import Tally
 # closing.md, "The report"
 REASONS = """
     PEER_ENDED, ENDED, DESTROYED, RESET, PEER_RESET, NETWORK_ERROR, IDLE, READ_TIMEOUT, WRITE_TIMEOUT, LINGER_TIMEOUT,
-    HALF_OPEN_TIMEOUT, END_TIMEOUT, CONNECT_TIMEOUT, CONNECT_FAILED, LISTENER_FAILED, SHUTDOWN_DEADLINE, DECODE_FAILED,
-    FILE_FAILED, BUFFER_LIMIT, REFUSED
+    HALF_OPEN_TIMEOUT, FIRST_BYTE_TIMEOUT, MAX_LIFETIME, READ_RATE, WRITE_RATE, SLOW_READER, END_TIMEOUT,
+    CONNECT_TIMEOUT, CONNECT_FAILED, LISTENER_FAILED, SHUTDOWN_DEADLINE, GIVEN_UP,
+    DECODE_FAILED, FRAME_TOO_LONG, FRAME_CUT_OFF, FILE_FAILED, BUFFER_LIMIT, REFUSED
 """
 FIELDS = [
     "reason", "phase", "error", "clean", "bytes_read", "bytes_discarded", "bytes_written", "bytes_unsent",
@@ -83,16 +84,20 @@ def test_a_tally_counts_endings_by_reason_and_bytes() -> None:
 def test_statistics_include_what_open_connections_have_moved() -> None:
     tally = Tally()
     tally.add(report(bytes_read=10, bytes_written=20))
-    live = [SimpleNamespace(bytes_read=100, bytes_written=200), SimpleNamespace(bytes_read=1, bytes_written=2)]
+    live = [
+        SimpleNamespace(bytes_read=100, bytes_written=200, pending_bytes=7),
+        SimpleNamespace(bytes_read=1, bytes_written=2, pending_bytes=0),
+    ]
     seen = tally.statistics(open_now=2, live=live)
-    assert (seen.open, seen.bytes_read, seen.bytes_written) == (2, 111, 222)
+    assert (seen.open, seen.bytes_read, seen.bytes_written, seen.bytes_pending) == (2, 111, 222, 7)
 
 
 def test_statistics_count_those_never_let_in() -> None:
     tally = Tally()
-    tally.refused = 3
+    tally.refused.update(block=2, max_connections=1)
     seen = tally.statistics(open_now=0, live=[])
     assert (seen.refused, seen.ended) == (3, {Reason.REFUSED: 3})
+    assert seen.refused_by == {"block": 2, "max_connections": 1}
 
 
 def test_statistics_are_a_snapshot() -> None:

@@ -12,8 +12,16 @@ import pytest
 
 from reactor.net.settings import CONNECTION_SETTINGS, SERVER_SETTINGS, ServerSettings, Settings, split
 
-TIMEOUTS = ["idle_timeout", "read_timeout", "write_timeout", "linger_timeout", "half_open_timeout"]
+OF_CONNECTIONS = [
+    "idle_timeout", "read_timeout", "write_timeout", "linger_timeout", "half_open_timeout", "first_byte_timeout",
+    "max_lifetime", "jitter",
+]  # fmt: skip
+SPEEDS = ["min_read_rate", "min_write_rate"]
+OF_SERVERS = ["give_up_idle"]
+TIMEOUTS = OF_CONNECTIONS + OF_SERVERS
 SIZES = ["high_water", "low_water", "buffer_limit"]
+LISTS = ["block", "allow"]
+COUNTS = ["max_connections", "max_per_address", "memory_limit"]
 FLAGS = ["allow_half_open", "pause_on_connect", "no_delay"]
 
 DEFAULTS = {
@@ -23,6 +31,9 @@ DEFAULTS = {
     "write_timeout": 60.0,
     "linger_timeout": 30.0,
     "half_open_timeout": 600.0,
+    "first_byte_timeout": None,
+    "max_lifetime": None,
+    "jitter": None,
     "on_idle": "close",
     "allow_half_open": False,
     "pause_on_connect": False,
@@ -31,9 +42,17 @@ DEFAULTS = {
     "high_water": 65_536,
     "low_water": None,
     "buffer_limit": 64 * 1024 * 1024,
+    "slow_reader": None,
+    "min_read_rate": None,
+    "min_write_rate": None,
     "max_connections": None,
+    "max_per_address": None,
+    "accept_rate": None,
     "when_full": "drop",
     "block": (),
+    "allow": (),
+    "memory_limit": None,
+    "give_up_idle": None,
 }
 
 
@@ -76,7 +95,7 @@ def test_every_setting_says_in_words_what_it_does(name: str) -> None:
 @pytest.mark.parametrize("name", TIMEOUTS)
 @pytest.mark.parametrize("value", [0.001, 1, 3600, None])
 def test_a_timeout_is_seconds_or_none(name: str, value: float | None) -> None:
-    assert getattr(made(**{name: value})[0], name) == value
+    assert getattr(made(**{name: value})[name in OF_SERVERS], name) == value
 
 
 @pytest.mark.parametrize("name", TIMEOUTS)
@@ -151,19 +170,93 @@ def test_keep_alive_must_be_a_flag_or_a_number(value: Any) -> None:
     assert "True" in refusal("keep_alive", value, TypeError), "it does not say that True is expected too"
 
 
+@pytest.mark.parametrize("name", COUNTS)
 @pytest.mark.parametrize("value", [1, 10_000, 10**9, None])
-def test_max_connections_is_a_number_or_none(value: int | None) -> None:
-    assert made(max_connections=value)[1].max_connections == value
+def test_a_limit_is_a_number_or_none(name: str, value: int | None) -> None:
+    assert getattr(made(**{name: value})[1], name) == value
 
 
+@pytest.mark.parametrize("name", COUNTS)
 @pytest.mark.parametrize("value", [0, -1])
-def test_max_connections_must_be_at_least_one(value: int) -> None:
-    assert "1 or more" in refusal("max_connections", value, ValueError)
+def test_a_limit_must_be_at_least_one(name: str, value: int) -> None:
+    assert "1 or more" in refusal(name, value, ValueError)
 
 
+@pytest.mark.parametrize("name", COUNTS)
 @pytest.mark.parametrize("value", ["10", 1.5, True, []], ids=repr)
-def test_max_connections_must_be_a_whole_number(value: Any) -> None:
-    assert "whole number" in refusal("max_connections", value, TypeError)
+def test_a_limit_must_be_a_whole_number(name: str, value: Any) -> None:
+    assert "whole number" in refusal(name, value, TypeError)
+
+
+@pytest.mark.parametrize("name", SPEEDS)
+@pytest.mark.parametrize(
+    ("value", "speed"), [(240, (240.0, 5.0)), ((0.5, 60), (0.5, 60.0)), ([100, 0.5], (100.0, 0.5)), (None, None)]
+)
+def test_a_speed_is_bytes_a_second_over_a_window(name: str, value: Any, speed: Any) -> None:
+    assert getattr(made(**{name: value})[0], name) == speed
+
+
+@pytest.mark.parametrize("name", SPEEDS)
+@pytest.mark.parametrize("value", [0, -1, math.nan, math.inf, (240, 0), (240, -5), (240, math.nan), (0, 5)], ids=repr)
+def test_a_speed_and_its_window_must_be_more_than_zero(name: str, value: Any) -> None:
+    assert "like (240, 5)" in refusal(name, value, ValueError)
+
+
+@pytest.mark.parametrize("name", SPEEDS)
+@pytest.mark.parametrize("value", ["240", True, (), (1,), (1, 2, 3), ("1", 2), (1, None)], ids=repr)
+def test_a_speed_and_its_window_must_be_numbers(name: str, value: Any) -> None:
+    refusal(name, value, TypeError)
+
+
+@pytest.mark.parametrize("value", [(1_000_000, 30), [0, 0.5], None])
+def test_a_slow_reader_is_bytes_and_seconds(value: Any) -> None:
+    found = made(slow_reader=value)[0].slow_reader
+    assert found == (None if value is None else tuple(value))
+
+
+@pytest.mark.parametrize("value", [(-1, 5), (100, 0), (100, -5), (100, math.nan), (100, math.inf)], ids=repr)
+def test_a_slow_reader_must_make_sense(value: Any) -> None:
+    assert "like (1000000, 30)" in refusal("slow_reader", value, ValueError)
+
+
+@pytest.mark.parametrize("value", [100, "1", (), (1,), (1, 2, 3), (1.5, 2), (True, 2), (1, "2")], ids=repr)
+def test_a_slow_reader_must_be_two_numbers_the_first_a_whole_one(value: Any) -> None:
+    refusal("slow_reader", value, TypeError)
+
+
+@pytest.mark.parametrize(
+    ("given", "guarded", "paced"),
+    [
+        ({"idle_timeout": 5}, False, False),
+        ({"max_lifetime": 5}, True, False),
+        ({"jitter": 5}, True, False),
+        ({"slow_reader": (5, 5)}, True, True),
+        ({"min_write_rate": 5}, True, True),
+    ],
+)
+def test_what_is_off_is_known_to_be_off(given: dict[str, Any], guarded: bool, paced: bool) -> None:
+    settings = made(**given)[0]
+    assert (settings.guarded, settings.paced) == (guarded, paced)
+
+
+@pytest.mark.parametrize(
+    ("value", "rate"),
+    [(100, (100.0, 100)), (0.1, (0.1, 1)), (2.5, (2.5, 3)), ((100, 5), (100.0, 5)), ([0.5, 1], (0.5, 1)), (None, None)],
+)
+def test_a_rate_of_accepts_is_a_number_or_a_pair_with_a_burst(value: Any, rate: Any) -> None:
+    assert made(accept_rate=value)[1].accept_rate == rate
+
+
+@pytest.mark.parametrize(
+    "value", [0, -1, math.nan, math.inf, 10**400, (0, 5), (math.nan, 5), (5, 0), (5, -1), (-5, 5)], ids=repr
+)
+def test_a_rate_and_a_burst_must_let_somebody_in(value: Any) -> None:
+    refusal("accept_rate", value, ValueError)
+
+
+@pytest.mark.parametrize("value", ["100", True, (), (1,), (1, 2, 3), (1, 2.5), (1, True), ("1", 2), {1: 2}], ids=repr)
+def test_a_rate_must_be_a_number_and_a_burst_a_whole_one(value: Any) -> None:
+    refusal("accept_rate", value, TypeError)
 
 
 @pytest.mark.parametrize(("name", "words"), [("on_idle", ["close", "reset"]), ("when_full", ["drop", "reset", "wait"])])
@@ -176,38 +269,44 @@ def test_a_policy_is_one_of_its_words(name: str, words: list[str]) -> None:
         assert all(repr(word) in text for word in words)
 
 
+@pytest.mark.parametrize("name", LISTS)
 @pytest.mark.parametrize(
     "value", [["10.0.0.0/8"], ("10.0.0.0/8",), [ipaddress.ip_network("10.0.0.0/8")], {"10.0.0.0/8"}], ids=repr
 )
-def test_block_is_any_collection_of_networks(value: Any) -> None:
-    assert made(block=value)[1].block == (ipaddress.ip_network("10.0.0.0/8"),)
+def test_a_list_is_any_collection_of_networks(name: str, value: Any) -> None:
+    assert getattr(made(**{name: value})[1], name) == (ipaddress.ip_network("10.0.0.0/8"),)
 
 
-def test_block_takes_both_families_and_single_addresses() -> None:
-    networks = made(block=["192.0.2.1", "2001:db8::/32"])[1].block
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_takes_both_families_and_single_addresses(name: str) -> None:
+    networks = getattr(made(**{name: ["192.0.2.1", "2001:db8::/32"]})[1], name)
     assert list(map(str, networks)) == ["192.0.2.1/32", "2001:db8::/32"]
 
 
+@pytest.mark.parametrize("name", LISTS)
 @pytest.mark.parametrize("value", ["10.0.0.0/8", None, 5, True], ids=repr)
-def test_block_must_be_a_list(value: Any) -> None:
-    assert "list of networks" in refusal("block", value, TypeError)
+def test_a_list_must_be_a_list(name: str, value: Any) -> None:
+    assert "list of networks" in refusal(name, value, TypeError)
 
 
+@pytest.mark.parametrize("name", LISTS)
 @pytest.mark.parametrize("entry", ["nonsense", "10.0.0.1/8", "10.0.0.0/33", "300.0.0.1", ""], ids=repr)
-def test_block_refuses_what_is_no_network_and_shows_it(entry: str) -> None:
-    with pytest.raises(ValueError, match=r"^block must be a list of networks like '10\.0\.0\.0/8'") as caught:
-        made(block=["192.0.2.0/24", entry])
+def test_a_list_refuses_what_is_no_network_and_shows_it(name: str, entry: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{name} must be a list of networks like '10\.0\.0\.0/8'") as caught:
+        made(**{name: ["192.0.2.0/24", entry]})
     assert entry in str(caught.value)
 
 
+@pytest.mark.parametrize("name", LISTS)
 @pytest.mark.parametrize("entry", [5, True, 1.5, None, b"\x0a\x00\x00\x01"], ids=repr)
-def test_block_refuses_entries_that_are_no_text(entry: Any) -> None:
-    with pytest.raises((TypeError, ValueError), match=r"^block must be a list of networks"):
-        made(block=[entry])
+def test_a_list_refuses_entries_that_are_no_text(name: str, entry: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match=rf"^{name} must be a list of networks"):
+        made(**{name: [entry]})
 
 
-def test_bytes_are_no_list_of_networks() -> None:
-    refusal("block", b"10.0.0.0/8", TypeError)
+@pytest.mark.parametrize("name", LISTS)
+def test_bytes_are_no_list_of_networks(name: str) -> None:
+    refusal(name, b"10.0.0.0/8", TypeError)
 
 
 @pytest.mark.parametrize("name", ["idle_timout", "timeout", "highWater", "port", "connect_timeout"])
