@@ -24,6 +24,7 @@ METRICS = {
     "reap_p99": Metric("99 % latency while reaping", False, "seconds"),
     "reap_worst": Metric("worst latency while reaping", False, "seconds"),
     "reap_factor": Metric("99 % latency while reaping / at rest", False, "factor"),
+    "limits_factor": Metric("server CPU of a message, limits on / off", False, "factor"),
     "gone": Metric("first to last connection reaped", False, "seconds"),
     "drained": Metric("SIGTERM to the last client's FIN", False, "seconds"),
     "exited": Metric("SIGTERM to exit", False, "seconds"),

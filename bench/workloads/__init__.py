@@ -39,7 +39,7 @@ class Workload:
 
 
 def every_workload() -> dict[str, Workload]:
-    from bench.workloads import bulk, churn, echo, fanout, idle, importing, lines, stop, timers
+    from bench.workloads import bulk, churn, echo, fanout, idle, importing, limits, lines, stop, timers
 
-    modules = (echo, lines, bulk, churn, idle, fanout, timers, stop, importing)
+    modules = (echo, limits, lines, bulk, churn, idle, fanout, timers, stop, importing)
     return {workload.name: workload for module in modules for workload in module.WORKLOADS}
