@@ -8,6 +8,7 @@ reports with the kernel's own books.
 from __future__ import annotations
 
 from collections import Counter
+from math import inf
 from typing import Any
 
 from acts import draw_plan
@@ -36,6 +37,7 @@ class Crowd(World):
         self.had_room, self.full_at = True, 0.0  # when was there no room for anybody?
         self.promised: list[Any] = []  # who waited when it was asked to stop
         self.acted_at = 0.0  # when the program last did something to all
+        self.stop_by = inf  # when the grace of its stop is over
 
     def settings(self) -> dict[str, Any]:
         draw = self.draw
@@ -78,7 +80,9 @@ class Crowd(World):
                 self.come(number, draw_script(self.choices.stream(f"client {number}")))
             self.kernel.settle()
             self.promised += self.waiting
-        self.server.shutdown(self.draw.pick(GRACES))
+        grace = self.draw.pick(GRACES)
+        self.stop_by = self.loop.now + grace
+        self.server.shutdown(grace)
 
     def end_by_late_close(self) -> None:
         """The server only stops accepting; then the program ends what it has."""

@@ -6,6 +6,7 @@ can know: what the peer's kernel has received to the byte, and when something la
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from acts import Plan
@@ -73,6 +74,8 @@ class Ledger(Track):
 
     def on_event(self, event: str, *args: Any) -> None:
         self.acted_at = self.now()
+        if event in ("error", "close"):  # it is over by now, and what is called in these changes nothing
+            self.closed_paused = self.closed_paused or self.paused
         super().on_event(event, *args)
 
     def hold(self, condition: object, text: str) -> None:
@@ -113,7 +116,7 @@ class Ledger(Track):
             begun, limit = max(here.acked_at, here.took_at), conn.write_timeout
         elif report.reason is Reason.LINGER_TIMEOUT:
             begun, limit = here.acked_at, conn.linger_timeout
-            if self.called != "destroy_soon" and "draining" not in self.happened:
+            if self.called != "destroy_soon" and self.crowd.stop_by == inf:
                 begun = max(begun, self.heard_at)
         elif report.reason is Reason.HALF_OPEN_TIMEOUT:
             begun, limit = max(here.took_at, here.came_at if here.done else 0), conn.half_open_timeout
@@ -127,7 +130,6 @@ class Ledger(Track):
 
     def check_close(self, report: CloseReport) -> None:
         super().check_close(report)
-        self.closed_paused = self.paused
         here = self.kernel_side
         self.hold(report.bytes_written == here.taken, f"the kernel took {here.taken}: {report}")
         self.hold(report.bytes_read == here.copied, f"the kernel gave {here.copied}: {report}")
@@ -174,6 +176,8 @@ class Ledger(Track):
         if report.reason in ORDERLY:
             lost = (got, outcome) != (self.accepted, "FIN") or report.bytes_unacked or report.error
             self.hold(not lost or STRENGTH[self.called] == 3, f"lost: {got=} {outcome=} {self.accepted=} {report}")
+        elif report.opened_at + report.duration >= self.crowd.stop_by:
+            return  # whatever its reason was, the stop has cut it
         elif self.plan.graceful and report.reason in REAPED and self.conn_closes_in_order:
             self.hold((got, outcome) == (self.accepted, "FIN"), f"lost: {got=} {outcome=} {self.accepted=} {report}")
         elif self.plan.graceful:
