@@ -111,6 +111,11 @@ def listener(name: str, value: Any) -> Callable[..., Any]:
     return function(name, value)
 
 
+def maybe_listener(name: str, value: Any) -> Callable[..., Any] | None:
+    """As `listener`, or None."""
+    return None if value is None else listener(name, value)
+
+
 def _is_coroutine_function(value: Any) -> bool:
     """As `inspect` says; which is loaded already where a function was marked by it (3.12), and else would take longer
     to import than all of us.

@@ -179,7 +179,7 @@ def _settings(given: dict[str, Any]) -> dict[str, Any]:
         if field.name in given:
             value = given[field.name]
             if isinstance(value, list):  # given more than once, or with commas, or both
-                value = [entry.strip() for part in value for entry in part.split(",")]
+                value = None if value == ["none"] else [entry.strip() for part in value for entry in part.split(",")]
             elif isinstance(value, str):
                 value = _values_of(value)
             found[field.name] = field.check(option_of(field.name), value)

@@ -166,8 +166,6 @@ class Reactor(Turns):
             self.take_last_turn()
         self._closed = True
         self._closing = False
-        if self._signals is not None:
-            self._signals.close()
         self._jobs.close()
         self._lookups.close()
         self.poller.close()
@@ -179,6 +177,8 @@ class Reactor(Turns):
         self._watched.clear()
         self.tenants.clear()
         self._timers = TimerHeap()
+        if self._signals is not None:
+            self._signals.close()  # last: a signal that comes while it closes is still the reactor's
 
     def __enter__(self) -> Reactor:
         return self

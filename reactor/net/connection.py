@@ -17,7 +17,7 @@ from .idle import NEVER
 from .lifecycle import Event, Read, Write
 from .listeners import CLIENT_EVENTS, CONNECTION_EVENTS, Emitter, Listener, Listeners
 from .report import Fault, Reason
-from .settings import Deadlined
+from .settings import RATES, Deadlined
 from .sockets import Address
 from .writing import Writing, bytes_view
 
@@ -287,6 +287,8 @@ class Connection(Writing, Deadlined, Emitter):
     def change_setting(self, name: str, value: Any) -> None:
         self._settings = self._settings.replaced(name, value)
         if not self._life.over:
+            if name in RATES:
+                self.begin_windows()
             self._flush_soon()  # a deadline may come earlier now
 
     def ref(self) -> None:

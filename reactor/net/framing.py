@@ -227,7 +227,7 @@ def lines(on_line: OnFrame, *, max_length: int = LONGEST_LINE, on_error: OnError
     `on_error(conn, reason)` is called, for a last word. Raises TypeError and ValueError for what cannot be meant.
     """
     arguments.listener("on_line", on_line)
-    arguments.maybe_function("on_error", on_error)
+    arguments.maybe_listener("on_error", on_error)
     return Lines(on_line, on_error, arguments.integer("max_length", max_length, 1))
 
 
@@ -245,7 +245,7 @@ def length_prefixed(
     before the message comes. Endings, `on_error` and errors are those of `lines`.
     """
     arguments.listener("on_frame", on_frame)
-    arguments.maybe_function("on_error", on_error)
+    arguments.maybe_listener("on_error", on_error)
     arguments.choice("byteorder", byteorder, ("big", "little"))
     arguments.integer("width", width, 1, WIDEST)
     return LengthPrefixed(on_frame, on_error, arguments.integer("max_length", max_length, 1), width, byteorder)

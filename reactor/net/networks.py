@@ -20,7 +20,9 @@ SUBSCRIBER = 64
 
 
 def check_networks(name: str, value: Any) -> tuple[Network, ...]:
-    """Raises TypeError and ValueError for what is no list of networks."""
+    """None is no network. Raises TypeError and ValueError for what is no list of networks."""
+    if value is None:
+        return ()
     expected = f"{name} must be a list of networks like '10.0.0.0/8'"
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         raise TypeError(f"{expected}, not {value!r}")

@@ -91,6 +91,9 @@ def _speed(name: str, value: Any) -> Speed | None:
     return Speed(arguments.positive(expected, rate, value), arguments.positive(expected, seconds, value))
 
 
+RATES = frozenset({"min_read_rate", "min_write_rate", "slow_reader"})  # judged over a time that begins with them
+
+
 def _excess(name: str, value: Any) -> Excess | None:
     if value is None:
         return None

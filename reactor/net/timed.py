@@ -15,7 +15,7 @@ from .report import Reason
 from .transport import Transport
 
 if TYPE_CHECKING:
-    from .gauges import Speed, Window
+    from .gauges import Gauges, Speed, Window
 
 # What a peer's kernel acknowledges by itself, whatever its program does: the initial window (RFC 6928: 14,600
 # bytes). The acknowledgement of so little that came unnoticed is counted as of the write; of more, as of now.
@@ -45,11 +45,7 @@ class Timed(Transport):
         heard = self.bytes_read > 0 or self._read_at > self._since
         if not settings.paced:
             return deadlines.Guards(self._opened_at, self._lot, heard)
-        gauges = self._gauges
-        if gauges is None:
-            from .gauges import Gauges
-
-            gauges = self._gauges = Gauges()
+        gauges = self._gauges or self._made_gauges()
         read_by, reading = self._read_window(now, gauges.read, settings.min_read_rate)
         write_by = held_by = NEVER
         if settings.min_write_rate is not None:
@@ -60,6 +56,17 @@ class Timed(Transport):
         if settings.slow_reader is not None:
             held_by = gauges.excess(now, self._held(), settings.slow_reader) or NEVER
         return deadlines.Guards(self._opened_at, self._lot, heard, read_by, reading, write_by, held_by)
+
+    def _made_gauges(self) -> Gauges:
+        from .gauges import Gauges
+
+        self._gauges = gauges = Gauges()
+        return gauges
+
+    def begin_windows(self) -> None:
+        """A rate was set: what is asked for is asked from now on."""
+        gauges = self._made_gauges()
+        gauges.read.begin(self._loop.now, self.bytes_read)
 
     def _read_window(self, now: float, window: Window, speed: Speed | None) -> tuple[float, bool]:
         """When input is judged next, and is it? Where it is framed, an unfinished message is what must come, and
@@ -74,6 +81,8 @@ class Timed(Transport):
             window.stop()
             return now + speed.seconds, False
         began_at = min(held.began_at for held in begun)
+        if began_at < self._since:  # and then the program had paused it
+            return window.end(now, self.bytes_read, speed, self._since, self.bytes_read), True
         size = max(len(held.partial) for held in begun)
         return window.end(now, self.bytes_read, speed, began_at, self.bytes_read - size), True
 

@@ -79,6 +79,45 @@ def test_while_the_program_has_paused_it_nothing_is_expected(harness: Any, loop:
     assert trickle(loop, clock, peer, conn, b"x", 30) in (5.0, 6.0), "no grace after the pause, or no end"
 
 
+@pytest.mark.parametrize("paused", [1, 4, 6, 100])
+def test_in_the_middle_of_a_message_a_pause_of_the_program_is_not_the_clients(
+    paused: int, harness: Any, loop: Reactor, clock: ManualClock
+) -> None:
+    """As one who does a job for each line does: pause, and resume when it is done."""
+    h = harness(data=False, min_read_rate=(10, 5))
+    heard: list[bytes] = []
+
+    @lines
+    def job(conn: Connection, line: bytes) -> None:
+        heard.append(line)
+        conn.pause()
+
+    h.server.on("data", job)
+    peer, conn = h.connect()
+    peer.send(b"one\ntw")
+    pump(loop, lambda: heard)
+    pass_time(loop, clock, paused)
+    conn.resume()
+    settle(loop)
+    assert conn.state == "open"
+    assert 5 <= pass_until(loop, clock, lambda: conn.report, 7) <= 6
+    assert conn.report.reason is Reason.READ_RATE
+
+
+@pytest.mark.parametrize("heard", [0, 1000])
+def test_a_rate_that_is_asked_of_a_quiet_connection_has_a_whole_window(
+    heard: int, harness: Any, loop: Reactor, clock: ManualClock
+) -> None:
+    peer, conn = harness().connect()
+    peer.send(bytes(heard))
+    pump(loop, lambda: conn.bytes_read == heard)
+    pass_time(loop, clock, 100)
+    conn.min_read_rate = (10, 5)
+    settle(loop)
+    assert conn.state == "open"
+    assert 5 <= pass_until(loop, clock, lambda: conn.report, 7) <= 6
+
+
 def test_input_that_waits_because_we_were_busy_is_not_slow(harness: Any, loop: Reactor, clock: ManualClock) -> None:
     h = harness(min_read_rate=(100_000, 5))
     peer, conn = h.connect()

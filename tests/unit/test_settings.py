@@ -284,7 +284,12 @@ def test_a_list_takes_both_families_and_single_addresses(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LISTS)
-@pytest.mark.parametrize("value", ["10.0.0.0/8", None, 5, True], ids=repr)
+def test_none_switches_a_list_off(name: str) -> None:
+    assert getattr(made(**{name: None})[1], name) == ()
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("value", ["10.0.0.0/8", 5, True], ids=repr)
 def test_a_list_must_be_a_list(name: str, value: Any) -> None:
     assert "list of networks" in refusal(name, value, TypeError)
 
