@@ -158,6 +158,9 @@ class Turns:
                 else:
                     self._invoke(handler.on_data, data)
             else:
+                if arrived:  # what came before this is heard before it: who is about to be judged has spoken
+                    self._hand_over()
+                    arrived = self._arrived
                 self._invoke(handler.on_ready, mask)
 
     def _hand_over(self) -> None:

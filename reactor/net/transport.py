@@ -69,6 +69,8 @@ class Transport(Answering):
         """The hot path: a message was read and goes to its listener, which may send the answer in place
         (`Connection.write`).
         """
+        if self._rare is not None and self._rare.get("_held_back"):
+            self._hear_held_back()
         if data and self._flowing:
             count = len(data)
             self.bytes_read += count
@@ -91,10 +93,16 @@ class Transport(Answering):
         all. The end of the stream is not kept: it can be read again.
         """
         if self._life.read is Read.PAUSED:
-            self._held_back = data
+            self._held_back += data
         else:
             self.bytes_read += len(data)
             self._discarded += len(data)
+
+    def _hear_held_back(self) -> None:
+        """It came before all that is read from now on."""
+        if self._flowing and self._held_back:
+            data, self._held_back = self._held_back, b""
+            Transport.on_data(self, data)  # in debug mode what calls this checks afterwards
 
     def _input_waits(self) -> bool:
         """Is there anything that was received and not delivered yet?"""
@@ -243,9 +251,8 @@ class Transport(Answering):
             raise
 
     def _bring_in_line(self) -> None:
-        if self._rare is not None and self._held_back and self._flowing:
-            data, self._held_back = self._held_back, b""
-            self.on_data(data)
+        if self._rare is not None:
+            self._hear_held_back()
         life = self._life
         if life.over:
             return
@@ -341,6 +348,7 @@ class Transport(Answering):
     def _lose(self, code: int, syscall: str) -> None:
         """Nothing more can be read either."""
         if self._rare is not None and self._flowing:
+            self._hear_held_back()
             self._hear_held()
         self._network_error(code, syscall)
         self._drop_pending()

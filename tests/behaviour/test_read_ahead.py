@@ -97,6 +97,31 @@ def test_a_reset_does_not_take_away_what_was_held_back(two: Two) -> None:
     assert report.reason is Reason.PEER_RESET
 
 
+def later(peer: Any, what: str) -> None:
+    if "more" in what:
+        peer.send(b"more")
+    if "FIN" in what:
+        peer.end()
+    if "RST" in what:
+        peer.reset()
+
+
+@pytest.mark.parametrize("what", ["FIN", "more", "more, FIN", "RST", "more, RST"])
+def test_what_was_held_back_is_first_also_if_it_is_resumed_right_before_the_next_event(two: Two, what: str) -> None:
+    """By a ready call: nothing has been flushed when the loop hears of the peer."""
+    _, second = two.both_speak(Connection.pause)
+    ended: list[bytes] = []
+    second.on("end", lambda conn: ended.append(two.heard_by(conn)))
+    later(two.peers[second], what)
+    two.harness.loop.call_soon(second.resume)
+    said = b"wordmore" if "more" in what else b"word"
+    pump(two.harness.loop, lambda: two.heard_by(second) == said)
+    if what != "more":
+        report = two.harness.closed(second)
+        assert (report.bytes_discarded, report.bytes_read) == (0, 5 + len(said))
+    assert ended == ([said] if "FIN" in what else [])
+
+
 @pytest.mark.parametrize("end", [Connection.destroy, Connection.reset, Connection.destroy_soon])
 def test_who_is_ended_by_another_hears_nothing_and_its_bytes_are_counted(two: Two, end: Any) -> None:
     _, second = two.both_speak(end)
