@@ -148,6 +148,10 @@ class Ending(Holding):
             self._drop_pending()
             self._step(Event.DESTROY)
 
+    def blame_peer(self, reason: Reason) -> None:
+        """The peer has broken a rule, and is about to be ended for it."""
+        self._reason = self._reason or reason
+
     def destroy_soon_by_us(self) -> None:
         """End as `destroy_soon()` does, but not by the program's call: what it writes from now on is refused,
         and no error.
@@ -198,7 +202,7 @@ class Ending(Holding):
             self._silence.cancel()
             self._silence = None
         self.bytes_read += len(self._held_back)
-        self._discarded += len(self._held_back) + sum(held.size() for held in self._frames)
+        self._discarded += len(self._held_back) + max((held.size() for held in self._frames), default=0)
         self._held_back = b""
         self._frames = ()
 
@@ -264,6 +268,10 @@ class Ending(Holding):
         )
 
     # Calling the program.
+
+    def hears(self, framer: object) -> bool:
+        """Is it among the listeners of `data`, or has it been taken off?"""
+        return any(one is framer or getattr(one, "fn", None) is framer for one in self._listeners.each("data"))
 
     def _emit(self, event: str, *args: Any) -> None:
         """Call the listeners of an event that can still end the connection."""

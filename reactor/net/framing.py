@@ -92,15 +92,17 @@ class Framer:
 
     def deliver(self, conn: Connection, held: Held) -> None:
         """Call the program with what is ready, as long as it wants to hear."""
-        ready, on_frame = held.ready, self._on_frame
+        ready, on_frame, listener = held.ready, self._on_frame, conn._listeners.data
         try:
             while ready and conn._flowing:
+                if conn._listeners.data is not listener and not conn.hears(self):
+                    return  # taken off meanwhile; `take` has the rest
                 frame = ready.pop()
                 on_frame(conn, frame[:-1] if held.trim and frame.endswith(b"\r") else frame)
         except BaseException:  # a listener leaves run(): the rest is delivered when it goes on
             conn.hear_held_soon()
             raise
-        if held.fault is not None and conn._flowing:
+        if held.fault is not None and conn._flowing and conn.hears(self):
             self._give_up(conn, held.fault)
 
     def finish(self, conn: Connection, held: Held) -> None:

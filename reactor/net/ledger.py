@@ -83,11 +83,13 @@ class Ledger:
 
     def _judge(self) -> None:
         if self.total > self.limit:
-            for conn in sorted(self._held, key=lambda conn: self._held[conn], reverse=True):
+            for conn in [conn for conn in self._held if conn.state == "closed"]:  # and not torn down yet
                 self.forget(conn)
-                conn.cut(Reason.BUFFER_LIMIT)
+            for conn in sorted(self._held, key=lambda conn: self._held[conn], reverse=True):
                 if self.total <= self.limit:
                     break
+                self.forget(conn)
+                conn.cut(Reason.BUFFER_LIMIT)
         if self._most > self.limit and self._timer is None:
             self._timer = self._loop.call_later(RECOUNT, self.recount)
             self._timer.unref()

@@ -134,7 +134,7 @@ class Listeners:
 
 def is_framer(fn: Listener) -> bool:
     """Made by `lines` or `length_prefixed`, whose module is loaded only where one is used."""
-    return getattr(type(fn), "cuts", False) is True
+    return getattr(type(fn.fn if isinstance(fn, Once) else fn), "cuts", False) is True
 
 
 def discard(conn: Any, data: bytes) -> None:

@@ -74,8 +74,7 @@ class Server(Deadlined, Emitter):
         self._listeners: list[Listener] = []
         self._connections: dict[Connection, None] = {}
         self._open = 0  # descriptors: less than the connections while a `close` waits to be delivered
-        self._ref = True
-        self._holding = False
+        self._ref, self._holding = True, False
         self._stop: Stop | None = None
         self._tally = Tally()
         self._gate: Gate | None = None  # where nobody is refused
@@ -240,8 +239,9 @@ class Server(Deadlined, Emitter):
             return True
         for listener in self._listeners:
             listener.unwatch()
-        if wait < inf and (self._reopening is None or not self._reopening.active):
-            self._reopening = self.loop.call_later(wait, self._reopen).unref()
+        if self._reopening is not None:
+            self._reopening.cancel()
+        self._reopening = self.loop.call_later(wait, self._reopen).unref() if wait < inf else None
         return False
 
     def _reopen(self) -> None:

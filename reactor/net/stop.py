@@ -68,6 +68,9 @@ class Stop:
             if self._deadline_timer is not None:
                 self._deadline_timer.cancel()
             self._deadline_timer = self._server.loop.call_at(deadline, self._grace_over)
+            if deadline < self.spread_until < inf:
+                self.spread_until = deadline
+                self._stop_spreading()
         self._server.loop.call_soon(self.drain)
 
     def drain(self) -> None:

@@ -106,8 +106,11 @@ class Transport(Answering):
 
     def _input_waits(self) -> bool:
         """Is there anything that was received and not delivered yet?"""
-        here = self._rare is not None and (bool(self._held_back) or any(held.ready for held in self._frames))
-        return here or sockets.unread(self._sock) > 0
+        if self._rare is not None:
+            framed = any(held.ready and self.hears(held.framer) for held in self._frames)
+            if framed or self._held_back:
+                return True
+        return sockets.unread(self._sock) > 0
 
     def on_ready(self, mask: int) -> None:
         """Everything else: write readiness, trouble, and readiness while paused, discarding or done with
@@ -159,10 +162,6 @@ class Transport(Answering):
         else:
             self._end_of_stream()
 
-    def blame_peer(self, reason: Reason) -> None:
-        """The peer has broken a rule, and is about to be ended for it."""
-        self._reason = self._reason or reason
-
     def count_discarded(self, count: int) -> None:
         """Of the bytes read, so many went nowhere."""
         self._discarded += count
@@ -195,7 +194,8 @@ class Transport(Answering):
         if self._decoder is not None:
             self._guarded(self._decoder.finish, self)
         for held in self._frames:
-            self._guarded(held.framer.finish, self, held)
+            if self.hears(held.framer):
+                self._guarded(held.framer.finish, self, held)
         return self._life.read in (Read.PAUSED, Read.ENDED)
 
     def hear_held_soon(self) -> None:
@@ -204,7 +204,8 @@ class Transport(Answering):
 
     def _hear_held(self) -> None:
         for held in self._frames:
-            self._guarded(held.framer.deliver, self, held)
+            if self.hears(held.framer):
+                self._guarded(held.framer.deliver, self, held)
 
     def _peer_left(self) -> None:
         """A paused connection's peer has gone: say so once, and end at once if there is nothing left to hear
@@ -316,7 +317,12 @@ class Transport(Answering):
         self._blocked = True
 
     def _note_held(self) -> None:
-        """For `memory_limit`. Over it, somebody is cut, perhaps this one."""
+        """For `slow_reader`, which this one may not be any more, and for `memory_limit`: over it, somebody is cut,
+        perhaps this one.
+        """
+        limit = self._settings.slow_reader
+        if limit is not None and self._gauges is not None:
+            self._gauges.excess(self._loop.turn_now, self._held(), limit)
         if self._owner.ledger is not None and not self._life.over:
             self._owner.ledger.note(self)  # type: ignore[arg-type]  # every Transport is a Connection
 

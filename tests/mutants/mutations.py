@@ -238,7 +238,7 @@ MUTATIONS = (
         "lose what was held back",
         "what was read for a connection that another listener has paused is delivered after resume()",
         "reactor/net/transport.py",
-        "            self._held_back = data\n",
+        "            self._held_back += data\n",
         "            self._discarded += len(data)\n",
         behaviour("read_ahead"),
     ),

@@ -18,8 +18,14 @@ Heard = list[bytes | Reason]
 Make = Callable[..., Framer]
 
 
+class Table:
+    data = None  # nobody adds or takes off a listener
+
+
 class Stream:
     """Stands for a connection: what a framer asks of one."""
+
+    _listeners = Table()
 
     def __init__(self) -> None:
         self._flowing = True
@@ -32,6 +38,9 @@ class Stream:
 
     def destroy_soon_by_us(self) -> None:
         self._flowing = False
+
+    def hears(self, framer: Framer) -> bool:
+        return True
 
     def held(self) -> int:
         return sum(held.size() for held in self._frames)
