@@ -21,10 +21,7 @@ def seconds(name: str, value: Any, *, zero: bool = False) -> float:
     """A finite duration: more than 0, or also 0 where `zero` says that 0 means something."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name} must be a number of seconds, not {value!r}")
-    try:
-        number = float(value)
-    except OverflowError:  # a whole number beyond what a float can hold
-        number = math.inf
+    number = _float(value)
     if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
         raise ValueError(f"{name} must be {'0 or more' if zero else 'more than 0'} seconds and finite, not {value!r}")
     return number
@@ -56,13 +53,17 @@ def positive(expected: str, number: Any, value: Any) -> float:
     """A finite number above 0, which is `value` or a part of it."""
     if isinstance(number, bool) or not isinstance(number, (int, float)):
         raise TypeError(f"{expected}, not {value!r}")
-    try:
-        found = float(number)
-    except OverflowError:  # a whole number beyond what a float can hold
-        found = math.inf
+    found = _float(number)
     if not math.isfinite(found) or found <= 0:
         raise ValueError(f"{expected}, more than 0 and finite, not {value!r}")
     return found
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number beyond what a float can hold
+        return math.inf
 
 
 def integer(name: str, value: Any, low: int, high: int | None = None) -> int:

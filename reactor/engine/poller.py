@@ -13,9 +13,9 @@ any (so EDGE becomes a look now and then). Where the platform has no POLLRDHUP, 
 connection is noticed at `resume()` or by a deadline.
 
 Handlers are objects, not functions: a bound method for each connection would cost 64 bytes of memory and an
-allocation. The loop looks them up by descriptor, one by one, since a second list of
-pairs would cost each message 40 ns; but an event belongs to a registration, not to a number that a handler may
-have closed and the kernel handed out again (fact 11), so `removed` says which numbers not to believe any more.
+allocation. The loop looks them up by descriptor, one by one, since a second list of pairs would cost each message
+40 ns; but an event belongs to a registration, not to a number that a handler may have closed and the kernel handed
+out again (fact 11), so `removed` says which numbers not to believe any more.
 """
 
 from __future__ import annotations
