@@ -111,6 +111,10 @@ class TimerHeap:
             self._cancelled -= 1
         return heap[0][0] if heap else None
 
+    def has_due(self, now: float) -> bool:
+        """Has the time of any come? The timer may have been cancelled."""
+        return bool(self._heap) and self._heap[0][0] <= now
+
     def pop_due(self, now: float, before: int) -> Timer | None:
         """The soonest timer due at `now`, of those armed before number `before`; None when there is none (any
         more).

@@ -69,17 +69,26 @@ class Turns:
         """One turn, sleeping at most `timeout` seconds; None: until something happens."""
         self.in_turn = True
         try:
-            self.ask_clock()
+            # With few connections a turn is for few messages: what is empty is not called.
             if self._ready or self._arrived:
+                self.ask_clock()
                 self._run_ready()
                 self._hand_over()  # what is left of a turn that a listener has left by an exception
                 self._note_stall()
-            events = self.poller.poll(self._sleep(timeout))
-            self.ask_clock()
-            self._dispatch(events)
-            self._run_timers()
-            self._run_flushes()
-            self._run_teardowns()
+                if self._must_return():
+                    timeout = 0
+            try:
+                events = self.poller.poll(self._sleep(timeout))
+            finally:  # also where a signal ends the sleep, which was no stall
+                self.ask_clock()
+            if events:
+                self._dispatch(events)
+            if self._timers.has_due(self.turn_now):
+                self._run_timers()
+            if self._flushes:
+                self._run_flushes()
+            if self._teardowns:
+                self._run_teardowns()
         finally:
             self._note_stall()
             self._turns += 1
@@ -125,16 +134,19 @@ class Turns:
                 log.exception("%r raised", fn)
 
     def _sleep(self, timeout: float | None) -> float:
-        if self._queued() or self._must_return():
+        if timeout == 0 or self._queued():
             return 0
         wait = LONGEST_SLEEP if timeout is None else min(timeout, LONGEST_SLEEP)
         deadline = self._timers.next_deadline()
         return wait if deadline is None else min(wait, max(deadline - self._clock(), 0))
 
     def _dispatch(self, events: list[tuple[int, int]]) -> None:
-        for begin in range(0, len(events), READ_AHEAD):
-            self._read(events[begin : begin + READ_AHEAD])
+        if len(events) <= READ_AHEAD:
+            self._read(events)
             self._hand_over()
+        else:
+            for begin in range(0, len(events), READ_AHEAD):
+                self._dispatch(events[begin : begin + READ_AHEAD])
 
     def _read(self, events: list[tuple[int, int]]) -> None:
         """The hot path: read for those who take what comes, and tell the others that they are ready."""

@@ -53,7 +53,8 @@ class Agenda:
         """Look at `member` at `moment`, and not at the time it was entered for before."""
         if member.look_at == moment:
             return
-        self.remove(member)
+        if member.look_at != NEVER:
+            self.remove(member)
         member.look_at = moment
         second = int(moment)
         members = self._far.get(second)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import pytest
@@ -154,4 +155,26 @@ def test_a_host_s_own_pause_between_turns_is_silence(harness: Any, loop: Reactor
     pump(loop, lambda: conn.bytes_read)
     clock.advance(LIMIT)
     loop.run_once(0)
+    assert h.closed(conn).reason is Reason.IDLE
+
+
+def test_a_sleep_that_a_signal_ends_is_no_stall(harness: Any, loop: Reactor, clock: ManualClock) -> None:
+    h = harness(idle_timeout=LIMIT)
+    peer, conn = h.connect()
+    peer.send(b"request")
+    pump(loop, lambda: conn.bytes_read)
+    settle(loop)
+
+    def interrupt(*_: object) -> None:
+        clock.advance(LIMIT - 1)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_once(30)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    clock.advance(1)
     assert h.closed(conn).reason is Reason.IDLE

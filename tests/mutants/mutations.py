@@ -230,8 +230,8 @@ MUTATIONS = (
         "call a broken connection clean",
         "`clean` means both FINs, nothing unsent, nothing unacknowledged, no error",
         "reactor/net/ending.py",
-        "            clean=both_fins and arrived and not self._unsent and self._error is None,\n",
-        "            clean=both_fins and arrived,\n",
+        "        clean = both_fins and arrived and not self._unsent and self._error is None\n",
+        "        clean = both_fins and arrived\n",
         behaviour("close_report", "write_failures", "shutdown"),
     ),
     Mutation(
