@@ -66,7 +66,7 @@ class Holding:
     _hung_up = Rare(False)  # ERR or HUP was seen while not reading: it cannot be masked, so it is not watched
     _closing = Rare(False)  # `_close` has begun to speak
     _words = Rare[Iterator[tuple[Callable[..., object], Any]] | None](None)  # what it still has to tell
-    _fault = Rare[Fault | None](None)  # whose error it is
+    _fault: Rare[Fault | None] = Rare(None)  # whose error it is
     #: Where a client has tried to connect to, in order.
     attempted_addresses = Rare[Sequence[Address]](())
 
