@@ -156,7 +156,9 @@ class Listener:
     # Accepting.
 
     def on_ready(self, mask: int) -> None:
-        self.accept(ACCEPTS_PER_TURN)
+        """Somebody waits. To ask how many costs an eighth of an accept that finds nobody."""
+        most = sockets.waiting(self.sock) or ACCEPTS_PER_TURN  # 0: somebody waited, or the socket is broken
+        self.accept(min(most, ACCEPTS_PER_TURN))
 
     def accept(self, most: int) -> None:
         """Let in those who wait, `most` of them at most."""

@@ -1,6 +1,6 @@
 """What the operating system offers, behind a portable answer: sockets that listen, options, addresses,
-errors, and two questions to the kernel, "how much has the peer not acknowledged" and "does anything wait to
-be read".
+errors, and three questions to the kernel: how much has the peer not acknowledged, does anything wait to be read, how
+many wait to be accepted.
 
 Linux's own things live here. Where a platform lacks one, the function says so by its answer, and the caller
 needs no condition.
@@ -12,6 +12,7 @@ import array
 import errno
 import os
 import socket
+import sys
 
 from ..hints import Any
 
@@ -35,6 +36,9 @@ LONGEST_KEEP_ALIVE = 32_767  # seconds; MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL o
 LONGEST_USER_TIMEOUT = 2_147_483  # seconds; milliseconds in a C int
 MORE = getattr(socket, "MSG_MORE", 0)  # Linux: more follows at once
 _INQ = getattr(termios, "FIONREAD", None)
+_TCP_INFO = getattr(socket, "TCP_INFO", None) if sys.platform == "linux" else None  # others have other structures
+_LISTEN = 10  # TCP_LISTEN, what tcpi_state is then
+_BACKLOG = slice(24, 28)  # where tcpi_unacked is, which on a listening socket counts those who wait (tcp_get_info)
 
 
 # Questions to the kernel.
@@ -51,6 +55,17 @@ def unacknowledged(sock: socket.SocketType) -> int | None:
 def unread(sock: socket.SocketType) -> int:
     """Received bytes that wait to be read; 0 also where nobody can tell."""
     return 0 if _INQ is None else _ask(sock, _INQ) or 0
+
+
+def waiting(sock: socket.socket) -> int | None:
+    """How many can be accepted from a listening socket now; None where nobody can tell."""
+    if _TCP_INFO is None or _simulated(sock):
+        return None
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _BACKLOG.stop)
+    except OSError:  # a Unix socket
+        return None
+    return int.from_bytes(info[_BACKLOG], sys.byteorder) if info[0] == _LISTEN else None
 
 
 def _ask(sock: Any, request: int) -> int | None:
