@@ -26,6 +26,7 @@ from .wakeup import Wakeup
 # processor's caches, and then that for sending. What may be large goes at once: its bytes should stay there too.
 READ_AHEAD = 32
 READ_AHEAD_SIZE = 4096  # bytes
+SENDS_PER_TURN = 16  # of much at a time, inside the call that writes it; then it waits for the end of the turn
 TIMERS_PER_TURN = 256  # so that a million timers due at once leave room for sockets in between
 LONGEST_SLEEP = 86_400.0  # seconds; epoll_wait(2) takes milliseconds in a C int, 24 days at most
 SLOW_CALLBACK = 0.1  # seconds; the debug log's idea of slow, as asyncio's slow_callback_duration
@@ -57,6 +58,7 @@ class Turns:
         self._flushes: deque[Staged] = deque()
         self._teardowns: deque[Staged] = deque()
         self._turns = 0
+        self._sends_left = SENDS_PER_TURN
         #: When turns that stood still began, by `turn_now`, and when they ended: a listener that blocked, or a process
         #: that was stopped. Whoever was stamped in one of them has not been silent since.
         self.stalls: dict[float, float] = {}
@@ -81,6 +83,7 @@ class Turns:
                 events = self.poller.poll(self._sleep(timeout))
             finally:  # also where a signal ends the sleep, which was no stall
                 self.ask_clock()
+            self._sends_left = SENDS_PER_TURN
             if events:
                 self._dispatch(events)
             if self._timers.has_due(self.turn_now):
@@ -241,6 +244,13 @@ class Turns:
     def queue(self, fn: Callable[[], object]) -> None:
         """Call `fn()` in the next turn: `call_soon` for the house itself, from inside a turn."""
         self._ready.append((fn, ()))
+
+    def spend_send(self) -> bool:
+        """May one who has sent in this turn send again? So often and no more: a reader who keeps up with its writer must
+        not keep the others waiting.
+        """
+        self._sends_left -= 1
+        return self._sends_left >= 0
 
     def flush_soon(self, staged: Staged) -> None:
         """Call `staged.on_flush()` at the end of this turn."""

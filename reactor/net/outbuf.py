@@ -7,7 +7,7 @@ the kernel took it. Chunks are `bytes`, or views of `bytes`, which nobody can ch
 A `Part` is sent from elsewhere than memory (`files.py`): it has its place among the chunks, and does not count as held.
 
 `head()` is what to offer the kernel next. Small chunks are joined, because one `send` of 16 KiB costs less
-than an `iovec` of 200 entries built in Python; a chunk of JOIN_LIMIT or more goes out as a view, without a
+than an `iovec` of 200 entries built in Python; a chunk of ALONE or more goes out as a view, without a
 copy.
 """
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import deque
 
 JOIN_LIMIT = 65_536  # bytes; copying this much costs about as much as one more system call
+ALONE = 32_768  # bytes; so many are not joined with what follows
 
 
 class Part:
@@ -69,7 +70,7 @@ class OutBuffer:
         if isinstance(first, Part):
             return first
         rest = memoryview(first)[self._offset :] if self._offset else first
-        if len(chunks) == 1 or len(rest) >= JOIN_LIMIT // 2:
+        if len(chunks) == 1 or len(rest) >= ALONE:
             return rest
         if self.size == self.held <= JOIN_LIMIT:  # all of it: what is written in one turn is seldom more
             chunks[0] = rest

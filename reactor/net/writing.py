@@ -1,7 +1,7 @@
 """What goes out, as programs ask for it: `write` and its kin, with callbacks.
 
-With nothing pending, the first write of a turn is sent inside the call; everything else waits for the end of the
-turn (`Transport.on_flush`), and leaves together.
+With nothing pending, the first write of a turn is sent inside the call, and so is what is large enough to leave alone;
+everything else waits for the end of the turn (`Transport.on_flush`), and leaves together.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from . import sockets
 from .files import open_part
 from .holding import Callback
 from .lifecycle import Event, Write
+from .outbuf import ALONE
 from .report import Reason
 from .timed import Timed
 
@@ -50,12 +51,12 @@ class Writing(Timed):
         False, and counts the bytes as unsent. Above `buffer_limit` pending bytes the connection is reset
         instead.
         """
-        # The hot path: the identity of `turn_now` tells whether this turn has sent here already; if so, what
-        # is written now leaves together with the rest at the flush.
+        # The hot path: the identity of `turn_now` tells whether this turn has sent here already; if so, what is
+        # written now leaves together with the rest at the flush, unless it is so much that it would leave alone.
         if self._direct and callback is None and type(data) is bytes:
             loop = self._loop
             now = loop.turn_now
-            if self._wrote_at is not now:
+            if self._wrote_at is not now or (len(data) >= ALONE and loop.spend_send()):
                 self._wrote_at = now if loop.in_turn else loop.ask_clock()
                 try:
                     sent = self._sock.send(data)
@@ -155,7 +156,8 @@ class Writing(Timed):
             raise self._called_error()
         if view and self._held() > self._settings.buffer_limit and self._life.write is Write.OPEN:
             self.cut(Reason.BUFFER_LIMIT)
-        blocked = self._direct and self._wrote_at is not self._loop.turn_now
+        first = self._wrote_at is not self._loop.turn_now
+        blocked = self._direct and (first or (len(view) >= ALONE and self._loop.spend_send()))
         if blocked:
             view = view[self._send_now(view) :]
         accepted = self._life.write is Write.OPEN and not self._drain_due

@@ -159,10 +159,11 @@ def test_what_the_kernel_had_taken_before_the_end_is_answered_with_none(call: st
     _, conn = wire.connect(receive_buffer=65536)
     conn.write(b"taken", answer("taken"))
     conn.write(bytes(16 * MIB), answer("not"))
-    assert conn.bytes_written == 5
+    taken = conn.bytes_written
+    assert 5 < taken < 16 * MIB
     getattr(conn, call)()
     report = wire.closed(conn)
-    assert (report.bytes_written, report.bytes_unsent) == (5, 16 * MIB)
+    assert (report.bytes_written, report.bytes_unsent) == (taken, 16 * MIB + 5 - taken)
     assert [(name, type(error)) for name, error in answer.told] == [("taken", type(None)), ("not", ConnectionClosed)]
 
 

@@ -16,6 +16,8 @@ import pytest
 
 from reactor import Connection, Reactor, Server
 from reactor.engine.poller import EpollPoller
+from reactor.engine.turn import SENDS_PER_TURN
+from reactor.net.outbuf import ALONE
 from reactor.testing import ManualClock, Peer, pump, settle
 
 MIB = 1024 * 1024
@@ -185,6 +187,26 @@ def test_who_wrote_once_in_the_last_turn_is_sent_inside_the_call_again(
         counting.call_soon(write, times)
         settle(counting, 1)
     assert written == [1, 3, 5]
+
+
+def test_what_is_large_is_sent_inside_the_call_but_not_without_end(
+    counting: Reactor, served: tuple[Peer, Connection]
+) -> None:
+    peer, conn = served
+    block = bytes(ALONE)
+    inside = 1 + SENDS_PER_TURN  # the first of a turn goes anyway
+    written = []
+
+    def write() -> None:
+        for _ in range(inside + 2):
+            conn.write(block)
+        written.append(conn.bytes_written)
+
+    counting.call_soon(write)
+    settle(counting)
+    assert written == [inside * ALONE]
+    assert len(peer.receive((inside + 2) * ALONE)) == (inside + 2) * ALONE
+    assert spent() == {"send": inside + 2}
 
 
 def test_100_corked_writes_cost_one_send(counting: Reactor, served: tuple[Peer, Connection]) -> None:
