@@ -246,8 +246,8 @@ class Turns:
         self._ready.append((fn, ()))
 
     def spend_send(self) -> bool:
-        """May one who has sent in this turn send again? So often and no more: a reader who keeps up with its writer must
-        not keep the others waiting.
+        """May one who has sent in this turn send again? So often and no more: a reader that keeps up with its writer
+        must not keep the others waiting.
         """
         self._sends_left -= 1
         return self._sends_left >= 0
