@@ -11,7 +11,6 @@ import os
 import time
 from _thread import get_ident
 from collections.abc import Callable
-from types import TracebackType
 
 from .. import arguments
 from ..errors import ReactorError, WrongThread
@@ -90,7 +89,7 @@ class Reactor(Turns):
         closed yet, watched descriptors, thread jobs not answered. May be called again afterwards. Returns at
         once after `close()`. Raises `ReactorError` when it is running already.
         """
-        if self._running or self.in_turn:
+        if self._running or self._taking_turn:
             raise ReactorError("run() was called while the reactor is running")
         self._running, self._owner = True, get_ident()
         try:
@@ -108,7 +107,7 @@ class Reactor(Turns):
         come, call `run_once(0)`.
         """
         timeout = arguments.maybe_seconds("timeout", timeout, zero=True)
-        if self.in_turn:
+        if self._taking_turn:
             raise ReactorError("run_once() was called from inside a turn of this reactor")
         self._check_thread()
         if self._closed:
@@ -153,8 +152,10 @@ class Reactor(Turns):
         elif self._running and self._owner != get_ident():
             raise WrongThread("close() was called from a thread that does not run the reactor; stop() it first")
         self._closing = True
-        if not self.in_turn and not self._running:
+        if not self._taking_turn and not self._running:
             self._finish()
+        elif not self.in_turn:
+            self._wakeup.wake()  # it sleeps, and a signal handler called
 
     def _finish(self) -> None:
         """Performs `close()`, between turns."""
@@ -183,9 +184,7 @@ class Reactor(Turns):
     def __enter__(self) -> Reactor:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def start_thread(self) -> Reactor:

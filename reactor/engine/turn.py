@@ -62,14 +62,16 @@ class Turns:
         #: When turns that stood still began, by `turn_now`, and when they ended: a listener that blocked, or a process
         #: that was stopped. Whoever was stamped in one of them has not been silent since.
         self.stalls: dict[float, float] = {}
+        #: Is it in a turn, and awake? Then it comes to what is queued by itself.
         self.in_turn = False
+        self._taking_turn = False
         self._invoke: Callable[..., None] = self._guarded_and_timed if debug else self._guarded
         self._wakeup = Wakeup()
         poller.add(self._wakeup.fileno(), READ, self._wakeup)
 
     def take_turn(self, timeout: float | None) -> None:
         """One turn, sleeping at most `timeout` seconds; None: until something happens."""
-        self.in_turn = True
+        self.in_turn = self._taking_turn = True
         try:
             # With few connections a turn is for few messages: what is empty is not called.
             if self._ready or self._arrived:
@@ -79,10 +81,12 @@ class Turns:
                 self._note_stall()
                 if self._must_return():
                     timeout = 0
+            self.in_turn = False
             try:
                 events = self.poller.poll(self._sleep(timeout))
             finally:  # also where a signal ends the sleep, which was no stall
                 self.ask_clock()
+            self.in_turn = True
             self._sends_left = SENDS_PER_TURN
             if events:
                 self._dispatch(events)
@@ -95,7 +99,7 @@ class Turns:
         finally:
             self._note_stall()
             self._turns += 1
-            self.in_turn = False
+            self.in_turn = self._taking_turn = False
 
     def _note_stall(self) -> None:
         ended = self._clock()
@@ -106,14 +110,14 @@ class Turns:
 
     def take_last_turn(self) -> None:
         """A turn that neither polls nor waits: what is queued happens."""
-        self.in_turn = True
+        self.in_turn = self._taking_turn = True
         try:
             self._run_ready()
             self._hand_over()
             self._run_flushes()
             self._run_teardowns()
         finally:
-            self.in_turn = False
+            self.in_turn = self._taking_turn = False
 
     def ask_clock(self) -> float:
         """Set the time of the turn; also between turns, when a host calls, as of now and not of the last turn."""

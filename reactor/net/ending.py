@@ -131,6 +131,11 @@ class Ending(Holding):
             self._out = None
         self._blocked = False
 
+    def _drop_read(self, count: int) -> None:
+        """So many bytes were received, and are delivered to nobody."""
+        self.bytes_read += count
+        self._discarded += count
+
     # Causes that are not the program's call on this connection.
 
     def _network_error(self, code: int, syscall: str) -> None:
@@ -204,8 +209,8 @@ class Ending(Holding):
         if self._silence is not None:
             self._silence.cancel()
             self._silence = None
-        self.bytes_read += len(self._held_back)
-        self._discarded += len(self._held_back) + max((held.size() for held in self._frames), default=0)
+        self._drop_read(len(self._held_back))
+        self._discarded += max((held.size() for held in self._frames), default=0)
         self._held_back = b""
         self._frames = ()
 

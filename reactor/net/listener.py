@@ -14,6 +14,9 @@ connections that linger or idle. Conclusion, in the order of `_trouble`:
 
 After the third and fourth the socket is not watched for a second, or until a descriptor comes back: the loop
 never spins.
+
+How many it accepts: libuv one for each readiness, since a second accept nearly always finds nobody (libuv#3696), and
+asyncio as many as its backlog, until nobody is there. Here the kernel is asked how many wait.
 """
 
 from __future__ import annotations

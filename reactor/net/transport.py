@@ -95,8 +95,7 @@ class Transport(Answering):
         if self._life.read is Read.PAUSED:
             self._held_back += data
         else:
-            self.bytes_read += len(data)
-            self._discarded += len(data)
+            self._drop_read(len(data))
 
     def _hear_held_back(self) -> None:
         """It came before all that is read from now on."""
@@ -157,8 +156,7 @@ class Transport(Answering):
             return
         if data:
             self._read_at = self._loop.turn_now
-            self.bytes_read += len(data)
-            self._discarded += len(data)
+            self._drop_read(len(data))
         else:
             self._end_of_stream()
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from reactor import Reactor
-from reactor.testing import pump, settle
+from reactor import Reactor, Server
+from reactor.testing import Peer, pump, settle
 
 
 @pytest.fixture(autouse=True)
@@ -190,3 +190,41 @@ def test_a_signal_that_cannot_be_caught_is_refused_and_leaves_nothing_behind(loo
     with pytest.raises(OSError, match="Invalid argument"):
         loop.on_signal(signal.SIGKILL, print)
     assert signal.getsignal(signal.SIGKILL) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("call", ["shutdown", "close", "close the reactor", "call_soon", "write"])
+def test_a_plain_signal_handler_may_call_anything_while_the_loop_sleeps(call: str) -> None:
+    with Reactor() as real:
+        server = Server(real)
+        peer = Peer(server.listen("127.0.0.1", 0))
+        pump(real, lambda: server.connections)
+        settle(real)
+        conn = next(iter(server.connections))
+        late = real.call_later(10, real.stop)  # it would sleep so long by itself
+
+        def handle(number: int, frame: object) -> None:
+            match call:
+                case "shutdown":
+                    server.shutdown(0)
+                case "close":
+                    server.close()
+                    conn.destroy()
+                case "close the reactor":
+                    real.close()
+                case "call_soon":
+                    real.call_soon(real.stop)
+                case "write":
+                    conn.write(b"first")
+                    conn.write(b"second", lambda conn, error: real.stop())
+            late.unref()
+
+        before = signal.signal(signal.SIGUSR1, handle)
+        sender = threading.Timer(0.05, _send, [signal.SIGUSR1])
+        sender.start()
+        try:
+            real.run()
+            assert late.active
+        finally:
+            sender.join()
+            signal.signal(signal.SIGUSR1, before)
+            peer.close()
