@@ -288,7 +288,7 @@ class Connection(Writing, Deadlined, Emitter):
         self._settings = self._settings.replaced(name, value)
         if not self._life.over:
             if name in RATES:
-                self.begin_windows()
+                self.begin_window(name)
             self._flush_soon()  # a deadline may come earlier now
 
     def ref(self) -> None:

@@ -210,7 +210,8 @@ class Ending(Holding):
             self._silence.cancel()
             self._silence = None
         self._drop_read(len(self._held_back))
-        self._discarded += max((held.size() for held in self._frames), default=0)
+        if self._frames and not self._listeners.heard_beside_framers():
+            self._discarded += max(held.size() for held in self._frames)
         self._held_back = b""
         self._frames = ()
 

@@ -210,7 +210,8 @@ class LengthPrefixed(Framer):
             at, need = at + need, width
         held.need = need
         held.ready[:0] = reversed(found)
-        held.partial = bytearray(data[at:]) if at < size else b""
+        if at or not held.partial:  # else it is the same message, of which the length is known now
+            held.partial = bytearray(data[at:]) if at < size else b""
 
     def rest_of(self, held: Held) -> bytes:
         pieces = [self._prefixed(frame) for frame in reversed(held.ready)]

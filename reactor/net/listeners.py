@@ -103,6 +103,10 @@ class Listeners:
         inherited = self._parent.each(event) if self._parent is not None else ()
         return inherited + self._own.get(event, ())
 
+    def heard_beside_framers(self) -> bool:
+        """Does somebody hear all that comes, whatever framers hold back of it?"""
+        return bool(self.each(PIPED)) or not all(map(is_framer, self.each("data")))
+
     def refresh(self) -> None:
         """Fill all slots again: the parent has changed."""
         for event in CONNECTION_EVENTS:

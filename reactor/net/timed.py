@@ -63,10 +63,15 @@ class Timed(Transport):
         self._gauges = gauges = Gauges()
         return gauges
 
-    def begin_windows(self) -> None:
-        """A rate was set: what is asked for is asked from now on."""
-        gauges = self._made_gauges()
-        gauges.read.begin(self._loop.now, self.bytes_read)
+    def begin_window(self, rate: str) -> None:
+        """A rate was set: what it asks for is asked from now on, and the others go on."""
+        gauges = self._gauges or self._made_gauges()
+        if rate == "min_read_rate":
+            gauges.read.begin(self._loop.now, self.bytes_read)
+        elif rate == "min_write_rate":
+            gauges.written.stop()
+        else:
+            gauges.above_since = None
 
     def _read_window(self, now: float, window: Window, speed: Speed | None) -> tuple[float, bool]:
         """When input is judged next, and is it? Where it is framed, an unfinished message is what must come, and

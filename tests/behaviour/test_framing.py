@@ -361,6 +361,31 @@ def test_a_pipe_beside_a_framer_passes_on_all(harness: Any, loop: Reactor) -> No
     assert other.receive(4) == b"1\n2\n"
 
 
+def test_what_somebody_heard_beside_a_framer_is_not_discarded(harness: Any, loop: Reactor) -> None:
+    h = harness(data=False)
+    raw: Heard = []
+    peer, conn = h.connect()
+    conn.on("data", lines(into([])))
+    conn.on("data", lambda conn, data: raw.append(data))
+    peer.send(b"whole\nhalf")
+    pump(loop, lambda: raw)
+    conn.destroy()
+    report = h.closed(conn)
+    assert (report.bytes_read, report.bytes_discarded) == (10, 0)
+
+
+def test_what_a_framer_alone_held_back_is_discarded(harness: Any, loop: Reactor) -> None:
+    h = harness(data=False)
+    heard: Heard = []
+    peer, conn = h.connect()
+    conn.on("data", lines(into(heard)))
+    peer.send(b"whole\nhalf")
+    pump(loop, lambda: heard)
+    conn.destroy()
+    report = h.closed(conn)
+    assert (report.bytes_read, report.bytes_discarded) == (10, 4)
+
+
 def test_a_protocol_can_be_changed_in_the_middle_of_a_chunk(harness: Any, loop: Reactor) -> None:
     h = harness(data=False)
     heard: Heard = []

@@ -186,6 +186,19 @@ def test_a_message_begun_just_before_the_look_has_its_own_grace(
     assert conn.state == "open"
 
 
+def test_a_message_begins_with_its_first_byte_also_if_its_length_trickles_in(
+    harness: Any, loop: Reactor, clock: ManualClock
+) -> None:
+    _, peer, conn = framed(harness, length_prefixed)
+    peer.send(b"\0\0")
+    pump(loop, lambda: conn.bytes_read == 2)
+    pass_time(loop, clock, 4)
+    peer.send(b"\1\0")
+    pump(loop, lambda: conn.bytes_read == 4)
+    assert pass_until(loop, clock, lambda: conn.report, 10) <= 2
+    assert conn.report.reason is Reason.READ_RATE
+
+
 def test_slow_messages_one_after_the_other_are_each_judged_alone(
     harness: Any, loop: Reactor, clock: ManualClock
 ) -> None:
@@ -312,6 +325,19 @@ def test_who_falls_below_the_limit_in_time_has_all_of_it_again(harness: Any, loo
             loop.run_once(0)
         peer.sock.settimeout(5)
         assert got
+
+
+def test_patience_goes_on_though_another_rate_is_set_meanwhile(
+    harness: Any, loop: Reactor, clock: ManualClock
+) -> None:
+    h = harness(slow_reader=(100_000, 10), write_timeout=None)
+    _, conn = h.connect(receive_buffer=4096)
+    conn.write(bytes(8 * MIB))
+    settle(loop)
+    pass_time(loop, clock, 6)
+    conn.min_read_rate = (1, 1000)
+    assert pass_until(loop, clock, lambda: conn.report, 20) <= 6
+    assert conn.report.reason is Reason.SLOW_READER
 
 
 def test_small_writes_that_pass_the_limit_between_two_flushes_are_noticed(
