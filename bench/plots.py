@@ -56,7 +56,7 @@ def draw(results: Results, workloads: Workloads, directory: Path) -> Iterator[Pa
 
 
 def overview(results: Results, workloads: Workloads) -> Figure | None:
-    names = [name for name in results.workloads() if not name.startswith(GROWTH)]
+    names = [name for name in results.compared() if not name.startswith(GROWTH)]
     peers = [peer for peer in results.peers() if peer != OURS]
     if not peers or not names:
         return None

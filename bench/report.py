@@ -89,7 +89,7 @@ def overview(results: Results, workloads: Workloads) -> str:
     if not peers:
         return ""
     rows = []
-    for name in results.workloads():
+    for name in results.compared():
         first, unit = workloads[name].metrics[0], workloads[name].unit
         what = f"{unit}*" if first == "rate" else title(first, unit)
         wish = "more" if METRICS[first].more_is_better else "less"

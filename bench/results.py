@@ -61,6 +61,10 @@ class Results:
         """In the order of their first run."""
         return list(dict.fromkeys(run.workload for run in self.runs))
 
+    def compared(self) -> list[str]:
+        """Those in which somebody else took part too."""
+        return [name for name in self.workloads() if self.peers(name) not in ([], [OURS])]
+
     def peers(self, workload: str | None = None) -> list[str]:
         """Ours first, then in the order of their first run."""
         names = dict.fromkeys(run.peer for run in self.runs if workload in (None, run.workload))

@@ -65,6 +65,11 @@ def test_ours_is_the_first_of_the_peers() -> None:
     assert results(("node", 0, 0, 1), (OURS, 0, 0, 1), ("trio", 0, 0, 1)).peers() == [OURS, "node", "trio"]
 
 
+def test_a_workload_of_ours_alone_is_compared_with_nobody() -> None:
+    both = [Run("echo", OURS, 0, 0, {}), Run("echo", "node", 0, 0, {}), Run("limits", OURS, 0, 0, {})]
+    assert Results({}, both).compared() == ["echo"]
+
+
 def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
     found = results((OURS, 0, 0, 100.5), ("node", 0, 1, 50))
     found.machine["cores"] = 2
