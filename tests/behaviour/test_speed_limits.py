@@ -327,9 +327,7 @@ def test_who_falls_below_the_limit_in_time_has_all_of_it_again(harness: Any, loo
         assert got
 
 
-def test_patience_goes_on_though_another_rate_is_set_meanwhile(
-    harness: Any, loop: Reactor, clock: ManualClock
-) -> None:
+def test_patience_goes_on_though_another_rate_is_set_meanwhile(harness: Any, loop: Reactor, clock: ManualClock) -> None:
     h = harness(slow_reader=(100_000, 10), write_timeout=None)
     _, conn = h.connect(receive_buffer=4096)
     conn.write(bytes(8 * MIB))
