@@ -306,4 +306,28 @@ MUTATIONS = (
         "            raise error\n",
         ("tests/stress/test_listeners_that_fail.py",),
     ),
+    Mutation(
+        "sleep over what a signal handler calls",
+        "what a plain signal handler calls wakes a loop that sleeps",
+        "reactor/engine/turn.py",
+        "            self.in_turn = False\n            try:\n",
+        "            try:\n",
+        ("tests/behaviour/test_signals.py::test_a_plain_signal_handler_may_call_anything_while_the_loop_sleeps",),
+    ),
+    Mutation(
+        "let a reader that keeps up keep the loop",
+        "large writes go out inside their calls a bounded number of times a turn",
+        "reactor/engine/turn.py",
+        "        return self._sends_left >= 0\n",
+        "        return True\n",
+        behaviour("syscalls"),
+    ),
+    Mutation(
+        "accept until nobody is there",
+        "no accept finds nobody where the kernel can tell how many wait",
+        "reactor/net/sockets.py",
+        "if info[0] == _LISTEN else None\n",
+        "if info[0] != _LISTEN else None\n",
+        behaviour("accepting"),
+    ),
 )
