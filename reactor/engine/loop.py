@@ -112,9 +112,11 @@ class Reactor(Turns):
         self._check_thread()
         if self._closed:
             return
-        self.take_turn(timeout)
-        if self._closing:
-            self._finish()
+        try:
+            self.take_turn(timeout)
+        finally:
+            if self._closing:
+                self._finish()
 
     def _must_return(self) -> bool:
         if self._stopping or self._closing or self._closed:
@@ -129,9 +131,7 @@ class Reactor(Turns):
     # Stopping.
 
     def stop(self) -> None:
-        """Make `run()` return after this turn, leaving everything as it is. From any thread; harmless when
-        not running.
-        """
+        """Make `run()` return after this turn, and leave all as it is. From any thread; harmless when not running."""
         if self._running:
             self._stopping = True
             self._wakeup.wake()

@@ -178,6 +178,25 @@ def test_a_close_that_a_listener_left_may_be_called_again(
     assert [conn.report is not None for conn in conns] == [True] * 3
 
 
+@pytest.mark.parametrize("leave", LEAVES)
+def test_a_reactor_that_was_closed_in_a_turn_that_is_left_is_closed_then(
+    harness: Any, loop: Reactor, leave: type[BaseException]
+) -> None:
+    h = harness()
+    _, conn = h.connect()
+
+    def close_and_leave() -> None:
+        loop.close()
+        raise leave
+
+    loop.call_soon(close_and_leave)
+    with pytest.raises(leave):
+        loop.run_once(0)
+    assert loop.closed
+    assert conn.report is not None
+    loop.run_once(None)  # returns at once
+
+
 @pytest.mark.expects_errors
 def test_a_connection_listener_that_raises_ends_its_own_connection_only(
     harness: Any, loop: Reactor, caplog: pytest.LogCaptureFixture
