@@ -154,8 +154,8 @@ class Reactor(Turns):
         self._closing = True
         if not self._taking_turn and not self._running:
             self._finish()
-        elif not self.in_turn:
-            self._wakeup.wake()  # it sleeps, and a signal handler called
+        else:
+            self._wakeup.wake()  # a signal handler may have called, and it sleeps, or is about to
 
     def _finish(self) -> None:
         """Performs `close()`, between turns."""

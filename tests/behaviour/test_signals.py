@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from reactor import Reactor, Server
+from reactor.engine.turn import Turns
 from reactor.testing import Peer, pump, settle
 
 
@@ -228,3 +230,32 @@ def test_a_plain_signal_handler_may_call_anything_while_the_loop_sleeps(call: st
             sender.join()
             signal.signal(signal.SIGUSR1, before)
             peer.close()
+
+
+@pytest.mark.parametrize("step", range(5))
+def test_a_reactor_that_a_plain_signal_handler_closes_does_not_sleep_before_that(step: int) -> None:
+    with Reactor() as real:
+        real.call_later(10, print)  # it would sleep so long by itself
+        real.run_once(0)  # no byte of that call is left to wake it
+        late = threading.Timer(2, real.call_soon_threadsafe, [print])
+        late.start()
+        steps = iter(range(step + 1))
+
+        def close_at_step(frame: Any, event: str, arg: Any) -> Any:
+            if frame.f_code is not Turns.take_turn.__code__:
+                return None
+            if event == "line" and next(steps) == step:
+                sys.settrace(None)
+                frame.f_trace = None
+                real.close()
+            return close_at_step
+
+        before = sys.gettrace()
+        sys.settrace(close_at_step)
+        try:
+            real.run()
+        finally:
+            sys.settrace(before)
+        assert late.is_alive()
+        late.cancel()
+        late.join()
