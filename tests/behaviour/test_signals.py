@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import selectors
 import signal
 import sys
 import threading
@@ -259,3 +260,22 @@ def test_a_reactor_that_a_plain_signal_handler_closes_does_not_sleep_before_that
         assert late.is_alive()
         late.cancel()
         late.join()
+
+
+@pytest.mark.parametrize("selector", [selectors.SelectSelector, selectors.PollSelector])
+def test_a_plain_signal_handler_may_close_a_socket_that_the_selector_waits_for(
+    selector: type[selectors.BaseSelector],
+) -> None:
+    with Reactor(selector()) as real:
+        server = Server(real)
+        server.listen("127.0.0.1", 0)
+        settle(real)
+        before = signal.signal(signal.SIGUSR1, lambda *_: server.close())
+        sender = threading.Timer(0.05, _send, [signal.SIGUSR1])
+        sender.start()
+        try:
+            real.run()
+        finally:
+            sender.join()
+            signal.signal(signal.SIGUSR1, before)
+    assert not server.listening
