@@ -210,8 +210,7 @@ class Ending(Holding):
             self._silence.cancel()
             self._silence = None
         self._drop_read(len(self._held_back))
-        if self._frames and not self._listeners.heard_beside_framers():
-            self._discarded += max(held.size() for held in self._frames)
+        self._discarded += max((held.size() for held in self._frames if not held.heard), default=0)
         self._held_back = b""
         self._frames = ()
 

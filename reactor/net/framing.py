@@ -40,7 +40,7 @@ OnError = Callable[[Any, Reason], object]
 class Held:
     """What a framer holds back of one connection."""
 
-    __slots__ = ("began_at", "fault", "framer", "need", "partial", "ready", "trim")
+    __slots__ = ("began_at", "fault", "framer", "heard", "need", "partial", "ready", "trim")
 
     def __init__(self, framer: Framer) -> None:
         self.framer = framer
@@ -49,6 +49,7 @@ class Held:
         self.began_at = 0.0  # when its first byte came
         self.need = 0  # so much of it must be there before it is looked at again
         self.trim = False  # does a line among those that are ready end with \r?
+        self.heard = False  # by somebody beside the framer, when it came
         self.fault: Reason | None = None  # what comes after those that are ready cannot be cut
 
     def size(self) -> int:
@@ -71,6 +72,7 @@ class Framer:
 
     def __call__(self, conn: Connection, data: bytes) -> None:
         held = self._held(conn) or self._hold(conn)
+        held.heard = conn._listeners.heard_beside
         if held.fault is None:
             before = held.partial
             self.cut(held, data)

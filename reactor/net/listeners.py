@@ -52,7 +52,7 @@ class Once:
 class Listeners:
     """One table. Empty slots hold None, except `data`: what nobody listens to is counted as discarded."""
 
-    __slots__ = (*CONNECTION_EVENTS, "_own", "_parent", "_through", "framed")
+    __slots__ = (*CONNECTION_EVENTS, "_own", "_parent", "_through", "framed", "heard_beside")
 
     data: Listener
     drain: Listener | None
@@ -63,6 +63,7 @@ class Listeners:
     error: Listener | None
     close: Listener | None
     framed: bool  #: Is what comes cut into messages?
+    heard_beside: bool  #: Does somebody hear all that comes, whatever framers hold back of it?
 
     def __init__(self, parent: Listeners | None = None) -> None:
         self._own: dict[str, tuple[Listener, ...]] = {}
@@ -103,10 +104,6 @@ class Listeners:
         inherited = self._parent.each(event) if self._parent is not None else ()
         return inherited + self._own.get(event, ())
 
-    def heard_beside_framers(self) -> bool:
-        """Does somebody hear all that comes, whatever framers hold back of it?"""
-        return bool(self.each(PIPED)) or not all(map(is_framer, self.each("data")))
-
     def refresh(self) -> None:
         """Fill all slots again: the parent has changed."""
         for event in CONNECTION_EVENTS:
@@ -122,7 +119,8 @@ class Listeners:
         """Pipes and framers have the bytes as they came; other listeners what `set_encoding` makes of them."""
         listeners = self.each("data")
         heard = self.each(PIPED)
-        self.framed = any(is_framer(one) for one in listeners)
+        self.framed = any(map(is_framer, listeners))
+        self.heard_beside = bool(heard) or not all(map(is_framer, listeners))
         if self._through is not None:
             heard = (*heard, *(one for one in listeners if is_framer(one)))
             listeners = tuple(one for one in listeners if not is_framer(one))

@@ -97,6 +97,28 @@ def test_a_framer_that_was_taken_off_without_take_says_nothing_of_the_end(harnes
     assert heard == [b"one"]
 
 
+def test_what_a_framer_held_when_it_was_taken_off_is_discarded_whoever_hears_what_comes_later(
+    harness: Any, loop: Reactor
+) -> None:
+    h = harness(data=False)
+    raw: list[bytes] = []
+
+    @lines
+    def first(conn: Connection, line: bytes) -> None:
+        conn.off("data", first)
+        conn.on("data", lambda conn, data: raw.append(data))
+
+    peer, conn = h.connect()
+    conn.on("data", first)
+    peer.send(b"one\nrest")
+    pump(loop, lambda: conn.bytes_read == 8)
+    peer.send(b"more")
+    pump(loop, lambda: raw)
+    conn.destroy()
+    report = h.closed(conn)
+    assert (raw, report.bytes_read, report.bytes_discarded) == ([b"more"], 12, 4)
+
+
 def test_a_framer_that_hears_once_hears_bytes(harness: Any, loop: Reactor) -> None:
     h = harness(data=False)
     heard: list[bytes] = []

@@ -20,6 +20,7 @@ Make = Callable[..., Framer]
 
 class Table:
     data = None  # nobody adds or takes off a listener
+    heard_beside = False
 
 
 class Stream:
