@@ -78,6 +78,7 @@ class Listener:
 
     __slots__ = (
         "_family",
+        "_fd",
         "_host",
         "_kind",
         "_loop",
@@ -97,7 +98,7 @@ class Listener:
         self._host = host
         self._opened = opened
         self.sock = sock = opened.sock
-        self._family, self._kind = int(sock.family), int(sock.type)
+        self._family, self._kind, self._fd = int(sock.family), int(sock.type), sock.fileno()
         #: Where it listens.
         self.address = sockets.local_address(sock)
         #: The local address of those accepted here, if it is the same for all; None behind a wildcard.
@@ -123,7 +124,7 @@ class Listener:
                 self._pause_until(self._loop.now + PAUSE)
 
     def _register(self) -> None:
-        self._loop.poller.add(self.sock.fileno(), READ, self)
+        self._loop.poller.add(self._fd, READ, self)
         self.watched = True
 
     def _pause_until(self, moment: float) -> None:
@@ -138,8 +139,9 @@ class Listener:
     def unwatch(self) -> None:
         """Leave clients in the backlog."""
         if self.watched:
-            self._loop.poller.remove(self.sock.fileno())
             self.watched = False
+            if self._loop.poller.handlers.get(self._fd) is self:  # else it is closed, and the number somebody else's
+                self._loop.poller.remove(self._fd)
 
     def hide(self) -> None:
         """Nobody can connect from now on, as far as the system offers that: it does where there is a file. Those who

@@ -54,6 +54,27 @@ def test_a_server_whose_last_listening_socket_broke_keeps_run_going_no_longer(lo
     assert not server.listening
 
 
+def test_a_server_whose_listening_socket_the_program_has_closed_stops_and_touches_no_other(
+    loop: Reactor, harness: Any
+) -> None:
+    h = harness()
+    peer = Peer(h.address)
+    server = Server(loop)
+    stopped: list[Any] = []
+    server.on("stopped", lambda server, report: stopped.append(report))
+    listening = socket.create_server(("127.0.0.1", 0))
+    server.listen(sock=listening)
+    number = listening.fileno()
+    listening.close()
+    pump(loop, lambda: h.record.connections)
+    assert h.record.conn.fileno() == number
+    server.close()
+    pump(loop, lambda: stopped)
+    peer.send(b"still heard")
+    pump(loop, lambda: h.record.data() == b"still heard")
+    peer.close()
+
+
 @pytest.fixture
 def numbers() -> Iterator[Callable[[], None]]:
     """`numbers()`: select(2) watches descriptors below 1024, and from now on all new ones are higher."""
