@@ -16,7 +16,7 @@ def test_who_empties_what_is_pending_is_no_slow_reader_though_the_program_fills_
     harness: Any, loop: Reactor, clock: ManualClock
 ) -> None:
     h = harness(slow_reader=(65_536, 5))
-    peer, conn = h.connect()
+    peer, conn = h.connect(receive_buffer=65536)  # so that 8 MiB never fit into both kernels' buffers
     drains: list[float] = []
 
     def refill(conn: Connection) -> None:

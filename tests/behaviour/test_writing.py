@@ -155,7 +155,7 @@ def test_no_drain_comes_once_our_half_is_ending(harness: Any) -> None:
 
 def test_a_drain_listener_that_writes_more_gets_the_next_drain(harness: Any) -> None:
     wire = harness()
-    peer, conn = wire.connect()
+    peer, conn = wire.connect(receive_buffer=65536)  # so that 8 MiB never fit into both kernels' buffers
     rounds: list[bool] = []
 
     def more(conn: Any) -> None:
