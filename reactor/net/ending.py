@@ -19,7 +19,7 @@ from . import sockets
 from .holding import Holding
 from .idle import NEVER
 from .lifecycle import CLOSED, Do, Event, Write
-from .listeners import Listeners
+from .listeners import Listener, Listeners, stands_for
 from .report import CloseReport, Fault, Reason
 
 NOBODY = Listeners()
@@ -270,9 +270,9 @@ class Ending(Holding):
 
     # Calling the program.
 
-    def hears(self, framer: object) -> bool:
+    def hears(self, framer: Listener) -> bool:
         """Is it among the listeners of `data`, or has it been taken off?"""
-        return any(one is framer or getattr(one, "fn", None) is framer for one in self._listeners.each("data"))
+        return any(stands_for(one, framer) for one in self._listeners.each("data"))
 
     def _emit(self, event: str, *args: Any) -> None:
         """Call the listeners of an event that can still end the connection."""

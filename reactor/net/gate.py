@@ -19,6 +19,7 @@ from math import inf
 
 from ..hints import TYPE_CHECKING, NamedTuple, Protocol
 from ..log import log
+from .idle import Cancellable
 
 if TYPE_CHECKING:
     from .networks import Network, Remote
@@ -72,11 +73,6 @@ class Bucket:
             return False
         self._level -= 1.0
         return True
-
-
-class Cancellable(Protocol):
-    def cancel(self) -> None: ...
-    def unref(self) -> object: ...
 
 
 class Clockwork(Protocol):

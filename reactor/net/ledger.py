@@ -17,17 +17,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ..hints import TYPE_CHECKING, Protocol
+from .idle import Cancellable
 from .report import Reason
 
 if TYPE_CHECKING:
     from .connection import Connection
 
 RECOUNT = 0.1  # seconds
-
-
-class Cancellable(Protocol):
-    def cancel(self) -> None: ...
-    def unref(self) -> object: ...
 
 
 class Clockwork(Protocol):

@@ -157,12 +157,16 @@ def _combined(listeners: tuple[Listener, ...]) -> Listener | None:
     return call_each
 
 
+def stands_for(listener: Listener, fn: Listener) -> bool:
+    """Is it a registration of `fn`, be it by `on` or by `once`?"""
+    # == and not `is`: every access to a bound method makes a new object
+    return listener == fn or (isinstance(listener, Once) and listener.fn == fn)
+
+
 def without(listeners: tuple[Listener, ...], fn: Listener) -> tuple[Listener, ...]:
-    """`listeners` less the latest registration of `fn`, be it by `on` or by `once`."""
+    """`listeners` less the latest registration of `fn`."""
     for i in reversed(range(len(listeners))):
-        listener = listeners[i]
-        # == and not `is`: every access to a bound method makes a new object
-        if listener == fn or (isinstance(listener, Once) and listener.fn == fn):
+        if stands_for(listeners[i], fn):
             return listeners[:i] + listeners[i + 1 :]
     return listeners
 
