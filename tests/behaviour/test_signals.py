@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -195,6 +196,19 @@ def test_a_signal_that_cannot_be_caught_is_refused_and_leaves_nothing_behind(loo
     assert signal.getsignal(signal.SIGKILL) == signal.SIG_DFL
 
 
+@contextmanager
+def handled_by(handler: Callable[..., object]) -> Iterator[None]:
+    """A signal comes soon, and meets a handler that the reactor knows nothing of."""
+    before = signal.signal(signal.SIGUSR1, handler)
+    sender = threading.Timer(0.05, _send, [signal.SIGUSR1])
+    sender.start()
+    try:
+        yield
+    finally:
+        sender.join()
+        signal.signal(signal.SIGUSR1, before)
+
+
 @pytest.mark.parametrize("call", ["shutdown", "close", "close the reactor", "call_soon", "write"])
 def test_a_plain_signal_handler_may_call_anything_while_the_loop_sleeps(call: str) -> None:
     with Reactor() as real:
@@ -221,16 +235,9 @@ def test_a_plain_signal_handler_may_call_anything_while_the_loop_sleeps(call: st
                     conn.write(b"second", lambda conn, error: real.stop())
             late.unref()
 
-        before = signal.signal(signal.SIGUSR1, handle)
-        sender = threading.Timer(0.05, _send, [signal.SIGUSR1])
-        sender.start()
-        try:
+        with peer, handled_by(handle):
             real.run()
             assert late.active
-        finally:
-            sender.join()
-            signal.signal(signal.SIGUSR1, before)
-            peer.close()
 
 
 @pytest.mark.parametrize("step", range(5))
@@ -270,12 +277,6 @@ def test_a_plain_signal_handler_may_close_a_socket_that_the_selector_waits_for(
         server = Server(real)
         server.listen("127.0.0.1", 0)
         settle(real)
-        before = signal.signal(signal.SIGUSR1, lambda *_: server.close())
-        sender = threading.Timer(0.05, _send, [signal.SIGUSR1])
-        sender.start()
-        try:
+        with handled_by(lambda *_: server.close()):
             real.run()
-        finally:
-            sender.join()
-            signal.signal(signal.SIGUSR1, before)
     assert not server.listening

@@ -282,6 +282,13 @@ def test_the_rate_holds_while_an_ending_drains(harness: Any, loop: Reactor, cloc
 # slow_reader
 
 
+def fill(loop: Reactor, conn: Connection, pending: int, piece: bytes) -> None:
+    """Write until the kernel takes no more and so many bytes wait."""
+    while conn.pending_bytes < pending:
+        conn.write(piece)
+        settle(loop, 1)
+
+
 def test_who_holds_more_than_the_soft_limit_for_too_long_is_reset_though_it_reads(
     harness: Any, loop: Reactor, clock: ManualClock
 ) -> None:
@@ -297,9 +304,7 @@ def test_who_holds_more_than_the_soft_limit_for_too_long_is_reset_though_it_read
 def test_who_holds_less_is_left_alone(harness: Any, loop: Reactor, clock: ManualClock) -> None:
     h = harness(slow_reader=(100_000, 10), write_timeout=None)
     _, conn = h.connect(receive_buffer=4096)
-    while conn.pending_bytes < 50_000:
-        conn.write(bytes(10_000))
-        settle(loop, 1)
+    fill(loop, conn, 50_000, bytes(10_000))
     pass_time(loop, clock, 60)
     assert conn.state == "open"
 
@@ -307,12 +312,8 @@ def test_who_holds_less_is_left_alone(harness: Any, loop: Reactor, clock: Manual
 def test_who_falls_below_the_limit_in_time_has_all_of_it_again(harness: Any, loop: Reactor, clock: ManualClock) -> None:
     h = harness(slow_reader=(100_000, 10), write_timeout=None)
     peer, conn = h.connect(receive_buffer=4096)
-    sent = 0
     for _ in range(3):
-        while conn.pending_bytes < 300_000:
-            sent += 100_000
-            conn.write(bytes(100_000))
-            settle(loop, 1)
+        fill(loop, conn, 300_000, bytes(100_000))
         pass_time(loop, clock, 7)
         assert conn.state == "open"
         got = peer.receive(1)
@@ -343,9 +344,7 @@ def test_small_writes_that_pass_the_limit_between_two_flushes_are_noticed(
 ) -> None:
     h = harness(slow_reader=(20_000, 8), write_timeout=None)
     _, conn = h.connect(receive_buffer=4096)
-    while conn.pending_bytes < 1000:
-        conn.write(bytes(1000))
-        settle(loop, 1)
+    fill(loop, conn, 1000, bytes(1000))
     pass_time(loop, clock, 2)
     for _ in range(30):
         conn.write(bytes(1000))  # joins the buffer, and nothing else happens
