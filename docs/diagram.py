@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # this clone's package, installed or not
 
-from reactor.net.lifecycle import CLOSED, CONNECTING, OPEN, Read, State, Write, reachable
+from reactor.net.connection.states import CLOSED, CONNECTING, OPEN, Read, State, Write, reachable
 
 
 def state_name(state: State) -> str:

@@ -23,15 +23,16 @@ from .engine.loop import Reactor, ReactorStatistics
 from .engine.timers import Timer
 from .errors import ConnectionClosed, NeverConnected, ReactorError, ServerClosed, WriteAfterEnd, WrongThread
 from .hints import TYPE_CHECKING, Any
-from .net.connection import Connection
-from .net.report import CloseReport, Reason, ServerStatistics, ShutdownReport
-from .net.serve import serve
-from .net.server import Server
+from .net.connection.account import CloseReport, Reason
+from .net.connection.connection import Connection
+from .net.server.serve import serve
+from .net.server.server import Server
+from .net.server.tally import ServerStatistics, ShutdownReport
 
 if TYPE_CHECKING:
-    from .net.client import connect
-    from .net.connecting import AttemptsFailed
-    from .net.framing import length_prefixed, lines
+    from .net.client.connect import connect
+    from .net.client.stand_in import AttemptsFailed
+    from .net.protocols.framing import length_prefixed, lines
 
 __version__ = "0.1.0"
 
@@ -63,12 +64,12 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """What only some programs need, clients and framing, is loaded with the first of its names."""
     if name in ("AttemptsFailed", "connect"):
-        from .net.client import connect
-        from .net.connecting import AttemptsFailed
+        from .net.client.connect import connect
+        from .net.client.stand_in import AttemptsFailed
 
         globals().update(AttemptsFailed=AttemptsFailed, connect=connect)
     elif name in ("length_prefixed", "lines"):
-        from .net.framing import length_prefixed, lines
+        from .net.protocols.framing import length_prefixed, lines
 
         globals().update(length_prefixed=length_prefixed, lines=lines)
     else:

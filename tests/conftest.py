@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from reactor import Connection, Reactor, Server
-from reactor.net.listeners import CONNECTION_EVENTS
+from reactor.net.connection.listeners import CONNECTION_EVENTS
 from reactor.testing import ManualClock, Peer, pump
 
 SELECTORS = [None, selectors.EpollSelector, selectors.PollSelector, selectors.SelectSelector]

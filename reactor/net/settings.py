@@ -13,12 +13,12 @@ from collections.abc import Callable
 from .. import arguments
 from ..hints import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 from .fields import Field, Fields
-from .sockets import LONGEST_KEEP_ALIVE
+from .sockets.options import LONGEST_KEEP_ALIVE
 
 if TYPE_CHECKING:
-    from .gate import Rate
-    from .gauges import Excess, Speed
-    from .networks import Network
+    from .deadlines.gauges import Excess, Speed
+    from .server.gate import Rate
+    from .sockets.networks import Network
 
 T = TypeVar("T")
 S = TypeVar("S", "ServerSettings", "ClientSettings")
@@ -57,7 +57,7 @@ def _limit(name: str, value: Any) -> int | None:
 
 
 def _networks(name: str, value: Any) -> tuple[Network, ...]:
-    from .networks import check_networks
+    from .sockets.networks import check_networks
 
     return check_networks(name, value)
 
@@ -66,7 +66,7 @@ def _accept_rate(name: str, value: Any) -> Rate | None:
     """Connections a second, or these and a burst; by itself the burst is what comes in one second."""
     if value is None:
         return None
-    from .gate import Rate
+    from .server.gate import Rate
 
     rate, burst = value if _is_pair(value) else (value, None)
     expected = f"{name} must be connections a second, or a pair of these and a burst, like (100, 200)"
@@ -84,7 +84,7 @@ def _speed(name: str, value: Any) -> Speed | None:
     """Bytes a second, or these and the seconds of a window."""
     if value is None:
         return None
-    from .gauges import Speed
+    from .deadlines.gauges import Speed
 
     rate, seconds = value if _is_pair(value) else (value, WINDOW)
     expected = f"{name} must be bytes a second, or a pair of these and the seconds of a window, like (240, 5)"
@@ -97,7 +97,7 @@ RATES = frozenset({"min_read_rate", "min_write_rate", "slow_reader"})  # judged 
 def _excess(name: str, value: Any) -> Excess | None:
     if value is None:
         return None
-    from .gauges import Excess
+    from .deadlines.gauges import Excess
 
     expected = f"{name} must be a pair of bytes and seconds, like (1000000, 30)"
     if not _is_pair(value) or isinstance(value[0], bool) or not isinstance(value[0], int):
@@ -124,7 +124,7 @@ def _local_address(name: str, value: Any) -> tuple[str, int] | None:
         return None
     if not (isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)):
         raise TypeError(f"{name} must be a tuple (address, port), port 0 being any, not {value!r}")
-    from .names import literal_family
+    from .client.names import literal_family
 
     if "\0" in value[0] or literal_family(value[0]) is None:
         raise ValueError(f"{name} must begin with an IP address, not {value[0]!r}")

@@ -26,10 +26,10 @@ from typing import Any
 from ..engine.poller import EpollPoller
 from .choices import Choices
 from .clock import ManualClock
-from .doubles import SimulatedSocket
-from .epoll import PlainSelector, SimulatedEpoll, SimulatedPoll
-from .link import Link
-from .tcp import Endpoint, State
+from .doubles.epoll import PlainSelector, SimulatedEpoll, SimulatedPoll
+from .doubles.link import Link
+from .doubles.socket import SimulatedSocket
+from .doubles.tcp import Endpoint, State
 
 FIRST_DESCRIPTOR = 1 << 30  # above any of the system (fs.nr_open is 2**20), so that none is taken for a real one
 FIRST_PORT = 32_768

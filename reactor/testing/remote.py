@@ -8,7 +8,7 @@ import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .tcp import Endpoint, State
+from .doubles.tcp import Endpoint, State
 
 if TYPE_CHECKING:
     from .kernel import Kernel

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from reactor import CloseReport, Connection, Reactor, connect
-from reactor.net.listeners import CLIENT_EVENTS, CONNECTION_EVENTS
+from reactor.net.connection.listeners import CLIENT_EVENTS, CONNECTION_EVENTS
 from reactor.testing import Peer, pump, settle
 
 ACCEPTS, REFUSES, SILENT = "accepts", "refuses", "silent"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reactor import Reactor, Server
-from reactor.net.listener import ACCEPTS_PER_TURN
+from reactor.net.server.acceptor import ACCEPTS_PER_TURN
 from reactor.testing import Peer, settle
 
 

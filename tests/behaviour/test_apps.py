@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from reactor import Connection, Reactor, Server, apps
+from reactor import Connection, Reactor, Server
+from reactor.cli import apps
 from reactor.testing import Peer, pump, settle
 
 KIB, MIB = 1024, 1024 * 1024

@@ -22,7 +22,7 @@ from programs import ROOT, Program, read_until
 
 import reactor
 from reactor import Connection, Reactor, Server
-from reactor.net.listeners import CLIENT_EVENTS, CONNECTION_EVENTS, SERVER_EVENTS
+from reactor.net.connection.listeners import CLIENT_EVENTS, CONNECTION_EVENTS, SERVER_EVENTS
 from reactor.net.settings import CONNECTION_SETTINGS, SERVER_SETTINGS
 
 PAGE = (ROOT / "docs" / "coming-from-node.md").read_text()

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from reactor import apps
 from reactor.__main__ import main
+from reactor.cli import apps
+from reactor.cli.options import Unusable, option_of, parse
+from reactor.net.deadlines.gauges import Excess, Speed
 from reactor.net.fields import Field
-from reactor.net.gate import Rate
-from reactor.net.gauges import Excess, Speed
+from reactor.net.server.gate import Rate
 from reactor.net.settings import ServerSettings, Settings
-from reactor.options import Unusable, option_of, parse
 
 FIELDS = [*Settings.FIELDS.values(), *ServerSettings.FIELDS.values()]
 # One value that is not the default for each setting: what is typed, and what the server then gets.

@@ -10,7 +10,7 @@ import pytest
 from wire import all_acked
 
 from reactor import CloseReport, Connection, Reactor, Reason, Server
-from reactor.net.listeners import CONNECTION_EVENTS
+from reactor.net.connection.listeners import CONNECTION_EVENTS
 from reactor.testing import ManualClock, Peer, pump, settle
 
 MIB = 1024 * 1024

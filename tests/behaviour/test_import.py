@@ -54,8 +54,8 @@ def test_nothing_heavy_is_loaded(program: str) -> None:
 
 
 def test_what_only_clients_need_is_loaded_with_the_name_of_a_client() -> None:
-    assert "reactor.net.client" not in loaded("import reactor")
-    assert "reactor.net.client" in loaded("from reactor import connect")
+    assert "reactor.net.client.connect" not in loaded("import reactor")
+    assert "reactor.net.client.connect" in loaded("from reactor import connect")
 
 
 def test_a_star_import_has_every_public_name() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from reactor import Connection, Reactor, Reason, Server, WrongThread, connect
-from reactor.net.listeners import CLIENT_EVENTS, CONNECTION_EVENTS, SERVER_EVENTS
+from reactor.net.connection.listeners import CLIENT_EVENTS, CONNECTION_EVENTS, SERVER_EVENTS
 from reactor.testing import Peer, pump, settle
 
 # Listening.

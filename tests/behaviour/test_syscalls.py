@@ -17,7 +17,7 @@ import pytest
 from reactor import Connection, Reactor, Server
 from reactor.engine.poller import EpollPoller
 from reactor.engine.turn import SENDS_PER_TURN
-from reactor.net.outbuf import ALONE
+from reactor.net.connection.outbuf import ALONE
 from reactor.testing import ManualClock, Peer, pump, settle
 
 MIB = 1024 * 1024

@@ -17,7 +17,7 @@ import pytest
 from unix import bound, is_served, refusal
 
 from reactor import Connection, Reactor, Server, serve
-from reactor.net import sockets
+from reactor.net.sockets import addresses
 from reactor.testing import Peer, pump, settle
 
 
@@ -52,7 +52,7 @@ def test_a_path_that_is_no_utf8_is_served_and_shown(loop: Reactor, server: Serve
     address = server.listen(path=os.fsencode(path) + b"\xff")
     assert os.path.exists(os.fsencode(path) + b"\xff")
     assert is_served(loop, server, address)
-    assert sockets.show(address) == f"{path}\\udcff"
+    assert addresses.show(address) == f"{path}\\udcff"
 
 
 def test_a_relative_path_is_shown_as_it_was_given(

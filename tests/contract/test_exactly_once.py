@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 from world import World
 
-from reactor.net.listeners import CONNECTION_EVENTS
+from reactor.net.connection.listeners import CONNECTION_EVENTS
 
 EXAMPLES = int(os.environ.get("REACTOR_EXAMPLES", "200"))
 STEPS = 40

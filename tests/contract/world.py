@@ -22,7 +22,7 @@ from typing import Any
 from promises import LIMIT, PATTERN, Boom, Track
 
 from reactor import Connection, Reactor, Reason, Server, ShutdownReport
-from reactor.net.listeners import CONNECTION_EVENTS
+from reactor.net.connection.listeners import CONNECTION_EVENTS
 from reactor.testing import ManualClock
 
 REAL_TIME = 1.0  # seconds that a real kernel may take for its part; it takes milliseconds

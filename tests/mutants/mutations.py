@@ -35,7 +35,7 @@ MUTATIONS = (
     Mutation(
         "skip the linger",
         "destroy_soon() never ends in RST while the peer still sends",
-        "reactor/net/transport.py",
+        "reactor/net/connection/transport.py",
         """        self._wrote_at = self._loop.turn_now
         self._step(Event.DRAINED)
 """,
@@ -49,7 +49,7 @@ MUTATIONS = (
     Mutation(
         "drop the tail",
         "what the kernel does not take is kept and sent in order",
-        "reactor/net/outbuf.py",
+        "reactor/net/connection/outbuf.py",
         """            count -= len(self.chunks.popleft())
         self._offset = count
 """,
@@ -61,7 +61,7 @@ MUTATIONS = (
     Mutation(
         "emit close twice",
         "`close` comes exactly once",
-        "reactor/net/ending.py",
+        "reactor/net/connection/ending.py",
         'for listener in self._listeners.each("close"):',
         'for listener in [*self._listeners.each("close")] * 2:',
         behaviour("event_order", "close_report"),
@@ -69,7 +69,7 @@ MUTATIONS = (
     Mutation(
         "forget the timer of the linger",
         "a connection that is closing always has an armed timer",
-        "reactor/net/timed.py",
+        "reactor/net/connection/timed.py",
         "        if moment < self.look_at:\n",
         "        if moment < self.look_at and self._life.write is not Write.ENDED:\n",
         behaviour("linger_timeout"),
@@ -77,7 +77,7 @@ MUTATIONS = (
     Mutation(
         "spin on EMFILE",
         "running out of descriptors never spins the loop",
-        "reactor/net/listener.py",
+        "reactor/net/server/acceptor.py",
         """        self.unwatch()
         if self.sock.fileno() >= 0:
             self._pause_until(self._host.quiet_until)
@@ -88,7 +88,7 @@ MUTATIONS = (
     Mutation(
         "reset instead of FIN",
         "end() sends FIN after the last byte",
-        "reactor/net/transport.py",
+        "reactor/net/connection/transport.py",
         "            self._sock.shutdown(socket.SHUT_WR)\n",
         "            return self.cut(Reason.RESET)\n",
         behaviour("end"),
@@ -96,7 +96,7 @@ MUTATIONS = (
     Mutation(
         "count our FIN as an unacknowledged byte",
         "`bytes_unacked` is exact",
-        "reactor/net/ending.py",
+        "reactor/net/connection/ending.py",
         "max(unacked - self._fin_sent, 0)",
         "unacked",
         behaviour("close_report", "write_timeout"),
@@ -104,7 +104,7 @@ MUTATIONS = (
     Mutation(
         "count what is acknowledged twice",
         "a report tells what the peer's kernel has, to the byte",
-        "reactor/net/ending.py",
+        "reactor/net/connection/ending.py",
         "            self._unacked = unacked if unacked is None else",
         "            self._unacked = unacked if unacked is None else unacked // 2 if unacked else",
         ("tests/stress/test_stalled_readers.py", *behaviour("close_report")),
@@ -112,7 +112,7 @@ MUTATIONS = (
     Mutation(
         "reap with unread input",
         "reaping loses nothing: unread input would turn the close into a reset",
-        "reactor/net/timed.py",
+        "reactor/net/connection/timed.py",
         "if self._out is None and not self._in_flight() and not self._input_waits():",
         "if self._out is None and not self._in_flight():",
         behaviour("idle_reaping", "read_timeout"),
@@ -120,7 +120,7 @@ MUTATIONS = (
     Mutation(
         "watch for nothing while paused",
         "a paused connection hears that its peer has gone",
-        "reactor/net/transport.py",
+        "reactor/net/connection/transport.py",
         "            mask = output | GONE\n",
         "            mask = output\n",
         behaviour("hangup_while_paused"),
@@ -128,7 +128,7 @@ MUTATIONS = (
     Mutation(
         "close after the report",
         "`close` comes after the descriptor was given back",
-        "reactor/net/ending.py",
+        "reactor/net/connection/ending.py",
         """        self._sock.close()
         self._life = CLOSED
         self._loop.queue(self._close)
@@ -142,7 +142,7 @@ MUTATIONS = (
     Mutation(
         "lose the callbacks of what was not sent",
         "a callback comes exactly once each, whatever happens",
-        "reactor/net/answers.py",
+        "reactor/net/connection/answers.py",
         "            yield callback, self._answer_for(position)\n",
         "            if position <= self.bytes_written:\n                yield callback, self._answer_for(position)\n",
         behaviour("callbacks"),
@@ -150,7 +150,7 @@ MUTATIONS = (
     Mutation(
         "reap although input waits",
         "time that our own process was stalled is not the client's silence",
-        "reactor/net/timed.py",
+        "reactor/net/connection/timed.py",
         "        if moment <= now and reason is not None and self._was_not_silent(reason):\n",
         "        if False:\n",
         behaviour("idle_reaping", "read_timeout", "our_own_stall"),
@@ -166,7 +166,7 @@ MUTATIONS = (
     Mutation(
         "reap never",
         "`idle_timeout` ends a connection on which nothing moves",
-        "reactor/net/deadlines.py",
+        "reactor/net/deadlines/rules.py",
         "        if settings.idle_timeout is not None:\n",
         "        if settings.idle_timeout is not None and at.pending:\n",
         behaviour("idle_reaping"),
@@ -174,7 +174,7 @@ MUTATIONS = (
     Mutation(
         "leave the backlog behind at a shutdown",
         "no client whose connect() had returned before shutdown() is lost",
-        "reactor/net/stop.py",
+        "reactor/net/server/stopping.py",
         "            listener.accept(BACKLOG_BOUND)\n",
         "            pass\n",
         behaviour("shutdown"),
@@ -182,7 +182,7 @@ MUTATIONS = (
     Mutation(
         "reset at once at a shutdown",
         "pending output drains within the grace",
-        "reactor/net/stop.py",
+        "reactor/net/server/stopping.py",
         "            waiting.popleft().destroy_soon_by_us()\n",
         "            waiting.popleft().cut(Reason.SHUTDOWN_DEADLINE)\n",
         behaviour("shutdown"),
@@ -190,7 +190,7 @@ MUTATIONS = (
     Mutation(
         "answer True above the high-water mark",
         "write() returns False above the mark",
-        "reactor/net/transport.py",
+        "reactor/net/connection/transport.py",
         "        if out.held > self._settings.high_water:\n",
         "        if out.held > self._settings.buffer_limit:\n",
         behaviour("writing"),
@@ -198,7 +198,7 @@ MUTATIONS = (
     Mutation(
         "ignore buffer_limit",
         "memory is bounded",
-        "reactor/net/writing.py",
+        "reactor/net/connection/writing.py",
         "            self.cut(Reason.BUFFER_LIMIT)\n",
         "            pass\n",
         behaviour("write_failures", "writing"),
@@ -206,7 +206,7 @@ MUTATIONS = (
     Mutation(
         "keep the registration of a closed descriptor",
         "registrations are removed before close(2): another process may hold a copy",
-        "reactor/net/ending.py",
+        "reactor/net/connection/ending.py",
         "            self._loop.poller.remove(self._sock.fileno())\n",
         "            pass\n",
         ("tests/stress/test_fork.py", "tests/contract/test_exactly_once.py"),
@@ -214,7 +214,7 @@ MUTATIONS = (
     Mutation(
         "take the end of a broken connection for a FIN",
         "after a failed write, b'' is not the peer's FIN: no `end`",
-        "reactor/net/transport.py",
+        "reactor/net/connection/transport.py",
         """        if self._life.write is Write.BROKEN:
             self._lose(errno.ECONNRESET, "read")
             return
@@ -229,7 +229,7 @@ MUTATIONS = (
     Mutation(
         "call a broken connection clean",
         "`clean` means both FINs, nothing unsent, nothing unacknowledged, no error",
-        "reactor/net/ending.py",
+        "reactor/net/connection/ending.py",
         "        clean = both_fins and arrived and not self._unsent and self._error is None\n",
         "        clean = both_fins and arrived\n",
         behaviour("close_report", "write_failures", "shutdown"),
@@ -237,7 +237,7 @@ MUTATIONS = (
     Mutation(
         "lose what was held back",
         "what was read for a connection that another listener has paused is delivered after resume()",
-        "reactor/net/transport.py",
+        "reactor/net/connection/transport.py",
         "            self._held_back += data\n",
         "            self._discarded += len(data)\n",
         behaviour("read_ahead"),
@@ -245,7 +245,7 @@ MUTATIONS = (
     Mutation(
         "deliver to who was paused by another",
         "no data comes between pause() and resume()",
-        "reactor/net/transport.py",
+        "reactor/net/connection/transport.py",
         "        if data and self._flowing:\n            count = len(data)\n",
         "        if data:\n            count = len(data)\n",
         behaviour("read_ahead"),
@@ -253,7 +253,7 @@ MUTATIONS = (
     Mutation(
         "cut a slow reader",
         "a slow reader is not a dead one: what its kernel acknowledges is movement",
-        "reactor/net/timed.py",
+        "reactor/net/connection/timed.py",
         "        if acked > self._acked:\n",
         "        if False:\n",
         behaviour("write_timeout"),
@@ -261,7 +261,7 @@ MUTATIONS = (
     Mutation(
         "let a listener that raises go on",
         "a listener that raises ends its own connection",
-        "reactor/net/ending.py",
+        "reactor/net/connection/ending.py",
         "            self.cut(Reason.LISTENER_FAILED)\n",
         "            pass\n",
         behaviour("listeners_that_raise"),
@@ -269,7 +269,7 @@ MUTATIONS = (
     Mutation(
         "keep the frames of a listener that raised",
         "no reference cycle is left for the collector",
-        "reactor/net/ending.py",
+        "reactor/net/connection/ending.py",
         "error.with_traceback(None)",
         "error",
         ("tests/stress/test_listeners_that_fail.py::test_listeners_that_raise", *behaviour("listeners_that_raise")),
@@ -277,7 +277,7 @@ MUTATIONS = (
     Mutation(
         "deliver after destroy_soon()",
         "destroy_soon() no longer listens",
-        "reactor/net/lifecycle.py",
+        "reactor/net/connection/states.py",
         "    (Read.OPEN, Event.DESTROY_SOON): Read.DISCARDING,\n",
         "    (Read.OPEN, Event.DESTROY_SOON): Read.OPEN,\n",
         ("tests/unit/test_lifecycle.py", *behaviour("destroy_soon")),
@@ -285,7 +285,7 @@ MUTATIONS = (
     Mutation(
         "wait for ever for a program whose peer has gone",
         "a connection whose peer is known to be gone always has an armed timer",
-        "reactor/net/deadlines.py",
+        "reactor/net/deadlines/rules.py",
         "        return at.gone or state.write in (Write.ENDED, Write.BROKEN)\n",
         "        return state.write in (Write.ENDED, Write.BROKEN)\n",
         behaviour("half_open_timeout", "hangup_while_paused"),
@@ -293,15 +293,15 @@ MUTATIONS = (
     Mutation(
         "leave FIN to close(2) when reaping",
         "a reaped peer hears of it though a forked child holds copies",
-        "reactor/net/ending.py",
-        "            sockets.say_fin(self._sock)\n",
+        "reactor/net/connection/ending.py",
+        "            options.say_fin(self._sock)\n",
         "            pass\n",
         behaviour("idle_reaping"),
     ),
     Mutation(
         "read again what there was no memory for",
         "nothing a peer does spins the loop",
-        "reactor/net/transport.py",
+        "reactor/net/connection/transport.py",
         '            self._lose(errno.ENOMEM, "read")\n',
         "            raise error\n",
         ("tests/stress/test_listeners_that_fail.py",),
@@ -325,7 +325,7 @@ MUTATIONS = (
     Mutation(
         "accept until nobody is there",
         "no accept finds nobody where the kernel can tell how many wait",
-        "reactor/net/sockets.py",
+        "reactor/net/sockets/opening.py",
         "if info[0] == _LISTEN else None\n",
         "if info[0] != _LISTEN else None\n",
         behaviour("accepting"),

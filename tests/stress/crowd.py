@@ -17,8 +17,8 @@ from scripts import Script, draw_script
 from worlds import HOST, PORT, World
 
 from reactor import CloseReport, Connection, Server
-from reactor.net.lifecycle import Read
-from reactor.net.listeners import CONNECTION_EVENTS
+from reactor.net.connection.listeners import CONNECTION_EVENTS
+from reactor.net.connection.states import Read
 from reactor.testing import Choices, Remote
 
 GRACES = (5.0, 0.0, 60.0)

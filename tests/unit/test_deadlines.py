@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from reactor.net.deadlines import Moments, soonest
-from reactor.net.idle import NEVER
-from reactor.net.lifecycle import OPEN, STATES, Read, State, Write
-from reactor.net.report import Reason
+from reactor.net.connection.account import Reason
+from reactor.net.connection.states import OPEN, STATES, Read, State, Write
+from reactor.net.deadlines.agenda import NEVER
+from reactor.net.deadlines.rules import Moments, soonest
 from reactor.net.settings import Settings
 
 OFF: dict[str, Any] = {

@@ -13,7 +13,7 @@ import pytest
 
 import reactor
 from reactor import ConnectionClosed, NeverConnected, ReactorError, ServerClosed, WriteAfterEnd, WrongThread
-from reactor.net import sockets
+from reactor.net.sockets import addresses, kernel
 
 V4, V6 = ("127.0.0.1", 80), ("::1", 80)
 
@@ -32,7 +32,7 @@ V4, V6 = ("127.0.0.1", 80), ("::1", 80)
     ],
 )
 def test_the_text_names_syscall_code_and_address(code: int, syscall: str, address: Any, text: str) -> None:
-    error = sockets.os_error(code, syscall, address)
+    error = kernel.os_error(code, syscall, address)
     assert error.strerror == text
     assert error.errno == code
     assert text in str(error)
@@ -51,19 +51,19 @@ def test_the_text_names_syscall_code_and_address(code: int, syscall: str, addres
     ],
 )
 def test_it_is_the_fitting_subclass_of_oserror(code: int, kind: type[OSError]) -> None:
-    assert type(sockets.os_error(code, "read")) is kind
+    assert type(kernel.os_error(code, "read")) is kind
 
 
 @pytest.mark.parametrize(
     ("address", "host", "port"), [(V4, "127.0.0.1", 80), (V6, "::1", 80), ("/run/app.sock", "/run/app.sock", None)]
 )
 def test_syscall_address_and_port_are_attributes(address: Any, host: str, port: int | None) -> None:
-    error: Any = sockets.os_error(errno.ECONNREFUSED, "connect", address)
+    error: Any = kernel.os_error(errno.ECONNREFUSED, "connect", address)
     assert (error.syscall, error.address, error.port) == ("connect", host, port)
 
 
 def test_an_error_without_an_address_has_the_attributes_all_the_same() -> None:
-    error: Any = sockets.os_error(errno.ECONNRESET, "read")
+    error: Any = kernel.os_error(errno.ECONNRESET, "read")
     assert (error.syscall, error.address, error.port) == ("read", None, None)
 
 
@@ -75,26 +75,26 @@ def test_an_error_without_an_address_has_the_attributes_all_the_same() -> None:
     ],
 )
 def test_a_name_that_is_unknown_is_told_as_node_tells_it(code: int, text: str) -> None:
-    error: Any = sockets.name_error("no.such.name", socket.gaierror(code, "whatever the C library says"))
+    error: Any = kernel.name_error("no.such.name", socket.gaierror(code, "whatever the C library says"))
     assert isinstance(error, socket.gaierror)
     assert (error.errno, error.strerror) == (code, text)
     assert (error.syscall, error.address) == ("getaddrinfo", "no.such.name")
 
 
 def test_a_name_that_cannot_be_encoded_is_an_unknown_one() -> None:
-    error = sockets.name_error("x" * 70, UnicodeError("label too long"))
+    error = kernel.name_error("x" * 70, UnicodeError("label too long"))
     assert isinstance(error, socket.gaierror)
     assert error.strerror == f"getaddrinfo ENOTFOUND {'x' * 70}"
 
 
 @pytest.mark.parametrize("code", [errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN])
 def test_what_a_reset_looks_like_counts_as_one(code: int) -> None:
-    assert sockets.is_reset(OSError(code, ""))
+    assert kernel.is_reset(OSError(code, ""))
 
 
 @pytest.mark.parametrize("code", [errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNREFUSED])
 def test_other_trouble_of_the_network_is_no_reset(code: int) -> None:
-    assert not sockets.is_reset(OSError(code, ""))
+    assert not kernel.is_reset(OSError(code, ""))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_other_trouble_of_the_network_is_no_reset(code: int) -> None:
     ],
 )
 def test_an_address_is_host_and_port_for_both_families_or_a_path(raw: Any, address: Any) -> None:
-    assert sockets.address_of(raw) == address
+    assert addresses.address_of(raw) == address
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_an_address_is_host_and_port_for_both_families_or_a_path(raw: Any, addre
     [(V4, "127.0.0.1:80"), (V6, "[::1]:80"), ("/run/x", "/run/x"), ("\0abstract", "@abstract"), ("", "unix")],
 )
 def test_an_address_is_shown_as_people_write_it(address: Any, text: str) -> None:
-    assert sockets.show(address) == text
+    assert addresses.show(address) == text
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reactor import Reason, length_prefixed, lines
-from reactor.net.framing import Framer, Held
+from reactor.net.protocols.framing import Framer, Held
 
 Heard = list[bytes | Reason]
 Make = Callable[..., Framer]

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactor.net.gate import Bucket, Gate, Rate, gate_for
-from reactor.net.networks import client_of, within
+from reactor.net.server.gate import Bucket, Gate, Rate, gate_for
 from reactor.net.settings import ServerSettings
+from reactor.net.sockets.networks import client_of, within
 
 
 class Still:

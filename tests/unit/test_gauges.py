@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactor.net.gauges import Excess, Gauges, Speed, Window
+from reactor.net.deadlines.gauges import Excess, Gauges, Speed, Window
 
 SPEED = Speed(100.0, 5.0)
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reactor.engine.timers import Timer, TimerHeap
-from reactor.net.idle import NEVER, Agenda, Schedule
+from reactor.net.deadlines.agenda import NEVER, Agenda, Schedule
 
 
 class Member:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from reactor.net.lifecycle import CLOSED, CONNECTING, OPEN, STATES, Do, Event, Read, State, Write, reachable
+from reactor.net.connection.states import CLOSED, CONNECTING, OPEN, STATES, Do, Event, Read, State, Write, reachable
 
 DEPTH = 8
 STARTS = pytest.mark.parametrize("start", [OPEN, CONNECTING], ids=["open", "connecting"])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactor.net.listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listeners, check_event, discard
+from reactor.net.connection.listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listeners, check_event, discard
 
 
 class Calls(list[Any]):

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactor.net import names
-from reactor.net.names import Target
+from reactor.net.client import names
+from reactor.net.client.names import Target
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 

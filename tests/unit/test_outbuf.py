@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactor.net.outbuf import JOIN_LIMIT, OutBuffer, Part
+from reactor.net.connection.outbuf import JOIN_LIMIT, OutBuffer, Part
 
 SOURCE = random.Random(3).randbytes(4 * JOIN_LIMIT)
 

@@ -15,10 +15,12 @@ import pytest
 import reactor
 from reactor import CloseReport, Reactor, ReactorStatistics, Reason, Server, ServerStatistics, ShutdownReport, Timer
 from reactor import errors as errors_module
+from reactor.cli.options import parse
 from reactor.engine.turn import Turns
-from reactor.net.connection import Connection
+from reactor.net.connection.connection import Connection
+from reactor.net.connection.listeners import CLIENT_EVENTS, CONNECTION_EVENTS, SERVER_EVENTS
+from reactor.net.connection.timed import Timed
 from reactor.net.fields import Field
-from reactor.net.listeners import CLIENT_EVENTS, CONNECTION_EVENTS, SERVER_EVENTS
 from reactor.net.settings import (
     CONNECTION_SETTINGS,
     SERVER_SETTINGS,
@@ -27,8 +29,6 @@ from reactor.net.settings import (
     ServerSettings,
     Settings,
 )
-from reactor.net.timed import Timed
-from reactor.options import parse
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

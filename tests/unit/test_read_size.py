@@ -7,7 +7,7 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactor.net.read_size import BULK, FIRST, LARGE, SMALL, next_size
+from reactor.net.connection.read_size import BULK, FIRST, LARGE, SMALL, next_size
 
 
 def sizes(*counts: int) -> list[int]:

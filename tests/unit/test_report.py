@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reactor import CloseReport, Reason, ShutdownReport
-from reactor.net.report import Tally
+from reactor.net.server.tally import Tally
 
 # closing.md, "The report"
 REASONS = """

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from reactor.net import sockets, unix_paths
-from reactor.net.unix_paths import check_mode, check_path, is_abstract
+from reactor.net.sockets import addresses, unix
+from reactor.net.sockets.unix import check_mode, check_path, is_abstract
 
 LONGEST = 107  # bytes; sun_path has 108 on Linux, and a NUL ends it (unix(7))
 
@@ -76,13 +76,13 @@ def test_the_argument_can_have_another_name() -> None:
 
 
 def test_where_there_are_no_abstract_names_they_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unix_paths, "_LINUX", False)
+    monkeypatch.setattr(unix, "_LINUX", False)
     with pytest.raises(ValueError, match=r"abstract names are Linux's own, not '\\x00name'"):
         check_path("\0name")
 
 
 def test_where_python_has_no_unix_sockets_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(unix_paths.socket, "AF_UNIX")
+    monkeypatch.delattr(unix.socket, "AF_UNIX")
     with pytest.raises(ValueError, match="path needs a system that Python has Unix sockets on"):
         check_path("/run/x")
 
@@ -129,4 +129,4 @@ def test_a_leading_nul_is_what_makes_a_name_abstract() -> None:
     ],
 )
 def test_a_path_is_shown_on_one_line_that_can_be_printed(address: str, shown: str) -> None:
-    assert sockets.show(address) == shown
+    assert addresses.show(address) == shown

@@ -1,0 +1,91 @@
+"""From a host and a port to the addresses that a client tries, in order.
+
+A name is resolved by getaddrinfo(3), which sorts what it finds by RFC 6724, or by the program's own function. It
+may block, so it runs off the loop's thread; a literal address does not come that far. The two families then
+take turns, beginning with that of the first address (RFC 8305, section 4), so that a family that does not work
+costs one attempt and not all of them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import socket
+from collections.abc import Iterable
+
+from ...hints import Any, NamedTuple
+from ..sockets import addresses, kernel
+
+
+class Target(NamedTuple):
+    """One address that a client can try."""
+
+    family: int
+    sockaddr: Any  # as connect(2) wants it
+    host: str  # as users see it; a path for Unix sockets
+    port: int
+
+    @property
+    def address(self) -> addresses.Address:
+        return self.host if self.family == getattr(socket, "AF_UNIX", None) else (self.host, self.port)
+
+
+def literal_family(host: str) -> int | None:
+    """The family of a literal IP address; None for a name."""
+    try:
+        version = ipaddress.ip_address(host).version
+    except ValueError:
+        return None
+    return socket.AF_INET if version == 4 else socket.AF_INET6
+
+
+def resolve(host: str, port: int, family: int, flags: int = 0) -> list[Target]:
+    """What getaddrinfo(3) finds, which may block. Raises OSError, its text as Node's: `getaddrinfo ENOTFOUND name`."""
+    try:
+        found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=flags)
+    except (socket.gaierror, UnicodeError) as error:
+        raise kernel.name_error(host, error) from None
+    return _in_order(
+        host,
+        (
+            Target(kind, sockaddr, *addresses.host_and_port(sockaddr))
+            for kind, _, _, _, sockaddr in found
+            if kind in (socket.AF_INET, socket.AF_INET6)
+        ),
+    )
+
+
+def resolve_literal(host: str, port: int) -> list[Target]:
+    """The same for a literal address: asks nobody, and blocks on nothing."""
+    return resolve(host, port, socket.AF_UNSPEC, socket.AI_NUMERICHOST | socket.AI_NUMERICSERV)
+
+
+def answered(host: str, port: int, family: int, addresses: Iterable[str]) -> list[Target]:
+    """What the program's own lookup found.
+
+    Raises ValueError for what is no address, OSError if nothing fits `family`.
+    """
+    found: list[Target] = []
+    for address in addresses:
+        kind = literal_family(address) if isinstance(address, str) else None
+        if kind is None:
+            raise ValueError(f"the lookup of {host!r} must answer with IP addresses, not {address!r}")
+        if family in (socket.AF_UNSPEC, kind):
+            found += resolve_literal(address, port)
+    return _in_order(host, found)
+
+
+def _in_order(host: str, found: Iterable[Target]) -> list[Target]:
+    """Raises OSError when there is none."""
+    targets = interleave(found)
+    if not targets:
+        raise kernel.name_error(host, socket.gaierror(socket.EAI_NONAME, "no address"))
+    return targets
+
+
+def interleave(targets: Iterable[Target]) -> list[Target]:
+    """Each once, the families in turn; within a family the order stays."""
+    families: dict[int, list[Target]] = {}
+    for target in dict.fromkeys(targets):
+        families.setdefault(target.family, []).append(target)
+    return [target for turn in itertools.zip_longest(*families.values()) for target in turn if target is not None]

@@ -1,0 +1,1 @@
+"""One connection: its state, what comes in and goes out, how it ends."""

@@ -1,0 +1,1 @@
+"""Deadlines of connections: which run, which is next, and what happens when one has passed."""

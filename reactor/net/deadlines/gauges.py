@@ -1,0 +1,81 @@
+"""What the limits on speed remember of a connection, from look to look. Pure: time and counts come as arguments.
+
+Nothing here is kept up to date by traffic. When somebody looks (`Timed.on_look`, or the flush at the end of a turn),
+the counters are compared with what they were when the window began; a window in which enough has moved is followed by
+the next. So a connection costs one look a window.
+
+Rejected: an average since the connection began, which lets whoever has once been quick be slow for ever after; and a
+measurement for each message.
+"""
+
+from __future__ import annotations
+
+from ...hints import NamedTuple
+
+NOT_YET = -float("inf")
+
+
+class Speed(NamedTuple):
+    """So much must move in each window, the first of which is the grace."""
+
+    bytes_per_second: float
+    seconds: float
+
+
+class Excess(NamedTuple):
+    """So much may be pending, and more of it for so long."""
+
+    bytes: int
+    seconds: float
+
+
+class Window:
+    """Time in which something is expected to move."""
+
+    __slots__ = ("_began_at", "_count")
+
+    def __init__(self) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Nothing is expected. What comes next has its own grace."""
+        self.begin(NOT_YET, 0)
+
+    def begin(self, at: float, count: int) -> None:
+        """A new window, whatever has moved in this one."""
+        self._began_at, self._count = at, count
+
+    def end(self, now: float, count: int, speed: Speed, began_at: float = NOT_YET, began_with: int = 0) -> float:
+        """When the window ends that runs now: in the past only if too little has moved in it.
+
+        `count` is all that has moved so far. Given `began_at`, what is expected began then, with that count, if no
+        window has begun since; else it begins with the first call after `stop`.
+        """
+        if self._began_at < began_at:
+            self.begin(began_at, began_with)
+        elif self._began_at == NOT_YET:
+            self.begin(now, count)
+        over = now >= self._began_at + speed.seconds
+        if over and count - self._count >= speed.bytes_per_second * speed.seconds:
+            self.begin(now, count)
+        return self._began_at + speed.seconds
+
+
+class Gauges:
+    """Of one connection. Made when one of its limits needs it."""
+
+    __slots__ = ("above_since", "read", "written")
+
+    def __init__(self) -> None:
+        self.read = Window()
+        self.written = Window()
+        self.above_since: float | None = None  # so long has more been pending than `slow_reader` says
+
+    def excess(self, now: float, held: int, limit: Excess) -> float | None:
+        """When the patience with this reader ends; None: it holds no more than it may."""
+        if held <= limit.bytes:
+            self.above_since = None
+            return None
+        if self.above_since is None:
+            self.above_since = now
+        return self.above_since + limit.seconds

@@ -1,0 +1,132 @@
+"""Which deadlines run, and which is the next: the table of closing.md as one pure function.
+
+Nothing here is kept up to date by traffic. A connection that has an appointment (`idle.Agenda`) describes
+itself in `Moments`, and `soonest` says when its earliest deadline expires, which may be past, present or
+future.
+
+Movement by acknowledgement has no time of its own: the kernel tells how many bytes are acknowledged, not
+since when. `acked_at` is the best that is known, see `Timed.on_look`.
+"""
+
+from __future__ import annotations
+
+from ...hints import NamedTuple
+from ..connection.account import Reason
+from ..connection.states import Read, State, Write
+from ..settings import LOOKS_PER_STALL, Settings
+from .agenda import NEVER
+
+ACK_LOOK = 1.0  # seconds between looks at a FIN that is not acknowledged: the linger begins with that
+
+
+#: Those that `timeout` announces, and that end in order: the peer has done nothing wrong, or nothing much.
+REAPED = frozenset({Reason.IDLE, Reason.READ_TIMEOUT, Reason.FIRST_BYTE_TIMEOUT, Reason.READ_RATE, Reason.MAX_LIFETIME})
+
+
+class Guards(NamedTuple):
+    """What the limits that are off by default need besides (`Settings.guarded`)."""
+
+    opened_at: float
+    lot: float  # of this connection, from 0 to 1: its share of the jitter
+    heard: bool  # has it ever received a byte?
+    read_by: float = NEVER  # when the window of `min_read_rate` ends,
+    reading: bool = False  # and is it judged then? else looked at again
+    write_by: float = NEVER  # likewise of `min_write_rate`
+    held_by: float = NEVER  # when the patience of `slow_reader` ends
+
+
+class Moments(NamedTuple):
+    """What a connection knows about its own time, in seconds of the reactor's clock."""
+
+    now: float
+    read_at: float  # the last received byte, or the opening
+    wrote_at: float  # the last time the kernel took something, our FIN included
+    acked_at: float  # the last acknowledged byte, as far as known
+    kept_at: float  # the last touch()
+    since: float  # when this state began
+    pending: bool  # output waits in our buffer
+    unacked: bool  # the kernel holds bytes, or the FIN, that the peer's kernel has not acknowledged
+    gone: bool  # paused, and the peer is known to have left
+    piped: bool  # it is the turn of another connection, at the other end of a pipe, which has deadlines of its own
+    end_by: float  # from end(timeout=) or destroy_soon(timeout=); NEVER
+    guards: Guards | None = None
+
+
+def soonest(state: State, settings: Settings, at: Moments) -> tuple[float, Reason | None]:
+    """The earliest deadline and its reason; (NEVER, None) when none runs.
+
+    A moment with None as its reason is no deadline, but the time to ask the kernel for acknowledgements again.
+    """
+    found: list[tuple[float, Reason | None]] = [(at.end_by, Reason.END_TIMEOUT)]
+    if not state.connected:  # `connecting.py` has a timer of its own
+        return found[0] if at.end_by != NEVER else (NEVER, None)
+    more = 0.0
+    if at.guards is not None:
+        more = at.guards.lot * (settings.jitter or 0.0)
+        found += _guarded(state, settings, at, at.guards, more)
+    if state.write is Write.OPEN:
+        if settings.idle_timeout is not None:
+            found.append((max(at.read_at, at.acked_at, at.kept_at) + settings.idle_timeout + more, Reason.IDLE))
+        if settings.read_timeout is not None and state.read is Read.OPEN:
+            found.append((max(at.read_at, at.since, at.kept_at) + settings.read_timeout + more, Reason.READ_TIMEOUT))
+    ending = state.write in (Write.ENDING, Write.ENDED)  # a broken connection has nothing that could still move
+    stalled = at.pending or (at.unacked and ending)
+    if stalled and settings.write_timeout is not None:
+        found.append((max(at.wrote_at, at.acked_at) + settings.write_timeout, Reason.WRITE_TIMEOUT))
+        found.append((at.now + settings.write_timeout / LOOKS_PER_STALL, None))
+    if state.write is Write.ENDED and state.read is not Read.PAUSED and settings.linger_timeout is not None:
+        linger_by = _linger_since(state, at) + settings.linger_timeout
+        if not at.unacked:
+            found.append((linger_by, Reason.LINGER_TIMEOUT))
+        elif state.read is Read.ENDED:
+            found.append((linger_by, Reason.LINGER_TIMEOUT))
+            found.append((at.now + settings.linger_timeout / LOOKS_PER_STALL, None))
+        else:  # it does not run yet; when it begins must not go unnoticed for long
+            found.append((at.now + min(ACK_LOOK, settings.linger_timeout / LOOKS_PER_STALL), None))
+    if _program_must_act(state, at) and settings.half_open_timeout is not None:
+        found.append((max(at.since, at.wrote_at) + settings.half_open_timeout, Reason.HALF_OPEN_TIMEOUT))
+    moment, reason = min(found, key=_moment)
+    return (moment, reason) if moment != NEVER else (NEVER, None)
+
+
+def _guarded(
+    state: State, settings: Settings, at: Moments, guards: Guards, more: float
+) -> list[tuple[float, Reason | None]]:
+    """The limits that are off by default."""
+    found: list[tuple[float, Reason | None]] = [(guards.write_by, Reason.WRITE_RATE)]
+    if settings.max_lifetime is not None and not is_closing(state):
+        found.append((guards.opened_at + settings.max_lifetime + more, Reason.MAX_LIFETIME))
+    if state.write is Write.OPEN and state.read is Read.OPEN:
+        if settings.first_byte_timeout is not None and not guards.heard:
+            found.append((at.since + settings.first_byte_timeout, Reason.FIRST_BYTE_TIMEOUT))
+        found.append((guards.read_by, Reason.READ_RATE if guards.reading else None))
+    if settings.slow_reader is not None and at.pending:
+        found.append((guards.held_by, Reason.SLOW_READER))
+        found.append((at.now + settings.slow_reader.seconds / LOOKS_PER_STALL, None))  # it may pass the mark unnoticed
+    return found
+
+
+def is_closing(state: State) -> bool:
+    """Is it on its way out already, whatever the peer does?"""
+    return state.read is Read.DISCARDING or (state.read is Read.ENDED and state.write is not Write.OPEN)
+
+
+def _linger_since(state: State, at: Moments) -> float:
+    """Silence after `end()`; total time after `destroy_soon()`, where what comes in does not count."""
+    begun = max(at.since, at.acked_at)
+    return max(begun, at.read_at) if state.read is Read.OPEN else begun
+
+
+def _program_must_act(state: State, at: Moments) -> bool:
+    """Half-closed or gone, and nothing happens unless the program does something."""
+    if state.write is Write.BROKEN and state.read is not Read.PAUSED:
+        return True
+    if at.piped:
+        return False
+    if state.read is Read.PAUSED:
+        return at.gone or state.write in (Write.ENDED, Write.BROKEN)
+    return state.read is Read.ENDED and state.write is Write.OPEN and not at.pending
+
+
+def _moment(entry: tuple[float, Reason | None]) -> float:
+    return entry[0]

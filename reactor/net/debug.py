@@ -1,0 +1,70 @@
+"""Connections of a reactor in debug mode: they cost more and catch mistakes at the call.
+
+Calls from a thread that does not run the reactor raise `WrongThread`. After every call from the loop, and so
+after every listener, the invariant of closing.md is checked: whatever deadline runs, somebody will look no
+later than it expires; a connection that is closing, half-closed, or whose peer is known to be gone is
+therefore never left without an armed timer.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+from ..hints import Any
+from .connection.connection import Connection
+from .connection.states import Write
+from .deadlines.rules import ACK_LOOK
+
+_CALLS = (
+    "write", "writelines", "corked", "end", "destroy_soon", "destroy", "reset", "pause", "resume", "touch",
+    "set_timeout", "on", "once", "off", "set_no_delay", "set_keep_alive", "set_user_timeout", "change_setting",
+    "ref", "unref", "pipe", "unpipe", "send_file", "set_encoding",
+)  # fmt: skip
+
+
+class CheckedConnection(Connection):
+    """A connection that checks who calls, and itself."""
+
+    __slots__ = ()
+
+    def on_data(self, data: bytes) -> None:
+        super().on_data(data)
+        self._check()
+
+    def on_ready(self, mask: int) -> None:
+        super().on_ready(mask)
+        self._check()
+
+    def on_flush(self) -> None:
+        super().on_flush()
+        self._check()
+
+    def on_look(self, now: float) -> None:
+        super().on_look(now)
+        self._check()
+
+    def _check(self) -> None:
+        if self._life.over or self._flush_due:
+            return
+        unacked = self._life.write is Write.ENDED and bool(self._in_flight())
+        now = self._loop.turn_now
+        moment, reason = self._soonest(now, unacked)
+        late = ACK_LOOK if self._life.write is Write.ENDED else 0.0  # it may have been acknowledged since the last look
+        if reason is not None and self.look_at > max(moment, now) + late:
+            raise AssertionError(f"{self!r} ({self._life!r}) has no timer for {reason} at {moment}")
+
+
+def _checked(name: str) -> Callable[..., Any]:
+    unchecked = getattr(Connection, name)
+
+    @functools.wraps(unchecked)
+    def call(self: CheckedConnection, *args: Any, **options: Any) -> Any:
+        self._loop.check_thread()
+        return unchecked(self, *args, **options)
+
+    return call
+
+
+for _name in _CALLS:
+    setattr(CheckedConnection, _name, _checked(_name))

@@ -1,0 +1,1 @@
+"""What bytes mean: messages cut out of a stream. Pure."""

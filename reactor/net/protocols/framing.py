@@ -1,0 +1,256 @@
+"""Messages out of a stream: lines, and frames that begin with their length. Pure: no socket, no clock.
+
+TCP has no messages. What a listener of `data` gets may be half a line, or three; where it is cut says nothing. A
+framer is a listener of `data` that joins and cuts, and calls the program once for each message. It may serve one
+connection, or all of a server.
+
+What a framer remembers of a connection, `Held`, lies with the connection, among what few have (`rare.py`), and goes
+with it. Messages that are complete wait there too: the program may pause or end a connection in the middle of a chunk,
+and then hears no more of it until it resumes, or never. What was never heard counts as discarded.
+
+Time is linear in the bytes: what came of an unfinished message is appended to, never searched or copied again until it
+is complete. Memory is `max_length`, and what one read brings, at most.
+
+Rejected: a framer in the place of `data` (an option of the connection): programs change protocols on a live connection,
+and a listener can be exchanged. Text: the bytes of a message are its own business, and a limit on characters limits
+nothing; `set_encoding` changes nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ... import arguments
+from ...hints import TYPE_CHECKING, Any
+from ..connection.account import Reason
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from ..connection.connection import Connection
+
+LONGEST_LINE = 65_536  # bytes, as asyncio's StreamReader
+LARGEST_FRAME = 1_048_576  # bytes, as the websockets library's max_size
+WIDEST = 8  # bytes of a length; nobody sends more
+
+OnFrame = Callable[[Any, bytes], object]
+OnError = Callable[[Any, Reason], object]
+
+
+class Held:
+    """What a framer holds back of one connection."""
+
+    __slots__ = ("began_at", "fault", "framer", "heard", "need", "partial", "ready", "trim")
+
+    def __init__(self, framer: Framer) -> None:
+        self.framer = framer
+        self.ready: list[bytes] = []  # complete, the oldest last
+        self.partial: bytearray | bytes = b""  # of an unfinished message; a new object for each
+        self.began_at = 0.0  # when its first byte came
+        self.need = 0  # so much of it must be there before it is looked at again
+        self.trim = False  # does a line among those that are ready end with \r?
+        self.heard = False  # by somebody beside the framer, when it came
+        self.fault: Reason | None = None  # what comes after those that are ready cannot be cut
+
+    def size(self) -> int:
+        """Bytes as they came."""
+        return len(self.framer.rest_of(self))
+
+
+class Framer:
+    """A listener of `data` that cuts it into messages. Made by `lines` and `length_prefixed`."""
+
+    __slots__ = ("_on_error", "_on_frame", "max_length")
+
+    cuts = True  # how `listeners.py` knows one without loading this module
+
+    def __init__(self, on_frame: OnFrame, on_error: OnError | None, max_length: int) -> None:
+        self._on_frame = on_frame
+        self._on_error = on_error
+        #: Bytes of the longest message that is let through.
+        self.max_length = max_length
+
+    def __call__(self, conn: Connection, data: bytes) -> None:
+        held = self._held(conn) or self._hold(conn)
+        held.heard = conn._listeners.heard_beside
+        if held.fault is None:
+            before = held.partial
+            self.cut(held, data)
+            if held.partial is not before:
+                held.began_at = conn._read_at
+        else:
+            held.partial = held.partial + data
+        self.deliver(conn, held)
+
+    def take(self, conn: Connection) -> bytes:
+        """What came and was not delivered, as it came: the program has it from now on, and the framer nothing."""
+        held = self._held(conn)
+        if held is None:
+            return b""
+        rest = self.rest_of(held)
+        held.ready.clear()
+        held.partial, held.fault = b"", None
+        return rest
+
+    def deliver(self, conn: Connection, held: Held) -> None:
+        """Call the program with what is ready, as long as it wants to hear."""
+        ready, on_frame, listener = held.ready, self._on_frame, conn._listeners.data
+        try:
+            while ready and conn._flowing:
+                if conn._listeners.data is not listener and not conn.hears(self):
+                    return  # taken off meanwhile; `take` has the rest
+                frame = ready.pop()
+                on_frame(conn, frame[:-1] if held.trim and frame.endswith(b"\r") else frame)
+        except BaseException:  # a listener leaves run(): the rest is delivered when it goes on
+            conn.hear_held_soon()
+            raise
+        if held.fault is not None and conn._flowing and conn.hears(self):
+            self._give_up(conn, held.fault)
+
+    def finish(self, conn: Connection, held: Held) -> None:
+        """The stream has ended: what is held back is all there is."""
+        self.deliver(conn, held)
+        if held.partial and conn._flowing:
+            self._give_up(conn, Reason.FRAME_CUT_OFF)
+
+    def _give_up(self, conn: Connection, reason: Reason) -> None:
+        conn.blame_peer(reason)
+        try:
+            if self._on_error is not None:
+                self._on_error(conn, reason)
+        finally:
+            conn.destroy_soon_by_us()
+
+    def _held(self, conn: Connection) -> Held | None:
+        for held in conn._frames:
+            if held.framer is self:
+                return held
+        return None
+
+    def _hold(self, conn: Connection) -> Held:
+        held = Held(self)
+        conn._frames = (*conn._frames, held)
+        return held
+
+    def cut(self, held: Held, data: bytes) -> None:
+        """Move what is complete with `data` to `ready`, and keep the rest."""
+        raise NotImplementedError
+
+    def rest_of(self, held: Held) -> bytes:
+        """All that is held, as it came."""
+        raise NotImplementedError
+
+
+class Lines(Framer):
+    """See `lines`."""
+
+    __slots__ = ()
+
+    def cut(self, held: Held, data: bytes) -> None:
+        if held.partial:
+            if b"\n" not in data:
+                held.partial += data
+                held.fault = Reason.FRAME_TOO_LONG if self._too_long(held.partial) else None
+                return
+            data = bytes(held.partial) + data
+        found = data.split(b"\n")
+        tail = found.pop()
+        if len(data) > self.max_length:
+            for number, line in enumerate((*found, tail)):
+                if self._too_long(line):
+                    held.fault = Reason.FRAME_TOO_LONG
+                    tail = b"\n".join((*found[number:], tail))
+                    del found[number:]
+                    break
+        held.trim = b"\r" in data or (held.trim and bool(held.ready))
+        held.ready[:0] = reversed(found)
+        held.partial = bytearray(tail) if tail else b""
+
+    def _too_long(self, line: bytes | bytearray) -> bool:
+        """Also of a line that is not complete: an \\r at its end may turn out to belong to the line end."""
+        return len(line) - line.endswith(b"\r") > self.max_length
+
+    def rest_of(self, held: Held) -> bytes:
+        return b"\n".join((*reversed(held.ready), held.partial))
+
+
+class LengthPrefixed(Framer):
+    """See `length_prefixed`."""
+
+    __slots__ = ("byteorder", "width")
+
+    def __init__(
+        self,
+        on_frame: OnFrame,
+        on_error: OnError | None,
+        max_length: int,
+        width: int,
+        byteorder: Literal["big", "little"],
+    ) -> None:
+        super().__init__(on_frame, on_error, max_length)
+        self.width = width
+        self.byteorder = byteorder
+
+    def cut(self, held: Held, data: bytes) -> None:
+        if held.partial:
+            held.partial += data
+            if len(held.partial) < held.need:
+                return
+            data = bytes(held.partial)
+        width, byteorder, size = self.width, self.byteorder, len(data)
+        found: list[bytes] = []
+        at, need = 0, width
+        while size - at >= width:
+            length = int.from_bytes(data[at : at + width], byteorder)
+            if length > self.max_length:
+                held.fault = Reason.FRAME_TOO_LONG
+                break
+            need = width + length
+            if size - at < need:
+                break
+            found.append(data[at + width : at + need])
+            at, need = at + need, width
+        held.need = need
+        held.ready[:0] = reversed(found)
+        if at or not held.partial:  # else it is the same message, of which the length is known now
+            held.partial = bytearray(data[at:]) if at < size else b""
+
+    def rest_of(self, held: Held) -> bytes:
+        pieces = [self._prefixed(frame) for frame in reversed(held.ready)]
+        return b"".join((*pieces, held.partial))
+
+    def _prefixed(self, frame: bytes) -> bytes:
+        return len(frame).to_bytes(self.width, self.byteorder) + frame
+
+
+def lines(on_line: OnFrame, *, max_length: int = LONGEST_LINE, on_error: OnError | None = None) -> Framer:
+    """A listener of `data`, for a connection or for a server, that calls `on_line(conn, line)` for each line.
+
+    A line ends with LF or CR LF, which are not part of what is delivered (bytes), nor of its length. One of more than
+    `max_length` bytes, or one that the peer's FIN cuts off, ends the connection as `destroy_soon()` does: what was
+    written is delivered, what comes is dropped. The reason is `FRAME_TOO_LONG` or `FRAME_CUT_OFF`. Before that,
+    `on_error(conn, reason)` is called, for a last word. Raises TypeError and ValueError for what cannot be meant.
+    """
+    arguments.listener("on_line", on_line)
+    arguments.maybe_listener("on_error", on_error)
+    return Lines(on_line, on_error, arguments.integer("max_length", max_length, 1))
+
+
+def length_prefixed(
+    on_frame: OnFrame,
+    *,
+    width: int = 4,
+    max_length: int = LARGEST_FRAME,
+    byteorder: Literal["big", "little"] = "big",
+    on_error: OnError | None = None,
+) -> Framer:
+    """A listener of `data` that calls `on_frame(conn, frame)` for each message, which comes after its own length.
+
+    The length is a number of `width` bytes (1 to 8), not counted in itself. One above `max_length` bytes is refused
+    before the message comes. Endings, `on_error` and errors are those of `lines`.
+    """
+    arguments.listener("on_frame", on_frame)
+    arguments.maybe_listener("on_error", on_error)
+    arguments.choice("byteorder", byteorder, ("big", "little"))
+    arguments.integer("width", width, 1, WIDEST)
+    return LengthPrefixed(on_frame, on_error, arguments.integer("max_length", max_length, 1), width, byteorder)

@@ -1,0 +1,1 @@
+"""A server: its listening sockets, who is let in, how it stops."""

@@ -1,0 +1,74 @@
+"""`serve`: a server process in one call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from ... import arguments
+from ...engine.loop import Reactor
+from ...hints import Any
+from ..connection.connection import Connection
+from .server import Server
+from .stopping import check_stop
+from .tally import ShutdownReport
+
+
+def serve(
+    on_connection: Callable[[Connection], object],
+    host: str | None = None,
+    port: int = 0,
+    *,
+    path: str | bytes | os.PathLike[Any] | None = None,
+    mode: int | None = None,
+    grace: float = 10.0,
+    end: bool = True,
+    spread: float = 0.0,
+    backlog: int = 4096,
+    debug: bool = False,
+    on_server: Callable[[Server], object] | None = None,
+    **settings: Any,
+) -> ShutdownReport:
+    """Serve until SIGTERM or SIGINT, stop in order within `grace` seconds, and return the report.
+
+    The first signal asks (`Server.shutdown(grace, end, spread)`), the second resets. `on_server(server)` is called
+    before it listens, to add listeners. `path`, `mode` and `backlog` are `Server.listen`'s, `debug` the
+    `Reactor`'s; other keyword arguments are the server's settings. Raises OSError where it cannot listen. Main
+    thread only, since it listens to signals.
+    """
+    import threading
+
+    check_stop(grace, end, spread)
+    arguments.function("on_connection", on_connection)
+    if threading.current_thread() is not threading.main_thread():
+        raise ValueError("serve() listens to signals and so must be called from the main thread; see start_thread()")
+    reports: list[ShutdownReport] = []
+    with Reactor(debug=debug) as loop:
+        server = Server(loop, on_connection, **settings)
+        server.on("stopped", lambda _, report: reports.append(report))
+        if arguments.maybe_function("on_server", on_server) is not None:
+            on_server(server)  # type: ignore[misc]  # checked above
+        stop_on_signals(
+            loop, server, grace, end, spread
+        )  # first: a signal that comes while it opens the port is not lost
+        server.listen(host, port if path is None else port or None, backlog, path=path, mode=mode)
+        loop.run()
+    return reports[-1]  # there is one also when the program stopped the loop itself: closing the reactor stops servers
+
+
+def stop_on_signals(loop: Reactor, server: Server, grace: float, end: bool = True, spread: float = 0.0) -> None:
+    """SIGTERM and SIGINT ask the server to stop within `grace` seconds; a second one resets what is left."""
+    import signal
+
+    asked = 0
+
+    def ask(signum: int) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            server.shutdown(grace, end, spread)
+        else:
+            server.shutdown(0, end)
+
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.on_signal(signum, ask)

@@ -1,0 +1,148 @@
+"""Sockets that are opened: to connect, to listen, or accepted.
+
+What the kernel refuses is raised as the OSError that it is.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+
+from ...hints import Any
+from .addresses import Address
+from .kernel import name_error, os_error
+
+_UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EINTR, getattr(errno, "WSAEWOULDBLOCK", errno.EINPROGRESS)})
+
+
+def stream_socket(system: Any, family: int) -> socket.socket:
+    """A new one, of the operating system, or of the one that is simulated (`Poller.system`)."""
+    made: socket.socket = (system or socket).socket(family, socket.SOCK_STREAM)
+    return made
+
+
+def start_connect(system: Any, family: int, raw: Any, address: Address, local: tuple[str, int] | None) -> socket.socket:
+    """A socket on its way to `raw`, from `local` if that matters: it is writable once that is decided.
+
+    Raises the OSError of what the kernel refuses at once, its text naming syscall, code and `address`. A Unix
+    socket whose backlog is full refuses at once too, with EAGAIN: there is nothing to wait for (connect(2)).
+    """
+    try:
+        sock = stream_socket(system, family)
+    except OSError as error:
+        raise os_error(error.errno or errno.EIO, "socket", address) from None
+    where: tuple[str, Address] = ("connect", address)
+    try:
+        sock.setblocking(False)
+        if local is not None:
+            where = ("bind", local)
+            _reuse_address(sock)
+            sock.bind(local)
+            where = ("connect", address)
+        code = sock.connect_ex(raw)
+        if code and code not in _UNDER_WAY:
+            raise OSError(code, "")
+    except OSError as error:
+        sock.close()
+        # A scope that is no interface is an address that is not here.
+        code = errno.EADDRNOTAVAIL if isinstance(error, socket.gaierror) else error.errno or errno.EIO
+        raise os_error(code, *where) from None
+    return sock
+
+
+def _reuse_address(sock: socket.socket) -> None:
+    """A port of ours in TIME_WAIT may be bound again."""
+    if os.name == "posix":  # on Windows this option means to steal the port
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+
+def listen_tcp(
+    system: Any, host: str | None, port: int, backlog: int, *, reuse_port: bool = False, ipv6_only: bool = False
+) -> socket.socket:
+    """A listening TCP socket. `host` None is both families by one socket, or IPv4 where there is no IPv6.
+
+    Raises the OSError of what the kernel refused, its text naming syscall, code and address.
+    """
+    family, address = _listen_address(host, port)
+    sock = stream_socket(system, family)
+    try:
+        sock.setblocking(False)
+        _reuse_address(sock)
+        if reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(ipv6_only))
+        sock.bind(address)
+        sock.listen(backlog)
+    except OSError as error:
+        sock.close()
+        raise os_error(error.errno or errno.EIO, "listen", (host or address[0], port)) from None
+    return sock
+
+
+def _listen_address(host: str | None, port: int) -> tuple[socket.AddressFamily, Any]:
+    if host is None:
+        if socket.has_dualstack_ipv6():
+            return socket.AF_INET6, ("::", port)
+        return socket.AF_INET, ("0.0.0.0", port)
+    try:
+        found = socket.getaddrinfo(_plain(host), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, UnicodeError) as error:
+        raise name_error(host, error) from None
+    family, _, _, _, address = found[0]
+    return family, address
+
+
+def _plain(host: str) -> str | bytes:
+    """As bytes if it is plain ASCII with labels that a name can have: text takes the codec `idna`, which would give the
+    same, and takes as long to load as half of this library.
+    """
+    plain = host.isascii() and all(0 < len(label) < 64 for label in host.split("."))
+    return host.encode() if plain else host
+
+
+def adopt(sock: Any) -> socket.socket:
+    """A socket that listens already, made ready for us. It stays the caller's if it is refused.
+
+    Raises TypeError for what is no socket, ValueError for one that does not listen or is no stream socket.
+    """
+    if not isinstance(sock, socket.socket):
+        raise TypeError(f"sock must be a listening socket, not {sock!r}")
+    if sock.type != socket.SOCK_STREAM:
+        raise ValueError(f"sock must be a stream socket, not {sock!r}")
+    _check_listens(sock, "sock", sock)
+    sock.setblocking(False)
+    return sock
+
+
+def adopt_descriptor(fd: int) -> socket.socket:
+    """The same for a bare descriptor; OSError for one that is no socket at all."""
+    sock = socket.socket(fileno=fd)
+    try:
+        if sock.type != socket.SOCK_STREAM:
+            raise ValueError(f"fd must be the descriptor of a stream socket, not {fd!r}")
+        _check_listens(sock, "fd", fd)
+    except BaseException:
+        sock.detach()
+        raise
+    sock.setblocking(False)
+    return sock
+
+
+def _check_listens(sock: socket.SocketType, name: str, value: Any) -> None:
+    accepting = getattr(socket, "SO_ACCEPTCONN", None)
+    if accepting is not None and not sock.getsockopt(socket.SOL_SOCKET, accepting):
+        raise ValueError(f"{name} must be listening already (call its listen() first), not {value!r}")
+
+
+def accept(sock: socket.socket, family: int, kind: int) -> tuple[socket.SocketType, Any]:
+    """`sock.accept()` without its detours: turning family and type, which the caller knows, into enumerations costs
+    as much as the system call; `SocketType` is what `socket.socket` is made of, without layers in Python.
+
+    `_accept` is what `socket.accept` itself calls; a double that has none is asked in public.
+    """
+    if type(sock) is not socket.socket:
+        return sock.accept()
+    fd, address = sock._accept()  # type: ignore[attr-defined]
+    return socket.SocketType(family, kind, 0, fd), address

@@ -1,0 +1,230 @@
+"""Listening on Unix sockets by path: what a path may be, the socket's file, and when it may be removed.
+
+A Unix socket leaves its file behind when it is closed, and no other socket can be bound where a file is. So a server
+has to remove its file at the end, and after a crash somebody has to remove it before the next start.
+
+What others do, as of autumn 2026:
+
+    libuv     start: never replaces a file. End: unlinks the path it was given, relative to wherever the process is
+              by then, whoever's file is there, before it closes the socket.
+    Go        start: never replaces. End: as libuv.
+    asyncio   start: unlinks any socket file, also one that is being listened on. End (3.13): after it has closed
+              the socket, if the inode number is the same, which may be another file's by then.
+    Twisted   start: replaces only if asked to keep a lock file, and that one's owner is dead. End: as libuv.
+    redis     start: unlinks whatever is there.
+
+Conclusion:
+
+    start   bind first. Only if something is in the way: a socket that nobody is bound to is replaced, and nothing
+            else is touched. Which of both it is, the kernel says, see `_replace_stale`.
+    end     unlink the file if it is still the one we made, by its absolute path as of the start, and before the
+            socket is closed: as long as the socket lives, the kernel holds its inode, so that no other file can have
+            its number.
+    mode    chmod(2) between bind(2) and listen(2): nobody can connect to a socket that does not listen yet. Not by
+            umask(2), which belongs to all threads.
+
+POSIX has no "unlink if it is this file": between the last look at a file and its removal there is a moment in which a
+program that does not go by these rules may replace it. Rejected: a lock file, which stays for ever; binding under
+another name and renaming, after which peers and ss(8) show a path that is not there.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+import sys
+
+from ...arguments import shown
+from ...hints import Any
+from ...log import log
+from . import addresses, kernel
+
+_LINUX = sys.platform in ("linux", "android")
+_SUN_PATH = 108 if _LINUX else 104  # bytes of sockaddr_un.sun_path: unix(7); <sys/un.h> of the BSDs and macOS
+_SHOWN = 64  # characters of a value in the text of an error
+ALL_BITS = 0o777  # of a mode: the permissions, and none of set-user-ID and its kin, which mean nothing on a socket
+
+
+# Arguments.
+
+
+def check_path(path: Any, name: str = "path") -> str:
+    """A path that a Unix socket can be bound or connected to, as text (`os.fsdecode`). A leading NUL makes it an
+    abstract name (Linux), in which further ones are allowed.
+
+    Raises TypeError and ValueError naming the argument, its value and what was expected.
+    """
+    try:
+        text = os.fsdecode(path)
+        size = len(os.fsencode(text))
+    except TypeError:
+        raise TypeError(f"{name} must be a str, bytes or os.PathLike, not {shown(path)}") from None
+    except UnicodeError:
+        raise ValueError(f"{name} must be text that a file name can have, not {shown(path)}") from None
+    abstract = is_abstract(text)
+    longest = _SUN_PATH if abstract else _SUN_PATH - 1  # a file's path ends with a NUL
+    if not hasattr(socket, "AF_UNIX"):
+        raise ValueError(f"{name} needs a system that Python has Unix sockets on, which this is not: {shown(path)}")
+    if not text.strip("\0"):
+        raise ValueError(f"{name} must not be empty, which {shown(path)} is")
+    if abstract and not _LINUX:
+        raise ValueError(f"{name} must be that of a file, since abstract names are Linux's own, not {shown(path)}")
+    if "\0" in text and not abstract:
+        raise ValueError(f"{name} must have no NUL after its beginning, not {shown(path)}")
+    if size > longest:
+        raise ValueError(f"{name} must be at most {longest} bytes long, not {size}: {shown(path)}")
+    return text
+
+
+def check_mode(mode: Any, path: str) -> int | None:
+    """The permission bits of the file at `path`; None leaves them to the umask."""
+    if mode is None:
+        return None
+    if isinstance(mode, bool) or not isinstance(mode, int):
+        raise TypeError(f"mode must be permission bits from 0 to 0o777, or None, not {mode!r}")
+    if not 0 <= mode <= ALL_BITS:
+        raise ValueError(f"mode must be permission bits from 0 to 0o777, or None, not {mode!r}, which is {mode:#o}")
+    if is_abstract(path):
+        raise ValueError(f"mode must be None with an abstract name, which has no file, not {mode:#o}")
+    return int(mode)
+
+
+def is_abstract(path: str) -> bool:
+    """Is it a name of Linux' abstract namespace, and no file?"""
+    return path.startswith("\0")
+
+
+# Listening.
+
+
+def listen_unix(path: str, backlog: int, mode: int | None) -> tuple[socket.socket, SocketFile | None]:
+    """A listening Unix socket, and its file, which whoever closes the socket removes before; None for an abstract name.
+
+    Raises the OSError of what the kernel refused, its text naming syscall, code and path.
+    """
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    file = None
+    try:
+        sock.setblocking(False)
+        if is_abstract(path):
+            sock.bind(path)
+        else:
+            file = _bind_to_file(sock, path)
+            if mode is not None:
+                _set_mode(path, mode)
+        sock.listen(backlog)
+    except OSError as error:
+        if file is not None:
+            file.remove()
+        sock.close()
+        raise kernel.os_error(error.errno or errno.EIO, "listen", path) from None
+    return sock, file
+
+
+def _bind_to_file(sock: socket.socket, path: str) -> SocketFile:
+    absolute = os.path.join(os.getcwd(), path)  # not abspath, which takes "link/.." for "."
+    try:
+        sock.bind(path)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE or not _replace_stale(sock, path):
+            raise
+    return SocketFile(absolute)
+
+
+def _replace_stale(sock: socket.socket, path: str) -> bool:
+    """Something is in the way at `path`: bind in its place, if it is a socket that nobody is bound to. Is it done?
+
+    A datagram socket asks. When one connects to the path of a stream socket, the kernel looks for the socket first
+    (ECONNREFUSED: there is none any more) and at its type then (EPROTOTYPE), on Linux as on the BSDs. So a server
+    that is alive notices nothing, not even one whose backlog is full, and one that is bound and about to listen
+    is not taken for a dead one, as it is by a stream socket that asks. Nothing here waits: datagram sockets connect
+    at once. Any other answer (EACCES: not allowed to ask) means hands off.
+    """
+    try:
+        found = os.lstat(path)
+        if not stat.S_ISSOCK(found.st_mode):  # a symlink neither: it would be followed
+            return False
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+            probe.setblocking(False)
+            _claim(probe, found)
+            if probe.connect_ex(path) != errno.ECONNREFUSED or not _same(found, os.lstat(path)):
+                return False
+            os.unlink(path)
+            sock.bind(path)
+    except FileNotFoundError:  # somebody else has removed it
+        sock.bind(path)
+    return True
+
+
+def _claim(probe: socket.socket, stale: os.stat_result) -> None:
+    """Of several processes that start at once, one replaces the file; the others get EADDRINUSE here.
+
+    Otherwise the second could remove what the first has just made. An abstract name is a lock that leaves nothing
+    behind and that nobody waits for. Where there are none, two starts within microseconds can still meet.
+    """
+    if not _LINUX:
+        return
+    try:
+        probe.bind(f"\0reactor replaces {stale.st_dev}:{stale.st_ino}")
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise
+
+
+def _same(before: os.stat_result, now: os.stat_result) -> bool:
+    """Was the file replaced in between? By the time of its last change too: when the old one is gone, a new one may
+    get its inode number.
+    """
+    return _identity(before) == _identity(now) and before.st_ctime_ns == now.st_ctime_ns
+
+
+def _set_mode(path: str, mode: int) -> None:
+    """Of a socket file just made; never through a symlink that somebody has put in its place."""
+    try:
+        os.chmod(path, mode, follow_symlinks=False)
+    except NotImplementedError:  # by a C library before glibc 2.32, without /proc, or because it is a symlink
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise OSError(errno.EADDRINUSE, "replaced by something else") from None
+        os.chmod(path, mode)
+
+
+class SocketFile:
+    """The file of a socket that was bound just now."""
+
+    __slots__ = ("_identity", "_path", "_there")
+
+    def __init__(self, path: str) -> None:
+        status = os.lstat(path)
+        if not stat.S_ISSOCK(status.st_mode):
+            raise OSError(errno.EADDRINUSE, "replaced by something else")
+        self._path = path
+        self._identity = _identity(status)
+        self._there = True
+
+    def remove(self) -> None:
+        """Unlink it, if it is still the one that was made; whatever else is there now stays. The socket must be
+        open still, see the top of this file. Harmless when it was called before.
+
+        Raises nothing: a file that cannot be removed is logged, and the next start replaces it.
+        """
+        if not self._there:
+            return
+        self._there = False
+        try:
+            status = os.lstat(self._path)
+            if stat.S_ISSOCK(status.st_mode) and _identity(status) == self._identity:
+                os.unlink(self._path)
+        except (FileNotFoundError, NotADirectoryError):  # somebody else was faster
+            pass
+        except OSError as error:
+            named = kernel.os_error(error.errno or errno.EIO, "unlink", self._path)
+            log.warning("the file of a socket stays behind: %s", named.strerror)
+
+    def __repr__(self) -> str:
+        return f"<SocketFile {addresses.show(self._path)}>"
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
