@@ -160,7 +160,7 @@ class Listener:
 
     # Accepting.
 
-    def on_ready(self, mask: int) -> None:
+    def _on_ready(self, mask: int) -> None:
         """Somebody waits. To ask how many costs an eighth of an accept that finds nobody."""
         most = kernel.waiting(self.sock) or ACCEPTS_PER_TURN  # 0: somebody waited, or the socket is broken
         self.accept(min(most, ACCEPTS_PER_TURN))
