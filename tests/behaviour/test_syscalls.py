@@ -18,6 +18,7 @@ from reactor import Connection, Reactor, Server
 from reactor.engine.poller import EpollPoller
 from reactor.engine.turn import SENDS_PER_TURN
 from reactor.net.connection.outbuf import ALONE
+from reactor.net.sockets.sock import StreamSocket
 from reactor.testing import ManualClock, Peer, pump, settle
 
 MIB = 1024 * 1024
@@ -35,7 +36,7 @@ def counted(name: str) -> Callable[..., Any]:
     return call
 
 
-class CountedSocket(socket.socket):
+class CountedSocket(StreamSocket):
     """A socket that notes what is asked of the kernel."""
 
     __slots__ = ()
@@ -49,7 +50,7 @@ class CountingListener(socket.socket):
 
     def accept(self) -> tuple[socket.socket, Any]:
         accepted, address = super().accept()
-        return CountedSocket(accepted.family, accepted.type, fileno=accepted.detach()), address
+        return CountedSocket(int(accepted.family), int(accepted.type), 0, accepted.detach()), address
 
 
 class CountingPoller(EpollPoller):

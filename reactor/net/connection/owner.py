@@ -1,23 +1,26 @@
-"""What a connection belongs to, and reports to."""
+"""What a connection belongs to, and reports to: its server, or the clients of its reactor."""
 
 from __future__ import annotations
 
-from ...hints import TYPE_CHECKING, Protocol
-from ..deadlines.agenda import Schedule
+from ...hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..server.memory import Ledger
-    from ..server.server import Server
-    from .connection import Connection
+    from typing import Any, Protocol
 
+    class Plans(Protocol):
+        """Who sees to it that somebody looks when a deadline has passed (`deadlines.keeper`)."""
 
-class Owner(Protocol):
-    """What a connection belongs to: its server, or the clients of its reactor."""
+        def plan(self, stream: Any, /) -> None: ...
+        def explain(self, stream: Any, now: float, unacked: bool, /) -> tuple[float, Any]: ...
+        def setting_changed(self, stream: Any, name: str, /) -> None: ...
+        def forget(self, stream: Any, /) -> None: ...
 
-    schedule: Schedule
-    ledger: Ledger | None  # where there is a limit on what all hold together
+    class Owner(Protocol):
+        """What a connection asks of its owner."""
 
-    @property
-    def server(self) -> Server | None: ...
-    def connection_torn(self, conn: Connection) -> None: ...  # its descriptor is free again
-    def connection_closed(self, conn: Connection) -> None: ...  # its `close` was delivered
+        @property
+        def _server(self) -> Any: ...  # None: the program's own clients
+        @property
+        def _keeper(self) -> Plans: ...
+        def _connection_torn(self, conn: Any, /) -> None: ...  # its descriptor is free again
+        def _connection_closed(self, conn: Any, /) -> None: ...  # its `close` was delivered

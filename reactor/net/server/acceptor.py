@@ -33,6 +33,7 @@ from ..sockets.addresses import Address
 
 if TYPE_CHECKING:
     from ...engine.timers import Timer
+    from ..sockets.sock import Sock
     from ..sockets.unix import SocketFile
 
 ACCEPTS_PER_TURN = 64  # so that a flood of connects leaves room for those who are in
@@ -56,7 +57,7 @@ class Host(Protocol):
     quiet_until: float  # all its listening sockets together shed and log once in a PAUSE
 
     def has_room(self) -> bool: ...  # False: leave clients in the backlog for now
-    def admit(self, sock: socket.SocketType, remote: Address, listener: Listener) -> None: ...
+    def admit(self, sock: Sock, remote: Address, listener: Listener) -> None: ...
     def make_room(self) -> int: ...  # how many descriptors come back this turn
     def accept_failed(self, error: OSError, shed: int, broken: Listener | None) -> None: ...
 
@@ -184,7 +185,6 @@ class Listener:
                     self._trouble(error)
                 return
             else:
-                sock.setblocking(False)
                 self._host.admit(sock, raw if ipv4 else addresses.address_of(raw), self)
             if self.sock.fileno() < 0:  # closed by a listener
                 return

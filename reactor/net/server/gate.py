@@ -19,9 +19,9 @@ from math import inf
 
 from ...hints import TYPE_CHECKING, NamedTuple, Protocol
 from ...log import log
-from ..deadlines.agenda import Cancellable
 
 if TYPE_CHECKING:
+    from ..deadlines.agenda import Cancellable
     from ..sockets.networks import Network, Remote
 
 SAMPLE = 5.0  # seconds between lines about refused clients, as the kernel's net_ratelimit

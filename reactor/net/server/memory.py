@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterable
 
 from ...hints import TYPE_CHECKING, Protocol
 from ..connection.account import Reason
-from ..deadlines.agenda import Cancellable
 
 if TYPE_CHECKING:
     from ..connection.connection import Connection
+    from ..deadlines.agenda import Cancellable
 
 RECOUNT = 0.1  # seconds
 
@@ -85,7 +85,7 @@ class Ledger:
                 if self.total <= self.limit:
                     break
                 self.forget(conn)
-                conn.cut(Reason.BUFFER_LIMIT)
+                conn._cut(Reason.BUFFER_LIMIT)
         if self._most > self.limit and self._timer is None:
             self._timer = self._loop.call_later(RECOUNT, self.recount)
             self._timer.unref()

@@ -17,7 +17,7 @@ from ..connection.account import Reason
 from ..connection.connection import Connection
 from ..connection.listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listeners, Once, without
 from ..connection.listeners import Listener as Function
-from ..deadlines.agenda import Schedule
+from ..deadlines.keeper import Keeper
 from ..settings import CONNECTION_SETTINGS, SERVER_SETTINGS, Deadlined, ServerSettings, Setting, split
 from ..sockets import addresses, options
 from ..sockets.addresses import Address
@@ -27,6 +27,7 @@ from .stopping import Stop, StopCallback, check_stop
 from .tally import ServerStatistics, Tally
 
 if TYPE_CHECKING:
+    from ..sockets.sock import Sock
     from .gate import Gate
     from .memory import Ledger
 
@@ -44,9 +45,25 @@ class Server(Deadlined, Emitter):
 
     # Also so that a setting misspelt as an attribute is an error.
     __slots__ = (
-        "__weakref__", "_connection_type", "_connections", "_gate", "_holding", "_limits", "_listeners", "_open",
-        "_own", "_ref", "_reopening", "_settings", "_stop", "_table", "_tally", "ledger", "loop",
-        "quiet_until", "schedule",
+        "__weakref__",
+        "_connection_type",
+        "_connections",
+        "_gate",
+        "_holding",
+        "_keeper",
+        "_ledger",
+        "_limits",
+        "_listeners",
+        "_open",
+        "_own",
+        "_ref",
+        "_reopening",
+        "_settings",
+        "_stop",
+        "_table",
+        "_tally",
+        "loop",
+        "quiet_until",
     )  # fmt: skip
 
     _EVENTS = CONNECTION_EVENTS + SERVER_EVENTS
@@ -81,13 +98,13 @@ class Server(Deadlined, Emitter):
         self._gate: Gate | None = None  # where nobody is refused
         self._reopening: Timer | None = None
         #: What all connections hold together, where that is limited.
-        self.ledger: Ledger | None = None
+        self._ledger: Ledger | None = None
+        self._connection_type, keeper = (Connection, Keeper) if not loop.debug else _checked()
+        self._keeper = keeper(loop)
         self._apply_limits()
         #: The deadlines of all connections.
-        self.schedule = Schedule(loop)
         #: No more shedding and logging before this time, see `listener.py`.
         self.quiet_until = 0.0
-        self._connection_type = Connection if not loop.debug else _checked()
         if arguments.maybe_function("on_connection", on_connection) is not None:
             self.on("connection", on_connection)  # type: ignore[type-var]  # not None: checked above
 
@@ -207,7 +224,7 @@ class Server(Deadlined, Emitter):
         """The reactor closes."""
         self.close()
         for conn in list(self._connections):
-            conn.cut(Reason.DESTROYED)
+            conn._cut(Reason.DESTROYED)
 
     def _close_listeners(self) -> None:
         for listener in self._listeners:
@@ -251,7 +268,7 @@ class Server(Deadlined, Emitter):
             if not listener.watched:
                 listener.watch()
 
-    def admit(self, sock: socket.SocketType, remote: Address, listener: Listener) -> None:
+    def admit(self, sock: Sock, remote: Address, listener: Listener) -> None:
         if self._gate is not None and (cause := self._gate.refusal(remote, self._open, self.loop.now)):
             self._gate.refusals.note(cause, remote)
             self._refuse(sock, remote, listener, cause)
@@ -264,9 +281,15 @@ class Server(Deadlined, Emitter):
         self._connections[conn] = None
         if self._settings.pause_on_connect:
             conn.pause()
-        conn.begin(self._own.get("connection", ()))
+        conn._flush_soon()
+        for greet in self._own.get("connection", ()):
+            if not conn._life.over:
+                try:  # `_guarded` in place: every connection passes here
+                    greet(conn)
+                except BaseException as error:
+                    conn._raised(error)
 
-    def _refuse(self, sock: socket.SocketType, remote: Address, listener: Listener, cause: str) -> None:
+    def _refuse(self, sock: Sock, remote: Address, listener: Listener, cause: str) -> None:
         self._tally.refused[cause] += 1
         if self._own.get("drop"):
             local = listener.accepted_address or addresses.local_address(sock)
@@ -295,18 +318,18 @@ class Server(Deadlined, Emitter):
     # What the connections say (ending.Owner).
 
     @property
-    def server(self) -> Server:
+    def _server(self) -> Server:
         return self
 
-    def connection_torn(self, conn: Connection) -> None:
+    def _connection_torn(self, conn: Connection) -> None:
         self._open -= 1
         if self._gate is not None:
             self._gate.left(conn.remote_address)
-        if self.ledger is not None:
-            self.ledger.forget(conn)
+        if self._ledger is not None:
+            self._ledger.forget(conn)
         self._reopen()
 
-    def connection_closed(self, conn: Connection) -> None:
+    def _connection_closed(self, conn: Connection) -> None:
         report = conn.report
         assert report is not None
         del self._connections[conn]
@@ -333,7 +356,7 @@ class Server(Deadlined, Emitter):
 
     def _refresh_connections(self) -> None:
         for conn in self._connections:
-            conn.refresh_listeners()
+            conn._refresh_listeners()
 
     def _emit(self, event: str, *args: Any) -> None:
         for listener in self._own.get(event, ()):
@@ -363,10 +386,11 @@ class Server(Deadlined, Emitter):
             from .gate import gate_for  # here, so that it is loaded only where there is a limit
 
             self._gate = gate_for(self.loop, self._limits, (conn.remote_address for conn in inside), self._gate)
-        if self._limits.memory_limit is not None or self.ledger is not None:
+        if self._limits.memory_limit is not None or self._ledger is not None:
             from .memory import ledger_for
 
-            self.ledger = ledger_for(self.loop, self._limits.memory_limit, inside, self.ledger)
+            self._ledger = ledger_for(self.loop, self._limits.memory_limit, inside, self._ledger)
+            self._keeper.memory = self._ledger
 
     def ref(self) -> None:
         """Let `run()` go on while this server listens, as it does at first."""
@@ -395,7 +419,7 @@ class Server(Deadlined, Emitter):
         return f"<Server {where} connections={len(self._connections)}>"
 
 
-def _checked() -> type[Connection]:
-    from ..debug import CheckedConnection
+def _checked() -> tuple[type[Connection], type[Keeper]]:
+    from ..debug import CheckedConnection, CheckedKeeper
 
-    return CheckedConnection
+    return CheckedConnection, CheckedKeeper

@@ -105,7 +105,7 @@ class Stop:
         remain = int(total * left / span) if left > 0 else 0
         count = max(len(waiting) - remain, 1) if left > 0 else len(waiting)
         for _ in range(min(count, len(waiting))):
-            waiting.popleft().destroy_soon_by_us()
+            waiting.popleft()._destroy_soon_by_us()
         if waiting:
             pause = max(span / total, TICK)
             self._spread_timer = self._server.loop.call_later(pause, self._end_some, began, total)
@@ -118,7 +118,7 @@ class Stop:
     def _grace_over(self) -> None:
         self.drain()
         for conn in list(self._server.connections):
-            conn.cut(Reason.SHUTDOWN_DEADLINE)
+            conn._cut(Reason.SHUTDOWN_DEADLINE)
 
     def cancel(self) -> None:
         self._waiting.clear()
