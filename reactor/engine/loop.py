@@ -16,13 +16,15 @@ from .. import arguments
 from ..errors import ReactorError, WrongThread
 from ..hints import TYPE_CHECKING, Any, NamedTuple, Protocol
 from .jobs import Callback, Jobs, resolve
-from .poller import READABLE, WRITABLE, Selector, poller_for, to_mask
+from .poller import READABLE, WRITABLE, to_mask
+from .poller_choice import poller_for
 from .timers import Timer, TimerHeap
 from .turn import Turns
 
 if TYPE_CHECKING:
     import threading
     from concurrent.futures import Future
+    from selectors import BaseSelector
 
     from .signals import Signals
     from .watch import Watch
@@ -62,7 +64,7 @@ class Reactor(Turns):
 
     def __init__(
         self,
-        selector: Selector | None = None,
+        selector: BaseSelector | None = None,
         clock: Callable[[], float] = time.monotonic,
         debug: bool = False,
     ) -> None:

@@ -16,11 +16,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from ..hints import Any, Protocol
+from ..hints import TYPE_CHECKING, Any, Protocol
 from ..log import log
-from .poller import READ, Poller, Readable
+from .poller import READ
 from .timers import TimerHeap
 from .wakeup import Wakeup
+
+if TYPE_CHECKING:
+    from .poller import Poller, Readable
 
 # So many are read for before the first of them is given what came, so that the kernel's code for receiving stays in the
 # processor's caches, and then that for sending. What may be large goes at once: its bytes should stay there too.
