@@ -26,7 +26,7 @@ from . import names
 from .stand_in import Connecting
 
 if TYPE_CHECKING:
-    from ..server.memory import Ledger
+    from ..server.memory import MemoryLimit
 
 
 def connect(
@@ -102,16 +102,16 @@ def _check_families(host: str, settings: ClientSettings) -> None:
 class Clients:
     """All clients of one reactor: what a server is to those it accepted."""
 
-    __slots__ = ("_connections", "_listeners", "_loop", "schedule")
+    __slots__ = ("_connections", "_listeners", "_loop", "_schedule")
 
-    ledger: Ledger | None = None  # each is the program's own
+    _memory: MemoryLimit | None = None  # each is the program's own
 
     def __init__(self, loop: Reactor) -> None:
         self._loop = loop
         self._connections: dict[Connection, None] = {}
         self._listeners = Listeners()  # none: there is no server to add any
         #: The deadlines of all of them.
-        self.schedule = Schedule(loop)
+        self._schedule = Schedule(loop)
 
     @classmethod
     def of(cls, loop: Reactor) -> Clients:
@@ -136,14 +136,14 @@ class Clients:
         for conn in list(self._connections):
             conn.cut(Reason.DESTROYED)
 
-    # What the connections say (ending.Owner).
+    # What the connections say (owner.Owner).
 
     @property
-    def server(self) -> None:
+    def _server(self) -> None:
         return None
 
-    def connection_torn(self, conn: Connection) -> None:
+    def _connection_torn(self, conn: Connection) -> None:
         """Nobody waits for its descriptor."""
 
-    def connection_closed(self, conn: Connection) -> None:
+    def _connection_closed(self, conn: Connection) -> None:
         del self._connections[conn]

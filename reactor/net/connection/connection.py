@@ -281,10 +281,10 @@ class Connection(Writing, Deadlined, Emitter):
         if not self._life.over:
             options.set_user_timeout(self._sock, wanted)
 
-    def get_setting(self, name: str) -> Any:
+    def _get_setting(self, name: str) -> Any:
         return getattr(self._settings, name)
 
-    def change_setting(self, name: str, value: Any) -> None:
+    def _change_setting(self, name: str, value: Any) -> None:
         self._settings = self._settings.replaced(name, value)
         if not self._life.over:
             if name in RATES:
@@ -330,7 +330,7 @@ class Connection(Writing, Deadlined, Emitter):
     @property
     def server(self) -> Server | None:
         """The server that accepted this connection; None for a client's."""
-        return self._owner.server
+        return self._owner._server
 
     def fileno(self) -> int:
         """The descriptor; -1 after the close."""

@@ -188,7 +188,7 @@ class Ending(Holding):
             self._mask = None
             self._loop.poller.remove(self._sock.fileno())
         if self.look_at != NEVER:
-            self._owner.schedule.remove(self)
+            self._owner._schedule.remove(self)
         if self._out is not None:
             self._drop_pending()
         if self._unacked != 0 or not self._last.both_ended:  # else `_settle` has just asked
@@ -203,7 +203,7 @@ class Ending(Holding):
         self._sock.close()
         self._life = CLOSED
         self._loop.queue(self._close)
-        self._owner.connection_torn(self)  # type: ignore[arg-type]  # every Ending is a Connection
+        self._owner._connection_torn(self)  # type: ignore[arg-type]  # every Ending is a Connection
 
     def _let_go_of_rare(self) -> None:
         if self._silence is not None:
@@ -229,7 +229,7 @@ class Ending(Holding):
         self._listeners = NOBODY
         if self._rare is not None:
             self._decoder = None
-        self._owner.connection_closed(self)  # type: ignore[arg-type]  # as above
+        self._owner._connection_closed(self)  # type: ignore[arg-type]  # as above
 
     def _speak(self) -> None:
         if self._words is None:

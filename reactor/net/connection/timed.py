@@ -106,7 +106,7 @@ class Timed(Transport):
                 self._note_acked(now)  # so that the first look finds only what moved after this
             moment = self._soonest(now, unacked=False)[0]
         if moment < self.look_at:
-            self._owner.schedule.enter(self, moment)
+            self._owner._schedule.enter(self, moment)
 
     def on_look(self, now: float) -> None:
         """A deadline may have passed. Ask the kernel what has moved; then expire, or be entered again."""
@@ -132,7 +132,7 @@ class Timed(Transport):
                 self._gauges.read.begin(now, self.bytes_read)
             moment, reason = self._soonest(now, unacked)
         if moment > now:
-            self._owner.schedule.enter(self, moment)
+            self._owner._schedule.enter(self, moment)
         elif reason is not None:
             try:
                 self._expire(reason)

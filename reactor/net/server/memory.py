@@ -32,7 +32,7 @@ class Clockwork(Protocol):
     def call_later(self, seconds: float, fn: Callable[..., object], /) -> Cancellable: ...
 
 
-class Ledger:
+class MemoryLimit:
     """Of one server that has a `memory_limit`."""
 
     __slots__ = ("_held", "_loop", "_most", "_timer", "limit", "total")
@@ -91,9 +91,9 @@ class Ledger:
             self._timer.unref()
 
 
-def ledger_for(
-    loop: Clockwork, limit: int | None, connections: Iterable[Connection], before: Ledger | None
-) -> Ledger | None:
+def memory_limit_for(
+    loop: Clockwork, limit: int | None, connections: Iterable[Connection], before: MemoryLimit | None
+) -> MemoryLimit | None:
     """None where there is no limit. One that is as before goes on as it stands."""
     if before is not None and before.limit == limit:
         return before
@@ -101,8 +101,8 @@ def ledger_for(
         before.close()
     if limit is None:
         return None
-    ledger = Ledger(loop, limit)
+    made = MemoryLimit(loop, limit)
     for conn in connections:
-        ledger._enter(conn)
-    ledger.recount()
-    return ledger
+        made._enter(conn)
+    made.recount()
+    return made

@@ -28,7 +28,7 @@ from .tally import ServerStatistics, Tally
 
 if TYPE_CHECKING:
     from .gate import Gate
-    from .memory import Ledger
+    from .memory import MemoryLimit
 
 
 class Server(Deadlined, Emitter):
@@ -44,9 +44,9 @@ class Server(Deadlined, Emitter):
 
     # Also so that a setting misspelt as an attribute is an error.
     __slots__ = (
-        "__weakref__", "_connection_type", "_connections", "_gate", "_holding", "_limits", "_listeners", "_open",
-        "_own", "_ref", "_reopening", "_settings", "_stop", "_table", "_tally", "ledger", "loop",
-        "quiet_until", "schedule",
+        "__weakref__", "_connection_type", "_connections", "_gate", "_holding", "_limits", "_listeners", "_memory",
+        "_open", "_own", "_ref", "_reopening", "_schedule", "_settings", "_stop", "_table", "_tally", "loop",
+        "quiet_until",
     )  # fmt: skip
 
     _EVENTS = CONNECTION_EVENTS + SERVER_EVENTS
@@ -81,10 +81,10 @@ class Server(Deadlined, Emitter):
         self._gate: Gate | None = None  # where nobody is refused
         self._reopening: Timer | None = None
         #: What all connections hold together, where that is limited.
-        self.ledger: Ledger | None = None
+        self._memory: MemoryLimit | None = None
         self._apply_limits()
         #: The deadlines of all connections.
-        self.schedule = Schedule(loop)
+        self._schedule = Schedule(loop)
         #: No more shedding and logging before this time, see `listener.py`.
         self.quiet_until = 0.0
         self._connection_type = Connection if not loop.debug else _checked()
@@ -292,21 +292,21 @@ class Server(Deadlined, Emitter):
                 self.loop.call_soon(self._check_stopped)
         self._emit("accept_error", error)
 
-    # What the connections say (ending.Owner).
+    # What the connections say (owner.Owner).
 
     @property
-    def server(self) -> Server:
+    def _server(self) -> Server:
         return self
 
-    def connection_torn(self, conn: Connection) -> None:
+    def _connection_torn(self, conn: Connection) -> None:
         self._open -= 1
         if self._gate is not None:
             self._gate.left(conn.remote_address)
-        if self.ledger is not None:
-            self.ledger.forget(conn)
+        if self._memory is not None:
+            self._memory.forget(conn)
         self._reopen()
 
-    def connection_closed(self, conn: Connection) -> None:
+    def _connection_closed(self, conn: Connection) -> None:
         report = conn.report
         assert report is not None
         del self._connections[conn]
@@ -342,10 +342,10 @@ class Server(Deadlined, Emitter):
             except Exception:
                 log.exception("a listener of %s raised", self)
 
-    def get_setting(self, name: str) -> Any:
+    def _get_setting(self, name: str) -> Any:
         return getattr(self._settings if name in CONNECTION_SETTINGS else self._limits, name)
 
-    def change_setting(self, name: str, value: Any) -> None:
+    def _change_setting(self, name: str, value: Any) -> None:
         if name in CONNECTION_SETTINGS:
             self._settings = self._settings.replaced(name, value)
         else:
@@ -363,10 +363,10 @@ class Server(Deadlined, Emitter):
             from .gate import gate_for  # here, so that it is loaded only where there is a limit
 
             self._gate = gate_for(self.loop, self._limits, (conn.remote_address for conn in inside), self._gate)
-        if self._limits.memory_limit is not None or self.ledger is not None:
-            from .memory import ledger_for
+        if self._limits.memory_limit is not None or self._memory is not None:
+            from .memory import memory_limit_for
 
-            self.ledger = ledger_for(self.loop, self._limits.memory_limit, inside, self.ledger)
+            self._memory = memory_limit_for(self.loop, self._limits.memory_limit, inside, self._memory)
 
     def ref(self) -> None:
         """Let `run()` go on while this server listens, as it does at first."""
