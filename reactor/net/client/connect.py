@@ -139,7 +139,7 @@ class Clients:
     # What the connections say (owner.Owner).
 
     @property
-    def _server(self) -> None:
+    def server(self) -> None:
         return None
 
     def _connection_torn(self, conn: Connection) -> None:

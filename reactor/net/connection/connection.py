@@ -330,7 +330,7 @@ class Connection(Writing, Deadlined, Emitter):
     @property
     def server(self) -> Server | None:
         """The server that accepted this connection; None for a client's."""
-        return self._owner._server
+        return self._owner.server
 
     def fileno(self) -> int:
         """The descriptor; -1 after the close."""

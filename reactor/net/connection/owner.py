@@ -19,6 +19,6 @@ if TYPE_CHECKING:
         _memory: MemoryLimit | None  # the limit on what they hold in memory together, where there is one
 
         @property
-        def _server(self) -> Server | None: ...
+        def server(self) -> Server | None: ...
         def _connection_torn(self, conn: Connection) -> None: ...  # its descriptor is free again
         def _connection_closed(self, conn: Connection) -> None: ...  # its `close` was delivered
