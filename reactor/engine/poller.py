@@ -45,27 +45,29 @@ SELECT_LIMIT = 1024  # FD_SETSIZE: select(2) cannot watch a higher descriptor (s
 
 
 class Handler(Protocol):
-    """Whatever is registered with a poller."""
+    """What is registered with a poller. The names have an underscore because programs see some handlers, their
+    connections, and must not take these methods for hooks.
+    """
 
-    _flowing: bool  # may the loop read for it? The underscore keeps the name from the programs' sight
+    _flowing: bool  # True if the loop reads for it: then it is a Readable
 
-    def on_ready(self, mask: int) -> None: ...
+    def _on_ready(self, mask: int) -> None: ...
 
 
-class Stream(Handler, Protocol):
-    """A handler that the loop reads for while it flows: a connection."""
+class Readable(Handler, Protocol):
+    """A handler that the loop reads for while `_flowing` is True: a connection."""
 
-    _sock: Any
+    _sock: Any  # has recv(size)
     _read_size: int  # bytes
 
-    def on_data(self, data: bytes) -> None: ...  # b"" at the end of the stream
-    def on_read_error(self, error: OSError | MemoryError) -> None: ...
+    def _on_data(self, data: bytes) -> None: ...  # b"" at the end of the stream
+    def _on_read_error(self, error: OSError | MemoryError) -> None: ...
 
 
 class Poller(Protocol):
     """What the loop and its users need of a poller."""
 
-    handlers: dict[int, Any]  # whose each descriptor is: a Handler, of which some are Streams
+    handlers: dict[int, Any]  # whose each descriptor is: a Handler, of which some are Readables
     removed: set[int]  # descriptors removed since the last poll: its events for them belong to nobody
     system: Any  # None: the operating system; else the one that is simulated, and makes the sockets too
 

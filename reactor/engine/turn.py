@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from ..hints import Any, Protocol
 from ..log import log
-from .poller import READ, Poller, Stream
+from .poller import READ, Poller, Readable
 from .timers import TimerHeap
 from .wakeup import Wakeup
 
@@ -39,8 +39,8 @@ Call = tuple[Callable[..., object], tuple[Any, ...]]
 class Staged(Protocol):
     """What waits for a stage at the end of the turn: a connection."""
 
-    def on_flush(self) -> None: ...
-    def on_teardown(self) -> None: ...
+    def _on_flush(self) -> None: ...
+    def _on_teardown(self) -> None: ...
 
 
 class Turns:
@@ -53,7 +53,7 @@ class Turns:
         #: The time of this turn: a new float object every turn, so that its identity tells turns apart.
         self.turn_now: float = clock() + 0.0
         self._ready: deque[Call] = deque()
-        self._arrived: list[tuple[Stream, bytes]] = []  # read, and not handed over yet
+        self._arrived: list[tuple[Readable, bytes]] = []  # read, and not handed over yet
         self._timers = TimerHeap()
         self._flushes: deque[Staged] = deque()
         self._teardowns: deque[Staged] = deque()
@@ -170,17 +170,17 @@ class Turns:
                 try:
                     data = handler._sock.recv(size)
                 except (OSError, MemoryError) as error:
-                    self._invoke(handler.on_read_error, error)
+                    self._invoke(handler._on_read_error, error)
                     continue
                 if size <= READ_AHEAD_SIZE:
                     arrived.append((handler, data))
                 else:
-                    self._invoke(handler.on_data, data)
+                    self._invoke(handler._on_data, data)
             else:
                 if arrived:  # what came before this is heard before it: who is about to be judged has spoken
                     self._hand_over()
                     arrived = self._arrived
-                self._invoke(handler.on_ready, mask)
+                self._invoke(handler._on_ready, mask)
 
     def _hand_over(self) -> None:
         """Give everybody what was read for them."""
@@ -188,10 +188,10 @@ class Turns:
         try:
             for handler, data in waiting:
                 if self.debug:
-                    self._invoke(handler.on_data, data)
+                    self._invoke(handler._on_data, data)
                     continue
                 try:
-                    handler.on_data(data)
+                    handler._on_data(data)
                 except Exception:
                     log.exception("%r raised", handler)
         finally:  # a listener leaves run(): the others get theirs when it goes on
@@ -212,17 +212,17 @@ class Turns:
         for _ in range(len(flushes)):
             staged = flushes.popleft()
             if self.debug:
-                self._invoke(staged.on_flush)
+                self._invoke(staged._on_flush)
                 continue
             try:
-                staged.on_flush()
+                staged._on_flush()
             except Exception:
                 log.exception("%r raised", staged)
 
     def _run_teardowns(self) -> None:
         teardowns = self._teardowns
         for _ in range(len(teardowns)):
-            self._guarded(teardowns.popleft().on_teardown)
+            self._guarded(teardowns.popleft()._on_teardown)
 
     def _guarded(self, fn: Callable[..., object], *args: Any) -> None:
         try:
@@ -257,13 +257,13 @@ class Turns:
         return self._sends_left >= 0
 
     def flush_soon(self, staged: Staged) -> None:
-        """Call `staged.on_flush()` at the end of this turn."""
+        """Call `staged._on_flush()` at the end of this turn."""
         self._flushes.append(staged)
         if not self.in_turn:
             self._wakeup.wake()
 
     def teardown_soon(self, staged: Staged) -> None:
-        """Call `staged.on_teardown()` as the last thing of this turn."""
+        """Call `staged._on_teardown()` as the last thing of this turn."""
         self._teardowns.append(staged)
         if not self.in_turn:
             self._wakeup.wake()

@@ -38,7 +38,7 @@ class Wakeup:
         except OSError:  # full: it is awake already; closed: nobody sleeps
             pass
 
-    def on_ready(self, mask: int) -> None:
+    def _on_ready(self, mask: int) -> None:
         try:
             while len(self._reader.recv(4096)) == 4096:
                 pass

@@ -19,7 +19,7 @@ class Watch:
         self._events = events
         self.fn: Callable[[int, int], object] | None = fn
 
-    def on_ready(self, mask: int) -> None:
+    def _on_ready(self, mask: int) -> None:
         events = to_events(mask) & self._events
         if self.fn is not None and events:
             self.fn(self._fd, events)

@@ -28,16 +28,16 @@ class CheckedConnection(Connection):
 
     __slots__ = ()
 
-    def on_data(self, data: bytes) -> None:
-        super().on_data(data)
+    def _on_data(self, data: bytes) -> None:
+        super()._on_data(data)
         self._check()
 
-    def on_ready(self, mask: int) -> None:
-        super().on_ready(mask)
+    def _on_ready(self, mask: int) -> None:
+        super()._on_ready(mask)
         self._check()
 
-    def on_flush(self) -> None:
-        super().on_flush()
+    def _on_flush(self) -> None:
+        super()._on_flush()
         self._check()
 
     def on_look(self, now: float) -> None:

@@ -35,7 +35,7 @@ LIMIT = 2.0  # seconds of real time within which the kernel does its part
 class Handler:
     """Whatever is registered; equal to nothing but itself."""
 
-    def on_ready(self, mask: int) -> None:
+    def _on_ready(self, mask: int) -> None:
         raise AssertionError("a poller calls nobody")
 
 

@@ -270,7 +270,7 @@ class Attempt:
         self._loop.poller.add(self.sock.fileno(), WRITE, self)
         self._watched = True
 
-    def on_ready(self, mask: int) -> None:
+    def _on_ready(self, mask: int) -> None:
         sock, target = self.sock, self.target
         if sock is None or not self._watched:  # given up in this turn, after the poll
             return

@@ -1,7 +1,7 @@
 """How a connection ends: its state, the causes, the teardown, and telling the program.
 
 Closing is decided anywhere, by a step of the life cycle (`lifecycle.py`), and performed in one place:
-`on_teardown`, the last thing of the turn, closes the descriptor; `_close`, in the next turn, answers
+`_on_teardown`, the last thing of the turn, closes the descriptor; `_close`, in the next turn, answers
 callbacks, tells `error` and `close`, and lets go of everything.
 
 A connection is never told anything from inside its own call. After each listener nothing that was known
@@ -95,12 +95,12 @@ class Ending(Holding):
         return kernel.unacknowledged(self._sock) if tells else None
 
     def _flush_soon(self) -> None:
-        """See `on_flush` at the end of this turn."""
+        """See `_on_flush` at the end of this turn."""
         if not self._flush_due:
             self._flush_due = True
             self._loop.flush_soon(self)
 
-    def on_flush(self) -> None:
+    def _on_flush(self) -> None:
         """End of a turn in which something changed: bring everything in line with the state."""
         raise NotImplementedError
 
@@ -180,7 +180,7 @@ class Ending(Holding):
 
     # The end.
 
-    def on_teardown(self) -> None:
+    def _on_teardown(self) -> None:
         """Give the descriptor back. The one place where that happens."""
         if self._rare is not None:
             self._let_go_of_rare()

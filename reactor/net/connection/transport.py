@@ -1,7 +1,7 @@
 """What comes in and what goes out: the machinery between the kernel and the listeners.
 
-The loop reads for a connection that flows, and calls `on_data` with what came; it calls `on_ready` for everything
-else that the kernel has to say, and `on_flush` at the end of a turn in which something changed. `on_flush` is the
+The loop reads for a connection that flows, and calls `_on_data` with what came; it calls `_on_ready` for everything
+else that the kernel has to say, and `_on_flush` at the end of a turn in which something changed. `_on_flush` is the
 one place where output, FIN, answers, the poller's interest and the deadline are brought in line with the state,
 once a turn however much was called in it: pausing and resuming in one turn costs no system call.
 """
@@ -65,7 +65,7 @@ class Transport(Answering):
 
     # What comes in.
 
-    def on_data(self, data: bytes) -> None:
+    def _on_data(self, data: bytes) -> None:
         """The hot path: a message was read and goes to its listener, which may send the answer in place
         (`Connection.write`).
         """
@@ -101,7 +101,7 @@ class Transport(Answering):
         """It came before all that is read from now on."""
         if self._flowing and self._held_back:
             data, self._held_back = self._held_back, b""
-            Transport.on_data(self, data)  # in debug mode what calls this checks afterwards
+            Transport._on_data(self, data)  # in debug mode what calls this checks afterwards
 
     def _input_waits(self) -> bool:
         """Is there anything that was received and not delivered yet?"""
@@ -111,7 +111,7 @@ class Transport(Answering):
                 return True
         return kernel.unread(self._sock) > 0
 
-    def on_ready(self, mask: int) -> None:
+    def _on_ready(self, mask: int) -> None:
         """Everything else: write readiness, trouble, and readiness while paused, discarding or done with
         reading.
         """
@@ -144,15 +144,15 @@ class Transport(Answering):
         try:
             data = self._sock.recv(self._read_size)
         except (OSError, MemoryError) as error:
-            self.on_read_error(error)
+            self._on_read_error(error)
         else:
-            self.on_data(data)
+            self._on_data(data)
 
     def _discard(self) -> None:
         try:
             data = self._sock.recv(BULK)
         except (OSError, MemoryError) as error:
-            self.on_read_error(error)
+            self._on_read_error(error)
             return
         if data:
             self._read_at = self._loop.turn_now
@@ -164,7 +164,7 @@ class Transport(Answering):
         """Of the bytes read, so many went nowhere."""
         self._discarded += count
 
-    def on_read_error(self, error: OSError | MemoryError) -> None:
+    def _on_read_error(self, error: OSError | MemoryError) -> None:
         if isinstance(error, MemoryError):  # none for what has come: it would be ready again at once, for ever
             self._lose(errno.ENOMEM, "read")
         elif not isinstance(error, (BlockingIOError, InterruptedError)):
@@ -234,7 +234,7 @@ class Transport(Answering):
             return False
         return True
 
-    def on_flush(self) -> None:
+    def _on_flush(self) -> None:
         """End of a turn in which something changed: send, end, answer, and bring interest and deadline in
         line with the state.
         """

@@ -1,7 +1,7 @@
 """What goes out, as programs ask for it: `write` and its kin, with callbacks.
 
 With nothing pending, the first write of a turn is sent inside the call, and so is what is large enough to leave alone;
-everything else waits for the end of the turn (`Transport.on_flush`), and leaves together.
+everything else waits for the end of the turn (`Transport._on_flush`), and leaves together.
 """
 
 from __future__ import annotations

@@ -166,7 +166,7 @@ class Acceptor:
 
     # Accepting.
 
-    def on_ready(self, mask: int) -> None:
+    def _on_ready(self, mask: int) -> None:
         """A client waits. To ask how many wait costs an eighth of an accept that finds none."""
         most = kernel.waiting(self.sock) or ACCEPTS_PER_TURN  # 0: a client has gone again, or the socket is broken
         self.accept(min(most, ACCEPTS_PER_TURN))
