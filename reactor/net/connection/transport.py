@@ -322,7 +322,7 @@ class Transport(Answering):
         if limit is not None and self._gauges is not None:
             self._gauges.excess(self._loop.turn_now, self._held(), limit)
         if self._owner._memory is not None and not self._life.over:
-            self._owner._memory.note(self)  # type: ignore[arg-type]  # every Transport is a Connection
+            self._owner._memory.note(self)
 
     def _send_fin(self) -> None:
         try:
