@@ -16,13 +16,15 @@ from .. import arguments
 from ..errors import ReactorError, WrongThread
 from ..hints import TYPE_CHECKING, Any, NamedTuple, Protocol
 from .jobs import Callback, Jobs, resolve
-from .poller import READABLE, WRITABLE, Selector, poller_for, to_mask
+from .poller import READABLE, WRITABLE, to_mask
+from .poller_choice import poller_for
 from .timers import Timer, TimerHeap
 from .turn import Turns
 
 if TYPE_CHECKING:
     import threading
     from concurrent.futures import Future
+    from selectors import BaseSelector
 
     from .signals import Signals
     from .watch import Watch
@@ -62,7 +64,7 @@ class Reactor(Turns):
 
     def __init__(
         self,
-        selector: Selector | None = None,
+        selector: BaseSelector | None = None,
         clock: Callable[[], float] = time.monotonic,
         debug: bool = False,
     ) -> None:
@@ -70,7 +72,7 @@ class Reactor(Turns):
         super().__init__(poller_for(selector), arguments.function("clock", clock), debug)
         self._born = self.turn_now
         self._held = 0  # reasons for run() to go on: servers that listen, connections
-        self._running = self._stopping = self._forever = self._closing = self._closed = False
+        self._running = self._stopping = self._forever = self._closed = False
         self._owner: int | None = None
         self._thread: threading.Thread | None = None
         #: Whose connections end with the reactor: servers that listen or stop, and the clients as a whole.
@@ -125,7 +127,7 @@ class Reactor(Turns):
 
     def _busy(self) -> bool:
         """Is something left to do?"""
-        waits = self._held or self._timers.refs or self._watched or self._jobs.pending
+        waits = self._held or self._kept or self._timers.refs or self._watched or self._jobs.pending
         return bool(waits) or self._queued()
 
     # Stopping.
@@ -180,6 +182,7 @@ class Reactor(Turns):
         self._timers = TimerHeap()
         if self._signals is not None:
             self._signals.close()  # last: a signal that comes while it closes is still the reactor's
+        self._raise_kept()
 
     def __enter__(self) -> Reactor:
         return self

@@ -5,9 +5,9 @@ long may we sleep · poll · dispatch · due timers (a bounded batch) · flush w
 has ended. Closing is *decided* anywhere and *performed* in the last stage, so that no listener ever finds the
 ground gone under it.
 
-Nothing that a callback raises stops a turn: it is logged on the logger `reactor`, and the next one runs. Only
-`KeyboardInterrupt`, `SystemExit` and their kin leave it, and then nothing is lost: every queue is taken from
-one by one.
+Nothing that a callback raises stops a turn. An `Exception` is logged on the logger `reactor`. What else is raised,
+like `KeyboardInterrupt` and `SystemExit`, is kept: the turn finishes, and its last line raises the first error that was
+kept. So nothing is lost, and `run()` may be called again.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from ..hints import Any, Protocol
+from ..hints import TYPE_CHECKING, Any, Protocol
 from ..log import log
-from .poller import READ, Poller, Readable
+from .poller import READ
 from .timers import TimerHeap
 from .wakeup import Wakeup
+
+if TYPE_CHECKING:
+    from .poller import Poller, Readable
 
 # So many are read for before the first of them is given what came, so that the kernel's code for receiving stays in the
 # processor's caches, and then that for sending. What may be large goes at once: its bytes should stay there too.
@@ -65,6 +68,8 @@ class Turns:
         #: Is it in a turn, and awake? Then it comes to what is queued by itself.
         self.in_turn = False
         self._taking_turn = False
+        self._closing = False
+        self._kept: BaseException | None = None
         self._invoke: Callable[..., None] = self._guarded_and_timed if debug else self._guarded
         self._wakeup = Wakeup()
         poller.add(self._wakeup.fileno(), READ, self._wakeup)
@@ -77,7 +82,7 @@ class Turns:
             if self._ready or self._arrived:
                 self.ask_clock()
                 self._run_ready()
-                self._hand_over()  # what is left of a turn that a listener has left by an exception
+                self._hand_over()  # left by a signal handler of the program that raised in the loop's own code
                 self._note_stall()
                 if self._must_return():
                     timeout = 0
@@ -100,6 +105,8 @@ class Turns:
             self._note_stall()
             self._turns += 1
             self.in_turn = self._taking_turn = False
+        if self._kept is not None and not self._closing:  # while closing, the last turns come first
+            self._raise_kept()
 
     def _note_stall(self) -> None:
         ended = self._clock()
@@ -108,8 +115,17 @@ class Turns:
             if len(self.stalls) > STALLS_KEPT:
                 del self.stalls[next(iter(self.stalls))]
 
+    def _raise_kept(self) -> None:
+        """Raise the error that was kept, if there is one."""
+        error, self._kept = self._kept, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error  # its traceback holds this frame: no cycle is left
+
     def take_last_turn(self) -> None:
-        """A turn that neither polls nor waits: what is queued happens."""
+        """A turn that neither polls nor waits, and raises nothing: what is queued happens."""
         self.in_turn = self._taking_turn = True
         try:
             self._run_ready()
@@ -139,9 +155,11 @@ class Turns:
                 fn(*args)
             except Exception:
                 log.exception("%r raised", fn)
+            except BaseException as error:
+                self.keep(error)
 
     def _sleep(self, timeout: float | None) -> float:
-        if timeout == 0 or self._queued():
+        if timeout == 0 or self._kept is not None or self._queued():
             return 0
         wait = LONGEST_SLEEP if timeout is None else min(timeout, LONGEST_SLEEP)
         deadline = self._timers.next_deadline()
@@ -184,18 +202,17 @@ class Turns:
 
     def _hand_over(self) -> None:
         """Give everybody what was read for them."""
-        waiting, self._arrived = iter(self._arrived), []
-        try:
-            for handler, data in waiting:
-                if self.debug:
-                    self._invoke(handler._on_data, data)
-                    continue
-                try:
-                    handler._on_data(data)
-                except Exception:
-                    log.exception("%r raised", handler)
-        finally:  # a listener leaves run(): the others get theirs when it goes on
-            self._arrived += waiting
+        waiting, self._arrived = self._arrived, []
+        for handler, data in waiting:
+            if self.debug:
+                self._invoke(handler._on_data, data)
+                continue
+            try:
+                handler._on_data(data)
+            except Exception:
+                log.exception("%r raised", handler)
+            except BaseException as error:
+                self.keep(error)
 
     def _run_timers(self) -> None:
         before = self._timers.order
@@ -218,6 +235,8 @@ class Turns:
                 staged._on_flush()
             except Exception:
                 log.exception("%r raised", staged)
+            except BaseException as error:
+                self.keep(error)
 
     def _run_teardowns(self) -> None:
         teardowns = self._teardowns
@@ -229,6 +248,13 @@ class Turns:
             fn(*args)
         except Exception:
             log.exception("%r raised", fn)
+        except BaseException as error:
+            self.keep(error)
+
+    def keep(self, error: BaseException) -> None:
+        """Raise this error at the end of the turn. The first error of a turn counts."""
+        if self._kept is None:
+            self._kept = error
 
     def _guarded_and_timed(self, fn: Callable[..., object], *args: Any) -> None:
         started = time.perf_counter()

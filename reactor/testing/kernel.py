@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..engine.poller import EpollPoller
+from ..engine.epoll_poller import EpollPoller
 from .choices import Choices
 from .clock import ManualClock
 from .doubles.epoll import PlainSelector, SimulatedEpoll, SimulatedPoll

@@ -58,6 +58,12 @@ def test_what_only_clients_need_is_loaded_with_the_name_of_a_client() -> None:
     assert "reactor.net.client.connect" in loaded("from reactor import connect")
 
 
+def test_a_poller_is_loaded_where_it_is_used() -> None:
+    other = "import selectors\nfrom reactor import Reactor\nReactor(selectors.PollSelector())"
+    assert "reactor.engine.selector_poller" not in loaded(LISTENING)
+    assert "reactor.engine.selector_poller" in loaded(other)
+
+
 def test_a_star_import_has_every_public_name() -> None:
     assert loaded("from reactor import *\nimport reactor\nassert set(reactor.__all__) <= set(globals())")
 

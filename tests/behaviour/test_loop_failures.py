@@ -1,10 +1,12 @@
-"""What callbacks raise: exceptions are logged and the loop goes on; `KeyboardInterrupt` leaves `run()`, and nothing
-is lost by it.
+"""What callbacks raise: exceptions are logged and the loop goes on; `KeyboardInterrupt` leaves `run()` at the end of
+the turn, and nothing is lost.
 """
 
 from __future__ import annotations
 
+import signal
 import socket
+import time
 from collections.abc import Callable
 from selectors import EVENT_READ
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from reactor import Connection, Reactor, ReactorError, Reason
+from reactor.engine.poller import READ
 from reactor.testing import ManualClock, Peer, pump, settle
 
 LEAVES = [KeyboardInterrupt, SystemExit]
@@ -61,9 +64,160 @@ def test_keyboard_interrupt_and_system_exit_leave_run_and_it_may_run_again(
     each_loop.call_soon(heard.append, "not lost")
     with pytest.raises(leave):
         each_loop.run()
-    assert heard == []
-    each_loop.run()
     assert heard == ["not lost"]
+    each_loop.call_soon(heard.append, "again")
+    each_loop.run()
+    assert heard == ["not lost", "again"]
+
+
+def _answers_are_queued(loop: Reactor) -> None:
+    """Hold the loop up until the answers of two jobs wait for the same turn."""
+    limit = time.monotonic() + 5
+    while loop.statistics().ready_calls < 2:
+        assert time.monotonic() < limit
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("leave", LEAVES)
+@pytest.mark.parametrize("kind", ["call", "timer", "watch", "signal", "job", "call from a thread"])
+def test_what_leaves_run_leaves_it_when_the_turn_is_over(
+    each_loop: Reactor, leave: type[BaseException], kind: str
+) -> None:
+    heard: list[str] = []
+
+    def hear(*_: object) -> None:
+        heard.append("not lost")
+
+    pairs = [socket.socketpair() for _ in range(2)]
+    listeners = [_fails(leave()), hear]
+    for (left, right), signum, fn in zip(pairs, [signal.SIGUSR1, signal.SIGUSR2], listeners, strict=True):
+        if kind == "call":
+            each_loop.call_soon(fn)
+        elif kind == "timer":
+            each_loop.call_at(each_loop.now - 1, fn)
+        elif kind == "watch":
+            right.send(b"x")
+            each_loop.watch(left, EVENT_READ, fn)
+        elif kind == "signal":
+            each_loop.on_signal(signum, fn)
+            signal.raise_signal(signum)
+        elif kind == "job":
+            each_loop.run_in_thread(int, callback=fn)
+        else:
+            each_loop.call_soon_threadsafe(fn)
+    if kind == "job":
+        _answers_are_queued(each_loop)
+    turns = each_loop.statistics().turns
+    with pytest.raises(leave):
+        each_loop.run()
+    assert (heard, each_loop.statistics().turns) == (["not lost"], turns + 1)
+    each_loop.close()
+    for ends in pairs:
+        for end in ends:
+            end.close()
+
+
+@pytest.mark.parametrize("size", [100, 100_000], ids=["read ahead", "at once"])
+@pytest.mark.parametrize("leave", LEAVES)
+def test_a_data_listener_that_leaves_run_takes_nothing_from_the_others(
+    harness: Any, loop: Reactor, leave: type[BaseException], size: int
+) -> None:
+    h = harness()
+    pairs = [h.connect() for _ in range(3)]
+    for peer, _ in pairs:  # once before: it sets the size of the next read
+        peer.send(b"x" * size)
+    pump(loop, lambda: sum(conn.bytes_read for _, conn in pairs) == 3 * size)
+    h.server.once("data", _fails(leave()))
+    for peer, _ in pairs:
+        peer.send(b"x")
+    with pytest.raises(leave):
+        loop.run()
+    assert [conn.bytes_read for _, conn in pairs] == [size + 1] * 3
+
+
+class Last:
+    """What waits for the last stages of a turn, and says so."""
+
+    def __init__(self, heard: list[str], error: BaseException | None = None) -> None:
+        self._heard, self._error = heard, error
+
+    def _on_flush(self) -> None:
+        self._say("flush")
+
+    def _on_teardown(self) -> None:
+        self._say("teardown")
+
+    def _say(self, stage: str) -> None:
+        self._heard.append(stage)
+        if self._error is not None:
+            raise self._error
+
+
+@pytest.mark.parametrize("leave", LEAVES)
+def test_an_error_that_leaves_a_flush_or_a_teardown_stops_no_other(loop: Reactor, leave: type[BaseException]) -> None:
+    heard: list[str] = []
+    for staged in (Last(heard, leave()), Last(heard)):
+        loop.flush_soon(staged)
+        loop.teardown_soon(staged)
+    with pytest.raises(leave):
+        loop.run_once(0)
+    assert heard == ["flush", "flush", "teardown", "teardown"]
+
+
+def test_the_first_error_that_leaves_a_turn_counts(each_loop: Reactor) -> None:
+    first, second, later = KeyboardInterrupt(), SystemExit(), KeyboardInterrupt()
+    each_loop.call_soon(_fails(first))
+    each_loop.call_soon(_fails(second))
+    each_loop.call_later(0, _fails(later))
+    with pytest.raises(KeyboardInterrupt) as raised:
+        each_loop.run()
+    assert raised.value is first
+    each_loop.run()  # nothing of the others is left
+    assert each_loop.statistics().timers == 0
+
+
+def test_a_turn_that_an_error_waits_to_leave_does_not_sleep(loop: Reactor) -> None:
+    loop.call_soon(_fails(KeyboardInterrupt()))
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_once(20)
+    assert time.monotonic() - started < 10
+
+
+class Interrupted:
+    """A handler whose socket is interrupted by a signal handler of the program, that raises."""
+
+    _flowing, _read_size = True, 1
+
+    def __init__(self, recv: Callable[[int], bytes], heard: list[bytes]) -> None:
+        self._sock = self
+        self.recv = recv
+        self._on_data = heard.append
+
+
+def test_what_was_read_is_delivered_after_a_signal_handler_raised_in_the_loop(loop: Reactor) -> None:
+    heard: list[bytes] = []
+    pairs = [socket.socketpair() for _ in range(2)]
+    fails = True
+
+    def interrupted(size: int) -> bytes:
+        if fails:
+            raise KeyboardInterrupt
+        return pairs[1][0].recv(size)
+
+    for (left, right), recv in zip(pairs, [pairs[0][0].recv, interrupted], strict=True):
+        right.send(b"x")
+        loop.poller.add(left.fileno(), READ, Interrupted(recv, heard))  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_once(0)
+    assert heard == []
+    fails = False
+    loop.run_once(0)
+    assert heard == [b"x", b"x"]
+    for left, right in pairs:
+        loop.poller.remove(left.fileno())
+        left.close()
+        right.close()
 
 
 @pytest.mark.parametrize("leave", LEAVES)
@@ -165,7 +319,7 @@ def test_set_timeout_goes_on_after_its_listener_left_run(
 
 
 @pytest.mark.parametrize("leave", LEAVES)
-def test_a_close_that_a_listener_left_may_be_called_again(
+def test_a_reactor_closes_completely_before_an_error_leaves_close(
     harness: Any, loop: Reactor, leave: type[BaseException]
 ) -> None:
     h = harness()
@@ -173,7 +327,6 @@ def test_a_close_that_a_listener_left_may_be_called_again(
     h.server.once("close", _fails(leave()))
     with pytest.raises(leave):
         loop.close()
-    loop.close()
     assert loop.closed
     assert [conn.report is not None for conn in conns] == [True] * 3
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from reactor import Connection, Reactor, Server
-from reactor.engine.poller import EpollPoller
+from reactor.engine.epoll_poller import EpollPoller
 from reactor.engine.turn import SENDS_PER_TURN
 from reactor.net.connection.outbuf import ALONE
 from reactor.testing import ManualClock, Peer, pump, settle

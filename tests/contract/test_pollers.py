@@ -11,22 +11,17 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reactor.engine.poller import (
-    EDGE,
-    ERROR,
-    GONE,
-    HANGUP,
-    READ,
-    WRITE,
-    EpollPoller,
-    Poller,
-    SelectorPoller,
-    poller_for,
-)
+from reactor.engine.epoll_poller import EpollPoller
+from reactor.engine.poller import EDGE, ERROR, GONE, HANGUP, READ, WRITE
+from reactor.engine.poller_choice import poller_for
+from reactor.engine.selector_poller import SelectorPoller
+
+if TYPE_CHECKING:
+    from reactor.engine.poller import Poller
 
 KINDS = [None, selectors.EpollSelector, selectors.PollSelector, selectors.SelectSelector]
 LIMIT = 2.0  # seconds of real time within which the kernel does its part
@@ -46,7 +41,7 @@ def made(kind: Any) -> Poller:
 @pytest.fixture(params=KINDS, ids=lambda kind: "own" if kind is None else kind.__name__)
 def poller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Poller]:
     """One that looks for hang-ups at every poll, so that nothing must be waited for."""
-    monkeypatch.setattr("reactor.engine.poller.HANGUP_PERIOD", 0.0)
+    monkeypatch.setattr("reactor.engine.selector_poller.HANGUP_PERIOD", 0.0)
     poller = made(request.param)
     yield poller
     poller.close()

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from reactor.engine.poller import EpollPoller
+from reactor.engine.epoll_poller import EpollPoller
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 ANY_TEXT = "."  # each of them words it in its own way

@@ -12,7 +12,8 @@ import selectors
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...engine.poller import EDGE, ERROR, HANGUP, EpollPoller
+from ...engine.epoll_poller import EpollPoller
+from ...engine.poller import EDGE, ERROR, HANGUP
 
 if TYPE_CHECKING:
     from ..kernel import Kernel
