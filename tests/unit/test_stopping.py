@@ -32,6 +32,16 @@ def test_at_no_time_has_a_larger_part_ended_than_of_the_time_is_over(total: int,
 
 
 @given(TOTALS, SPANS, st.floats(0.0, 10.0))
+def test_after_each_call_at_least_the_part_has_ended_that_is_over_of_the_time(
+    total: int, span: float, lateness: float
+) -> None:
+    done = 0
+    for now, due in endings(total, span, lateness):
+        done += due
+        assert done >= min((now - 100.0) / span, 1.0) * total - 0.001
+
+
+@given(TOTALS, SPANS, st.floats(0.0, 10.0))
 def test_each_call_ends_one_at_least_and_the_last_comes_when_the_time_is_over(
     total: int, span: float, lateness: float
 ) -> None:

@@ -259,6 +259,8 @@ class Server(Deadlined, Emitter):
                 listener(self, *args)
             except Exception:
                 log.exception("a listener of %s raised", self)
+            except BaseException as error:
+                self.loop.keep(error)
 
     # Settings.
 

@@ -137,7 +137,6 @@ class Stop:
         server._close_acceptors()
         if not self._draining_told:
             self._draining_told = True
-            server.loop.call_soon(self._drain)  # a listener may leave run(); after the others it finds nothing to do
             server._emit("draining", self.deadline)
         if self._end and self._spread_timer is None:
             if not self._waiting:
