@@ -68,7 +68,7 @@ def relay(to: Address, **of_clients: Any) -> App:
 
     def pass_on(conn: Connection) -> None:
         assert conn.server is not None
-        settings = {name: conn.get_setting(name) for name in CONNECTION_SETTINGS} | of_clients
+        settings = {name: getattr(conn.server, name) for name in CONNECTION_SETTINGS} | of_clients
         loop = conn.server.loop
         target = connect(loop, path=to, **settings) if isinstance(to, str) else connect(loop, *to, **settings)
         target.on("error", unreachable)

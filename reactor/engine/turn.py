@@ -282,10 +282,6 @@ class Turns:
         self._sends_left -= 1
         return self._sends_left >= 0
 
-    def keep(self, error: BaseException) -> None:
-        """Let this leave the turn when it is over: the first one counts."""
-        raise error
-
     def flush_soon(self, staged: Staged) -> None:
         """Call `staged._on_flush()` at the end of this turn."""
         self._flushes.append(staged)

@@ -18,7 +18,7 @@ from .deadlines.rules import ACK_LOOK
 
 _CALLS = (
     "write", "writelines", "corked", "end", "destroy_soon", "destroy", "reset", "pause", "resume", "touch",
-    "set_timeout", "on", "once", "off", "set_no_delay", "set_keep_alive", "set_user_timeout", "change_setting",
+    "set_timeout", "on", "once", "off", "set_no_delay", "set_keep_alive", "set_user_timeout", "_change_setting",
     "ref", "unref", "pipe", "unpipe", "send_file", "set_encoding",
 )  # fmt: skip
 

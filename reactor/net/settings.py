@@ -274,8 +274,8 @@ def split(given: dict[str, Any], others: type[S]) -> tuple[Settings, S]:
 class Configured(Protocol):
     """What has settings as attributes."""
 
-    def get_setting(self, name: str) -> Any: ...
-    def change_setting(self, name: str, value: Any) -> None: ...
+    def _get_setting(self, name: str) -> Any: ...
+    def _change_setting(self, name: str, value: Any) -> None: ...
 
 
 class Setting(Generic[T]):
@@ -289,10 +289,10 @@ class Setting(Generic[T]):
     @overload
     def __get__(self, thing: Configured, owner: type) -> T: ...
     def __get__(self, thing: Configured | None, owner: type) -> Any:
-        return self if thing is None else thing.get_setting(self._name)
+        return self if thing is None else thing._get_setting(self._name)
 
     def __set__(self, thing: Configured, value: T) -> None:
-        thing.change_setting(self._name, value)
+        thing._change_setting(self._name, value)
 
 
 class Deadlined:

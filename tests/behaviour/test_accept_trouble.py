@@ -20,7 +20,7 @@ from wire import all_acked, vanish
 from reactor import Reactor, Reason, Server, lines
 from reactor.testing import ManualClock, Peer, pump, settle
 
-BATCH = 256  # listener.SHED_BATCH
+BATCH = 256  # acceptor.SHED_BATCH
 
 Lower = Callable[..., None]
 

@@ -255,4 +255,4 @@ def test_a_connection_that_ended_has_none_of_these_timers_left(harness: Any, loo
     _, conn = h.connect()
     conn.reset()
     h.closed(conn)
-    assert len(h.server.schedule) == 0
+    assert len(h.server._schedule) == 0

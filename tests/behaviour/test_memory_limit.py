@@ -67,7 +67,7 @@ def test_what_was_sent_is_not_held_any_more(harness: Any, loop: Reactor) -> None
         fill(h, conn, 3 * MIB)
         conn.end()
         assert len(read_to_the_end(loop, peer)) == conn.bytes_written
-        assert h.server._ledger.total == 0
+        assert h.server._memory.total == 0
     assert {conn.state for conn in h.record.connections} == {"read_only"}
 
 
@@ -80,7 +80,7 @@ def test_who_is_gone_holds_nothing(harness: Any, loop: Reactor) -> None:
     conn.reset()
     other.reset()
     pump(loop, lambda: not h.server.connections)
-    assert (h.server._ledger.total, h.server.statistics().bytes_pending) == (0, 0)
+    assert (h.server._memory.total, h.server.statistics().bytes_pending) == (0, 0)
 
 
 def test_small_writes_that_join_what_waits_are_found_within_a_tenth_of_a_second(

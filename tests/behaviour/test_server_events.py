@@ -198,3 +198,18 @@ def test_a_server_shows_where_it_listens_and_how_many_it_serves(harness: Any, lo
     h.server.close()
     assert repr(h.server) == "<Server not listening connections=1>"
     settle(loop)
+
+
+def test_a_servers_listener_that_leaves_run_keeps_the_event_from_no_other(harness: Any, loop: Reactor) -> None:
+    h = harness()
+
+    def leave(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    heard: list[str] = []
+    h.server.on("draining", leave)
+    h.server.on("draining", _says(heard, "draining"))
+    h.server.shutdown(5)
+    with pytest.raises(KeyboardInterrupt):
+        loop.run()
+    assert heard == ["draining"]

@@ -175,7 +175,7 @@ MUTATIONS = (
         "leave the backlog behind at a shutdown",
         "no client whose connect() had returned before shutdown() is lost",
         "reactor/net/server/stopping.py",
-        "            listener.accept(BACKLOG_BOUND)\n",
+        "            acceptor.accept(BACKLOG_BOUND)\n",
         "            pass\n",
         behaviour("shutdown"),
     ),
@@ -183,8 +183,8 @@ MUTATIONS = (
         "reset at once at a shutdown",
         "pending output drains within the grace",
         "reactor/net/server/stopping.py",
-        "            waiting.popleft().destroy_soon_by_us()\n",
-        "            waiting.popleft().cut(Reason.SHUTDOWN_DEADLINE)\n",
+        "            self._waiting.popleft().destroy_soon_by_us()\n",
+        "            self._waiting.popleft().cut(Reason.SHUTDOWN_DEADLINE)\n",
         behaviour("shutdown"),
     ),
     Mutation(
@@ -325,7 +325,7 @@ MUTATIONS = (
     Mutation(
         "accept until nobody is there",
         "no accept finds nobody where the kernel can tell how many wait",
-        "reactor/net/sockets/opening.py",
+        "reactor/net/sockets/kernel.py",
         "if info[0] == _LISTEN else None\n",
         "if info[0] != _LISTEN else None\n",
         behaviour("accepting"),

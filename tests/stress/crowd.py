@@ -129,8 +129,8 @@ class Crowd(World):
     @property
     def has_room(self) -> bool:
         most = self.kernel.most_descriptors
-        limit = self.server.max_connections
-        return (most is None or len(self.kernel.sockets) < most) and (limit is None or self.server._open < limit)
+        limit, inside = self.server.max_connections, self.server._admission.inside
+        return (most is None or len(self.kernel.sockets) < most) and (limit is None or inside < limit)
 
     def check_nobody_is_shut_out(self, now: float) -> None:
         for child in self.waiting:

@@ -316,10 +316,10 @@ class Connection(Stream, Deadlined, Emitter):
         if not self._life.over:
             options.set_user_timeout(self._sock, wanted)
 
-    def get_setting(self, name: str) -> Any:
+    def _get_setting(self, name: str) -> Any:
         return getattr(self._settings, name)
 
-    def change_setting(self, name: str, value: Any) -> None:
+    def _change_setting(self, name: str, value: Any) -> None:
         self._settings = self._settings.replaced(name, value)
         if not self._life.over:
             self._owner._keeper.setting_changed(self, name)

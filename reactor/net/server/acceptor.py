@@ -1,22 +1,23 @@
-"""A listening socket: accept in bounded batches, and what to do when accept fails.
+"""An acceptor: one listening socket. It accepts in bounded batches, and knows what to do when accept fails.
 
 What others do, as of autumn 2026: asyncio pauses for 1 s on EMFILE, ENFILE, ENOBUFS and ENOMEM, but until 3.14 went on
-with its batch and scheduled as many restarts (cpython#151615); libuv closes a spare descriptor, accepts and closes
-everybody who waits; Go's http server waits 5 ms, doubling to 1 s; trio's server sleeps 100 ms; nginx first gives up
+with its batch and scheduled as many restarts (cpython#151615); libuv closes a spare descriptor, accepts all waiting
+clients and closes them; Go's http server waits 5 ms, doubling to 1 s; trio's server sleeps 100 ms; nginx first gives up
 connections that linger or idle. Conclusion, in the order of `_trouble`:
 
-    EAGAIN                   nobody waits
-    ECONNABORTED and others  a network error of a client that has gone: the next one (accept(2), "Error handling")
-    EMFILE                   give up connections that linger, or have long been idle (`pressure.py`); if there are none,
-                             tell a batch of clients now, through a spare descriptor, instead of letting them hang
+    EAGAIN                   no client waits
+    ECONNABORTED and others  a network error of a client that has gone: accept the next (accept(2), "Error handling")
+    EMFILE                   give up connections that linger, or have been idle for long (`pressure.py`); if there are
+                             none, reset a batch of clients through a spare descriptor: otherwise they would hang
     ENFILE, ENOBUFS, ENOMEM  only time helps
-    anything else            the socket is broken: stop watching it
+    anything else            the socket is broken: close it
 
-After the third and fourth the socket is not watched for a second, or until a descriptor comes back: the loop
-never spins.
+After the third (if no connection was given up) and the fourth the socket is not watched for a second, or until a
+descriptor is free again: the loop never spins.
 
-How many it accepts: libuv one for each readiness, since a second accept nearly always finds nobody (libuv#3696), and
-asyncio as many as its backlog, until nobody is there. Here the kernel is asked how many wait.
+Clients accepted in one batch: libuv accepts one for each readiness, since a second accept nearly always finds no client
+(libuv#3696); asyncio tries as many times as its backlog is long, until an accept finds none. Here the kernel is asked
+how many wait.
 """
 
 from __future__ import annotations
@@ -27,17 +28,31 @@ import socket
 from ... import arguments
 from ...engine.loop import Reactor
 from ...engine.poller import READ
-from ...hints import TYPE_CHECKING, Any, NamedTuple, Protocol
+from ...hints import TYPE_CHECKING, Any, NamedTuple
 from ..sockets import addresses, kernel, opening, options
 from ..sockets.addresses import Address
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from ...engine.timers import Timer
     from ..sockets.sock import Sock
     from ..sockets.unix import SocketFile
 
-ACCEPTS_PER_TURN = 64  # so that a flood of connects leaves room for those who are in
-SHED_BATCH = 256  # clients told at once, when there are no descriptors for them
+    class Host(Protocol):
+        """Where an acceptor takes its clients."""
+
+        quiet_until: float  # all acceptors of a server together shed and log once in a PAUSE
+        queues: bool  # ask has_room() before each accept; False: there is always room
+
+        def has_room(self) -> bool: ...  # False: leave clients in the backlog for now
+        def admit(self, sock: Sock, remote: Address, acceptor: Acceptor) -> None: ...
+        def make_room(self) -> int: ...  # the number of descriptors that become free in this turn
+        def accept_failed(self, error: OSError, shed: int, broken: Acceptor | None) -> None: ...
+
+
+ACCEPTS_PER_TURN = 64  # a flood of connects leaves time for the connections that are open
+SHED_BATCH = 256  # clients that are reset at once when there are no descriptors for them
 PAUSE = 1.0  # seconds without accepting after trouble, as asyncio's ACCEPT_RETRY_DELAY
 
 _NEXT_CLIENT = frozenset(
@@ -51,30 +66,19 @@ _NEXT_CLIENT = frozenset(
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
-class Host(Protocol):
-    """The server behind a listening socket."""
-
-    quiet_until: float  # all its listening sockets together shed and log once in a PAUSE
-
-    def has_room(self) -> bool: ...  # False: leave clients in the backlog for now
-    def admit(self, sock: Sock, remote: Address, listener: Listener) -> None: ...
-    def make_room(self) -> int: ...  # how many descriptors come back this turn
-    def accept_failed(self, error: OSError, shed: int, broken: Listener | None) -> None: ...
-
-
 class Opened(NamedTuple):
-    """A socket that listens, and the file that goes with it, if we have made one."""
+    """A listening socket, and its file if we have made one."""
 
     sock: socket.socket
     file: SocketFile | None = None
 
     def close(self) -> None:
         if self.file is not None:
-            self.file.remove()  # first: while the socket lives, no other file can be taken for this one
+            self.file.remove()  # first: while the socket is open, no other file can have this one's inode
         self.sock.close()
 
 
-class Listener:
+class Acceptor:
     """One listening socket. The server owns it, and closes it."""
 
     __slots__ = (
@@ -100,12 +104,12 @@ class Listener:
         self._opened = opened
         self.sock = sock = opened.sock
         self._family, self._kind, self._fd = int(sock.family), int(sock.type), sock.fileno()
-        #: Where it listens.
+        #: The address on which it listens.
         self.address = addresses.local_address(sock)
-        #: The local address of those accepted here, if it is the same for all; None behind a wildcard.
+        #: The local address of all connections accepted here; None where they differ: behind a wildcard.
         wildcard = isinstance(self.address, tuple) and self.address[0] in ("0.0.0.0", "::")
         self.accepted_address = None if wildcard else self.address
-        #: Does it accept when somebody comes?
+        #: True if the loop calls it when a client waits.
         self.watched = False
         self._paused: Timer | None = None
         self._register()
@@ -114,10 +118,10 @@ class Listener:
     # Watching.
 
     def watch(self) -> None:
-        """Accept when somebody comes; also before the end of a pause. Harmless when it does already. Where there is no
-        memory for the registration, it is tried again after a pause.
+        """Accept when a client comes; this ends a pause. Harmless when it is watched already. Where the system has no
+        memory for the registration, it tries again after a pause.
         """
-        self._pause_over()
+        self._end_pause()
         if not self.watched:
             try:
                 self._register()
@@ -129,10 +133,10 @@ class Listener:
         self.watched = True
 
     def _pause_until(self, moment: float) -> None:
-        self._pause_over()
+        self._end_pause()
         self._paused = self._loop.call_at(moment, self.watch).unref()
 
-    def _pause_over(self) -> None:
+    def _end_pause(self) -> None:
         if self._paused is not None:
             self._paused.cancel()
             self._paused = None
@@ -141,19 +145,21 @@ class Listener:
         """Leave clients in the backlog."""
         if self.watched:
             self.watched = False
-            if self._loop.poller.handlers.get(self._fd) is self:  # else it is closed, and the number somebody else's
+            if (
+                self._loop.poller.handlers.get(self._fd) is self
+            ):  # else it is closed, and the number is another socket's
                 self._loop.poller.remove(self._fd)
 
     def hide(self) -> None:
-        """Nobody can connect from now on, as far as the system offers that: it does where there is a file. Those who
-        have connected can still be accepted.
+        """Let no more clients connect, where the system offers that: where there is a file. Clients that have connected
+        can still be accepted.
         """
         if self._opened.file is not None:
             self._opened.file.remove()
 
     def close(self) -> None:
         self.unwatch()
-        self._pause_over()
+        self._end_pause()
         if self._spare is not None:
             self._spare.close()
             self._spare = None
@@ -162,15 +168,16 @@ class Listener:
     # Accepting.
 
     def _on_ready(self, mask: int) -> None:
-        """Somebody waits. To ask how many costs an eighth of an accept that finds nobody."""
-        most = kernel.waiting(self.sock) or ACCEPTS_PER_TURN  # 0: somebody waited, or the socket is broken
+        """A client waits. To ask how many wait costs an eighth of an accept that finds none."""
+        most = kernel.waiting(self.sock) or ACCEPTS_PER_TURN  # 0: a client has gone again, or the socket is broken
         self.accept(min(most, ACCEPTS_PER_TURN))
 
     def accept(self, most: int) -> None:
-        """Let in those who wait, `most` of them at most."""
-        ipv4 = self._family == socket.AF_INET  # (host, port) as it comes
+        """Take in up to `most` of the clients that wait."""
+        host = self._host
+        ipv4 = self._family == socket.AF_INET  # accept returns (host, port) as we want it
         for accepted in range(most):
-            if not self._host.has_room():
+            if host.queues and not host.has_room():
                 return
             try:
                 sock, raw = opening.accept(self.sock, self._family, self._kind)
@@ -179,14 +186,14 @@ class Listener:
             except OSError as error:
                 if error.errno in _NEXT_CLIENT:
                     continue
-                # accept(2) looks for a free descriptor before it looks whether anybody waits: after the last one was
-                # used, only readiness tells.
+                # accept(2) looks for a free descriptor before it looks for a client: when this batch has used the last
+                # descriptor, only the next readiness tells whether another client waits.
                 if not (accepted and error.errno == errno.EMFILE):
                     self._trouble(error)
                 return
             else:
-                self._host.admit(sock, raw if ipv4 else addresses.address_of(raw), self)
-            if self.sock.fileno() < 0:  # closed by a listener
+                host.admit(sock, raw if ipv4 else addresses.address_of(raw), self)
+            if self.sock.fileno() < 0:  # a listener has closed it
                 return
 
     def _trouble(self, error: OSError) -> None:
@@ -208,7 +215,7 @@ class Listener:
             self._pause_until(self._host.quiet_until)
 
     def _shed(self) -> int:
-        """Accept and reset a batch of clients with the spare descriptor; how many."""
+        """Accept a batch of clients with the spare descriptor and reset them; returns their number."""
         spare = self._spare or self._spare_socket()
         if spare is None:
             return 0
@@ -226,14 +233,14 @@ class Listener:
         return shed
 
     def _spare_socket(self) -> socket.socket | None:
-        """A descriptor to be had back at once: a socket, because those come from where this one does."""
+        """A descriptor that can be freed at once. It is a socket, opened where the listening one was opened."""
         try:
             return opening.stream_socket(self._loop.poller.system, self._family)
         except OSError:
             return None
 
     def __repr__(self) -> str:
-        return f"<Listener {addresses.show(self.address)}{' paused' if self._paused else ''}>"
+        return f"<Acceptor {addresses.show(self.address)}{' paused' if self._paused else ''}>"
 
 
 def open_listening(
@@ -248,7 +255,9 @@ def open_listening(
     sock: Any,
     fd: Any,
 ) -> Opened:
-    """What the arguments of `Server.listen` ask for. Raises TypeError and ValueError for what they cannot mean."""
+    """The listening socket that the arguments of `Server.listen` ask for. Raises TypeError and ValueError for arguments
+    that mean nothing, OSError for what the kernel refuses.
+    """
     arguments.integer("backlog", backlog, 1, 2**31 - 1)
     arguments.flag("reuse_port", reuse_port)
     arguments.flag("ipv6_only", ipv6_only)

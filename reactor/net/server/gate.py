@@ -1,30 +1,56 @@
-"""Who may come: a server's limits on those who knock, in one place and one order. Pure: time comes as an argument.
+"""The gate: a server's limits on new clients, in the order in which they are checked. Pure: time comes as an argument.
 
-    block, allow      by network, before anything else: who is not wanted uses up nothing
+    block, allow      by network, before anything else: a client that is not wanted uses up nothing
     max_connections   for all together
     max_per_address   for each client
-    accept_rate       last, so that a flood that another limit refuses takes no token from those who are let in
+    accept_rate       last: clients that another limit refuses take no token from those that come in
 
-A cause is the name of the setting that keeps a client out. A server without such a limit has no gate and asks nobody.
+A cause is the name of the setting that keeps a client out. A server without such a limit has no gate.
 
-The rate is a token bucket: `burst` tokens at most, `per_second` new ones a second, one for each who is let in. nginx'
-`limit_req` and HAProxy's `rate-limit sessions` do likewise.
+The rate is a token bucket: `burst` tokens at most, `per_second` new ones a second, one for each client that comes in.
+nginx' `limit_req` and HAProxy's `rate-limit sessions` count in the same way.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
 from math import inf
 
-from ...hints import TYPE_CHECKING, NamedTuple, Protocol
+from ...hints import TYPE_CHECKING, NamedTuple
 from ...log import log
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Protocol
+
     from ..deadlines.agenda import Cancellable
     from ..sockets.networks import Network, Remote
 
-SAMPLE = 5.0  # seconds between lines about refused clients, as the kernel's net_ratelimit
+    class Limits(Protocol):
+        """What a gate needs of `ServerSettings`."""
+
+        @property
+        def max_connections(self) -> int | None: ...
+        @property
+        def max_per_address(self) -> int | None: ...
+        @property
+        def accept_rate(self) -> Rate | None: ...
+        @property
+        def block(self) -> tuple[Network, ...]: ...
+        @property
+        def allow(self) -> tuple[Network, ...]: ...
+        @property
+        def gated(self) -> bool: ...  # True if one of these is set
+
+    class Clockwork(Protocol):
+        """What a gate needs of a reactor."""
+
+        @property
+        def now(self) -> float: ...
+        def call_later(self, seconds: float, fn: Callable[..., object], /) -> Cancellable: ...
+
+
+SAMPLE = 5.0  # seconds between log lines about refused clients, as in the kernel's net_ratelimit
 
 
 class Rate(NamedTuple):
@@ -34,25 +60,8 @@ class Rate(NamedTuple):
     burst: int
 
 
-class Limits(Protocol):
-    """Of `ServerSettings`, what a gate goes by."""
-
-    @property
-    def max_connections(self) -> int | None: ...
-    @property
-    def max_per_address(self) -> int | None: ...
-    @property
-    def accept_rate(self) -> Rate | None: ...
-    @property
-    def block(self) -> tuple[Network, ...]: ...
-    @property
-    def allow(self) -> tuple[Network, ...]: ...
-    @property
-    def gated(self) -> bool: ...  # is there any?
-
-
 class Bucket:
-    """Tokens, full at first."""
+    """A bucket of tokens. It is full at first."""
 
     __slots__ = ("_at", "_level", "rate")
 
@@ -62,29 +71,21 @@ class Bucket:
         self._at = now
 
     def wait(self, now: float) -> float:
-        """Seconds until there is a token; 0: there is one."""
+        """Seconds until there is a token; 0 if there is one."""
         self._level = min(self._level + (now - self._at) * self.rate.per_second, float(self.rate.burst))
         self._at = now
         return max(1.0 - self._level, 0.0) / self.rate.per_second
 
     def take(self, now: float) -> bool:
-        """Take a token, if there is one."""
+        """Take a token; False if there is none."""
         if self.wait(now) > 0:
             return False
         self._level -= 1.0
         return True
 
 
-class Clockwork(Protocol):
-    """What is needed of a reactor."""
-
-    @property
-    def now(self) -> float: ...
-    def call_later(self, seconds: float, fn: Callable[..., object], /) -> Cancellable: ...
-
-
 class RefusalLog:
-    """Says that clients are refused: at once for the first, then in sums, a line in SAMPLE seconds at most."""
+    """Logs refused clients: the first at once, later ones in sums, at most one line in SAMPLE seconds."""
 
     __slots__ = ("_counts", "_last", "_loop", "_timer")
 
@@ -95,33 +96,34 @@ class RefusalLog:
         self._timer: Cancellable | None = None
 
     def note(self, cause: str, remote: Remote) -> None:
+        """A client was refused for this cause."""
         self._counts[cause] += 1
         self._last = remote
         if self._timer is None:
-            self._say()
+            self._write()
 
-    def _say(self) -> None:
+    def _write(self) -> None:
         self._timer = None
         if self._counts:
             causes = ", ".join(f"{count} by {cause}" for cause, count in self._counts.most_common())
             last = "{}:{}".format(*self._last) if isinstance(self._last, tuple) else self._last or "a Unix socket"
             log.warning("clients were refused: %s; the last was %s", causes, last)
             self._counts.clear()
-            self._timer = self._loop.call_later(SAMPLE, self._say)
+            self._timer = self._loop.call_later(SAMPLE, self._write)
             self._timer.unref()
 
     def close(self) -> None:
-        """The server has stopped: say what is left to say."""
+        """The server has stopped: log the refusals that were not logged yet."""
         if self._timer is not None:
             self._timer.cancel()
-            self._say()
+            self._write()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
 
 class Gate:
-    """Decides, and counts who is inside by address. Made anew when a limit changes."""
+    """Decides on each client, and counts the clients inside by address. A change of a limit makes a new gate."""
 
     __slots__ = ("_inside", "_limits", "bucket", "refusals")
 
@@ -134,7 +136,7 @@ class Gate:
         self.refusals = refusals
 
     def refusal(self, remote: Remote, open_now: int, now: float) -> str | None:
-        """Let somebody in, or say why not."""
+        """The cause that keeps this client out, with `open_now` clients inside; None: it is inside from now on."""
         limits = self._limits
         if limits.block and _within(limits.block, remote):
             return "block"
@@ -152,14 +154,14 @@ class Gate:
         return None
 
     def wait(self, open_now: float, now: float) -> float:
-        """How long until there is a place and a token: 0, now; inf, when somebody leaves."""
+        """Seconds until there are a place and a token: 0 if there are, inf if a client must leave first."""
         limit = self._limits.max_connections
         if limit is not None and open_now >= limit:
             return inf
         return 0.0 if self.bucket is None else self.bucket.wait(now)
 
     def left(self, remote: Remote) -> None:
-        """One who was inside has gone."""
+        """A client that was inside has gone."""
         client = _client_of(remote) if self._inside else None
         if client is not None:
             self._inside[client] -= 1
@@ -168,7 +170,7 @@ class Gate:
 
 
 def _within(networks: tuple[Network, ...], remote: Remote) -> bool:
-    from ..sockets.networks import within  # here, since `ipaddress` takes its time to import
+    from ..sockets.networks import within  # here: `ipaddress` takes long to import
 
     return within(networks, remote)
 
@@ -180,7 +182,9 @@ def _client_of(remote: Remote) -> str | int | None:
 
 
 def gate_for(loop: Clockwork, limits: Limits, inside: Iterable[Remote], before: Gate | None) -> Gate | None:
-    """None where nobody is refused. A rate that is as before goes on as it stands."""
+    """A gate for these limits, with these clients inside; None where there is no limit. Where the rate is the same as
+    before, its bucket keeps its tokens.
+    """
     refusals = before.refusals if before is not None else RefusalLog(loop)
     if not limits.gated:
         refusals.close()

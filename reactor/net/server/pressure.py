@@ -1,12 +1,12 @@
-"""Whom to give up when descriptors have run out, so that those who wait can come in.
+"""Which connections to give up when descriptors have run out, so that waiting clients can come in.
 
-First those that linger: all their bytes were delivered, and only the peer's FIN is awaited. Nobody else's descriptor
-can be had at so low a price. Then, if the program has said how long is long (`give_up_idle`), those on which nothing
-has moved for that time, the longest idle first, as nginx gives up its reusable connections. Of these only such as lose
-nothing by it: nothing of ours is under way, nothing of theirs is unread or half a message. All end with the reason
-`GIVEN_UP`, and their descriptors are free at the end of this turn.
+First the lingering ones: all their bytes were delivered, and only the peer's FIN is awaited. No other descriptor costs
+so little. Then, if the program has set `give_up_idle`, the connections on which nothing has moved for that time, the
+longest idle first, as nginx gives up its reusable connections. Of these only the ones that lose nothing by it: none of
+our bytes is under way, none of the peer's is unread, no message is incomplete. All end with the reason `GIVEN_UP`, and
+their descriptors are free at the end of this turn.
 
-Who is idle is asked only when it must be known: one pass over all connections, a few milliseconds for ten thousand.
+Idle connections are searched for only in this case: one pass over all connections, a few milliseconds for ten thousand.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from ..connection.stream import Stream
 
 LINGERING_BATCH = 64  # given up at a time
-IDLE_BATCH = 32  # likewise; nginx drains so many at most
+IDLE_BATCH = 32  # given up at a time; nginx drains up to 32
 
 
 def give_up(connections: Collection[Stream], idle: float | None, now: float) -> int:
-    """End some of them; how many descriptors come back."""
+    """End some of them. Returns the number of descriptors that become free."""
     return _give_up_lingering(connections) or (0 if idle is None else _give_up_idle(connections, now - idle))
 
 

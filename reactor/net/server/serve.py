@@ -31,10 +31,10 @@ def serve(
 ) -> ShutdownReport:
     """Serve until SIGTERM or SIGINT, stop in order within `grace` seconds, and return the report.
 
-    The first signal asks (`Server.shutdown(grace, end, spread)`), the second resets. `on_server(server)` is called
-    before it listens, to add listeners. `path`, `mode` and `backlog` are `Server.listen`'s, `debug` the
-    `Reactor`'s; other keyword arguments are the server's settings. Raises OSError where it cannot listen. Main
-    thread only, since it listens to signals.
+    The first signal calls `Server.shutdown(grace, end, spread)`, the second resets what is left. `on_server(server)`
+    is called before the server listens, to add listeners. `path`, `mode` and `backlog` are `Server.listen`'s, `debug`
+    the `Reactor`'s; other keyword arguments are the server's settings. Raises OSError where it cannot listen, and
+    ValueError outside the main thread, since it listens to signals.
     """
     import threading
 
@@ -48,27 +48,26 @@ def serve(
         server.on("stopped", lambda _, report: reports.append(report))
         if arguments.maybe_function("on_server", on_server) is not None:
             on_server(server)  # type: ignore[misc]  # checked above
-        stop_on_signals(
-            loop, server, grace, end, spread
-        )  # first: a signal that comes while it opens the port is not lost
+        # Before listen(): a signal that comes while it opens the port is not lost.
+        stop_on_signals(loop, server, grace, end, spread)
         server.listen(host, port if path is None else port or None, backlog, path=path, mode=mode)
         loop.run()
-    return reports[-1]  # there is one also when the program stopped the loop itself: closing the reactor stops servers
+    return reports[-1]  # also if the program stopped the loop itself: closing the reactor stops its servers
 
 
 def stop_on_signals(loop: Reactor, server: Server, grace: float, end: bool = True, spread: float = 0.0) -> None:
-    """SIGTERM and SIGINT ask the server to stop within `grace` seconds; a second one resets what is left."""
+    """Stop the server within `grace` seconds after a SIGTERM or SIGINT; a second signal resets what is left."""
     import signal
 
-    asked = 0
+    signals = 0
 
-    def ask(signum: int) -> None:
-        nonlocal asked
-        asked += 1
-        if asked == 1:
+    def stop(signum: int) -> None:
+        nonlocal signals
+        signals += 1
+        if signals == 1:
             server.shutdown(grace, end, spread)
         else:
             server.shutdown(0, end)
 
     for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.on_signal(signum, ask)
+        loop.on_signal(signum, stop)

@@ -1,69 +1,65 @@
-"""A server: its listening sockets, its connections, its limits, and how it stops in order."""
+"""A server, as programs see it: what they call, what they ask, its settings.
+
+It owns its acceptors, its connections and their listeners. What happens to a client before `connection` is in
+`admission.py`, what a stop does in `stopping.py`, what is counted in `tally.py`.
+"""
 
 from __future__ import annotations
 
 import os
 import socket
 from collections.abc import Callable, KeysView
-from math import inf
 
 from ... import arguments
 from ...engine.loop import Reactor
-from ...engine.timers import Timer
 from ...errors import ReactorError, ServerClosed
 from ...hints import TYPE_CHECKING, Any
 from ...log import log
-from ..connection.account import Reason
 from ..connection.connection import Connection
-from ..connection.listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listeners, Once, without
-from ..connection.listeners import Listener as Function
+from ..connection.listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listener, Listeners, Once, without
 from ..deadlines.keeper import Keeper
-from ..settings import CONNECTION_SETTINGS, SERVER_SETTINGS, Deadlined, ServerSettings, Setting, split
+from ..settings import CONNECTION_SETTINGS, Deadlined, ServerSettings, Setting, split
 from ..sockets import addresses, options
 from ..sockets.addresses import Address
-from .acceptor import Listener, open_listening
-from .pressure import give_up
-from .stopping import Stop, StopCallback, check_stop
+from .acceptor import Acceptor, open_listening
+from .admission import Admission
+from .stopping import Stop, Tenant, check_stop
 from .tally import ServerStatistics, Tally
 
 if TYPE_CHECKING:
-    from ..sockets.sock import Sock
-    from .gate import Gate
-    from .memory import Ledger
+    from .memory import MemoryLimit
+
+StopCallback = Callable[["Server", "Exception | None"], object]
 
 
 class Server(Deadlined, Emitter):
     """Accepts connections and owns them until their `close` was delivered.
 
     `on_connection(conn)` is added as a listener of `connection`. Settings are keyword arguments and
-    attributes; those of connections count for later ones, limits of the server at once.
+    attributes. A change of a connection's setting counts for later connections, a change of a limit at once.
 
     Own events: `listening(server, address)` · `connection(conn)` · `drop(server, local, remote)` ·
     `accept_error(server, error)` · `draining(server, deadline)` · `stopped(server, report)`. Every connection
     event may be listened to here too, for all connections.
     """
 
-    # Also so that a setting misspelt as an attribute is an error.
+    # Slots also make an error of a misspelt setting.
     __slots__ = (
         "__weakref__",
-        "_connection_type",
+        "_acceptors",
+        "_admission",
         "_connections",
-        "_gate",
         "_holding",
         "_keeper",
-        "_ledger",
         "_limits",
         "_listeners",
-        "_open",
-        "_own",
+        "_memory",
+        "_own_listeners",
         "_ref",
-        "_reopening",
         "_settings",
         "_stop",
-        "_table",
         "_tally",
         "loop",
-        "quiet_until",
     )  # fmt: skip
 
     _EVENTS = CONNECTION_EVENTS + SERVER_EVENTS
@@ -85,26 +81,20 @@ class Server(Deadlined, Emitter):
     ) -> None:
         if not isinstance(loop, Reactor):
             raise TypeError(f"loop must be a Reactor, not {loop!r}")
+        #: The reactor on which it runs.
         self.loop = loop
         self._settings, self._limits = split(settings, ServerSettings)
-        self._table = Listeners()
-        self._own: dict[str, tuple[Function, ...]] = {}
-        self._listeners: list[Listener] = []
+        self._listeners = Listeners()  # of connection events; all connections share them
+        self._own_listeners: dict[str, tuple[Listener, ...]] = {}  # of the server's own events
+        self._acceptors: list[Acceptor] = []
         self._connections: dict[Connection, None] = {}
-        self._open = 0  # descriptors: less than the connections while a `close` waits to be delivered
         self._ref, self._holding = True, False
-        self._stop: Stop | None = None
         self._tally = Tally()
-        self._gate: Gate | None = None  # where nobody is refused
-        self._reopening: Timer | None = None
-        #: What all connections hold together, where that is limited.
-        self._ledger: Ledger | None = None
-        self._connection_type, keeper = (Connection, Keeper) if not loop.debug else _checked()
-        self._keeper = keeper(loop)
+        self._stop: Stop | None = None
+        self._memory: MemoryLimit | None = None
+        self._keeper = _keeper(loop)
+        self._admission = Admission(self)
         self._apply_limits()
-        #: The deadlines of all connections.
-        #: No more shedding and logging before this time, see `listener.py`.
-        self.quiet_until = 0.0
         if arguments.maybe_function("on_connection", on_connection) is not None:
             self.on("connection", on_connection)  # type: ignore[type-var]  # not None: checked above
 
@@ -123,28 +113,28 @@ class Server(Deadlined, Emitter):
         sock: socket.socket | None = None,
         fd: int | None = None,
     ) -> Address:
-        """Listen on an address, also on several by several calls; where it listens is returned, and told by
-        `listening` in the next turn.
+        """Listen on an address, and on one more with each call. Returns the address, which `listening` tells in the
+        next turn.
 
-        `host` None is both families by one socket; port 0 picks a free one. `path` is that of a Unix socket,
-        `mode` the permission bits of its file (None: as the umask says); see `unix_paths.py`. `sock` or `fd` is a
-        socket that listens already, owned by the server from now on. Raises OSError for what the kernel refuses,
-        and `ServerClosed` while the server is stopping.
+        `host` None is both IP families by one socket; port 0 picks a free one. `path` is that of a Unix socket,
+        `mode` the permission bits of its file (None: as the umask says). `sock` or `fd` is a socket that listens
+        already; the server owns it from now on. Raises OSError for what the kernel refuses, and `ServerClosed`
+        while the server is stopping.
         """
         self._check_may_listen()
         system = self.loop.poller.system
         opened = open_listening(system, host, port, backlog, path, mode, reuse_port, ipv6_only, sock, fd)
         try:
             options.inherit_options(opened.sock, self._settings.no_delay, self._settings.keep_alive)
-            listener = Listener(self.loop, self, opened)
+            acceptor = Acceptor(self.loop, self._admission, opened)
         except BaseException:
             opened.close()
             raise
-        self._listeners.append(listener)
+        self._acceptors.append(acceptor)
         self._update_hold()
-        self.loop.tenants[self] = self
-        self.loop.call_soon(self._listening, listener)
-        return listener.address
+        self.loop.tenants[self] = Tenant(self)
+        self.loop.call_soon(self._tell_listening, acceptor)
+        return acceptor.address
 
     def _check_may_listen(self) -> None:
         self._check_thread()
@@ -157,19 +147,19 @@ class Server(Deadlined, Emitter):
         if self.loop.debug:
             self.loop.check_thread()
 
-    def _listening(self, listener: Listener) -> None:
-        if listener in self._listeners:
-            self._emit("listening", listener.address)
+    def _tell_listening(self, acceptor: Acceptor) -> None:
+        if acceptor in self._acceptors:
+            self._emit("listening", acceptor.address)
 
     @property
     def listening(self) -> bool:
-        """Does it accept connections?"""
-        return bool(self._listeners)
+        """True while it accepts connections."""
+        return bool(self._acceptors)
 
     @property
     def addresses(self) -> list[Address]:
-        """Where it listens, one entry per listening socket."""
-        return [listener.address for listener in self._listeners]
+        """The addresses on which it listens, one for each listening socket."""
+        return [acceptor.address for acceptor in self._acceptors]
 
     @property
     def connections(self) -> KeysView[Connection]:
@@ -186,148 +176,65 @@ class Server(Deadlined, Emitter):
         """
         self._check_thread()
         arguments.maybe_function("callback", callback)
-        error = None if self._listeners else ServerClosed("close() of a server that does not listen")
+        error = None if self._acceptors else ServerClosed("close() of a server that does not listen")
         if error is not None and self._stop is None:
             if callback is not None:
                 self.loop.call_soon(callback, self, error)
             return
         stop = self._begin_stop()
         if callback is not None:
-            stop.answers.append((callback, error))
+            stop.callbacks.append((callback, error))
         if error is not None or stop.deadline is not None:
-            return  # a shutdown that was called in this turn takes in who waits before it closes
-        self._close_listeners()
-        self.loop.call_soon(self._check_stopped)
+            return  # a shutdown() of this turn takes in the clients that wait, and then closes
+        self._close_acceptors()
+        self.loop.call_soon(stop.check)
 
     def shutdown(self, grace: float = 10.0, end: bool = True, spread: float = 0.0) -> None:
-        """Stop in order: take in who waits in the backlog, stop accepting, emit `draining`, `destroy_soon()`
-        each connection, and after `grace` seconds (0: now) reset the rest; then `stopped`, with a report.
+        """Stop in order: take in the clients that wait in the backlog, stop accepting, emit `draining`,
+        `destroy_soon()` each connection, and after `grace` seconds (0: now) reset the rest; then `stopped`, with a
+        report.
 
-        With `spread`, they are ended evenly over so many seconds of the grace, and not all at once. With
-        `end=False` nobody is ended by the server: the program ends each connection when its work is done, and
-        the deadline resets the rest. Calling it again can only shorten these times. Harmless when there is
-        nothing to stop.
+        With `spread`, connections are ended evenly over this many seconds of the grace, and not all at once. With
+        `end=False` the server ends none: the program ends each connection when its work is done, and the deadline
+        resets the rest. Calling it again can only shorten these times. Harmless when there is nothing to stop.
         """
         self._check_thread()
         check_stop(grace, end, spread)
-        if not self._listeners and self._stop is None and not self._connections:
+        if not self._acceptors and self._stop is None and not self._connections:
             return
         now = self.loop.clock_time()
         self._begin_stop().shorten(now + grace, end, now + spread)
 
     def _begin_stop(self) -> Stop:
         if self._stop is None:
-            self._stop = Stop(self, self.loop.now, self._tally.copy())
+            self._stop = Stop(self)
         return self._stop
 
-    def abandon(self) -> None:
-        """The reactor closes."""
-        self.close()
-        for conn in list(self._connections):
-            conn._cut(Reason.DESTROYED)
-
-    def _close_listeners(self) -> None:
-        for listener in self._listeners:
-            listener.close()
-        self._listeners.clear()
+    def _close_acceptors(self) -> None:
+        for acceptor in self._acceptors:
+            acceptor.close()
+        self._acceptors.clear()
         self._update_hold()
 
-    def _check_stopped(self) -> None:
-        stop = self._stop
-        if stop is None or self._listeners or self._connections:
-            return
-        self._stop = None
-        stop.cancel()
-        if self._gate is not None:
-            self._gate.refusals.close()
-        self.loop.tenants.pop(self, None)
-        report = self._tally.since(stop.tally_before, self.loop.now - stop.started_at)
-        for listener in self._own.get("stopped", ()):  # each by a call of its own, since one may leave run()
-            self.loop.call_soon(listener, self, report)
-        for callback, error in stop.answers:
-            self.loop.call_soon(callback, self, error)
-
-    # What the listening sockets ask and say (listener.Host).
-
-    def has_room(self) -> bool:
-        """False: clients wait in the kernel's backlog."""
-        gate = self._gate
-        wait = 0.0 if gate is None or self._limits.when_full != "wait" else gate.wait(self._open, self.loop.now)
-        if not wait:
-            return True
-        for listener in self._listeners:
-            listener.unwatch()
-        if self._reopening is not None:
-            self._reopening.cancel()
-        self._reopening = self.loop.call_later(wait, self._reopen).unref() if wait < inf else None
-        return False
-
-    def _reopen(self) -> None:
-        """A place, a descriptor or a token has come back."""
-        for listener in self._listeners:
-            if not listener.watched:
-                listener.watch()
-
-    def admit(self, sock: Sock, remote: Address, listener: Listener) -> None:
-        if self._gate is not None and (cause := self._gate.refusal(remote, self._open, self.loop.now)):
-            self._gate.refusals.note(cause, remote)
-            self._refuse(sock, remote, listener, cause)
-            return
-        self._tally.accepted += 1
-        self._open += 1
-        conn = self._connection_type(
-            self.loop, self, sock, remote, listener.accepted_address, self._settings, self._table
-        )
-        self._connections[conn] = None
-        if self._settings.pause_on_connect:
-            conn.pause()
-        conn._flush_soon()
-        for greet in self._own.get("connection", ()):
-            if not conn._life.over:
-                try:  # `_guarded` in place: every connection passes here
-                    greet(conn)
-                except BaseException as error:
-                    conn._raised(error)
-
-    def _refuse(self, sock: Sock, remote: Address, listener: Listener, cause: str) -> None:
-        self._tally.refused[cause] += 1
-        if self._own.get("drop"):
-            local = listener.accepted_address or addresses.local_address(sock)
-            self.loop.call_soon(self._emit, "drop", local, remote)
-        if self._limits.when_full == "reset":
-            options.reset_on_close(sock)
-        sock.close()
-
-    def make_room(self) -> int:
-        """Descriptors have run out: give connections up; how many."""
-        return give_up(self._connections, self._limits.give_up_idle, self.loop.now)
-
-    def accept_failed(self, error: OSError, shed: int, broken: Listener | None) -> None:
-        self._tally.refused["descriptors"] += shed
-        told = f"; {shed} waiting clients were reset" if shed else ""
-        log.warning("%s with %d connections open%s", error.strerror, self._open, told)
-        if broken is not None and broken in self._listeners:
-            self._listeners.remove(broken)
-            broken.close()
+    def _acceptor_broken(self, acceptor: Acceptor) -> None:
+        """Close a socket that cannot accept any more; the server stops with its last one."""
+        if acceptor in self._acceptors:
+            self._acceptors.remove(acceptor)
+            acceptor.close()
             self._update_hold()
-            if not self._listeners:
-                self._begin_stop()
-                self.loop.call_soon(self._check_stopped)
-        self._emit("accept_error", error)
+            if not self._acceptors:
+                self.loop.call_soon(self._begin_stop().check)
 
-    # What the connections say (ending.Owner).
+    # What the connections report (owner.Owner).
 
     @property
     def _server(self) -> Server:
         return self
 
     def _connection_torn(self, conn: Connection) -> None:
-        self._open -= 1
-        if self._gate is not None:
-            self._gate.left(conn.remote_address)
-        if self._ledger is not None:
-            self._ledger.forget(conn)
-        self._reopen()
+        if self._memory is not None:
+            self._memory.forget(conn)
+        self._admission.left(conn.remote_address)
 
     def _connection_closed(self, conn: Connection) -> None:
         report = conn.report
@@ -335,65 +242,68 @@ class Server(Deadlined, Emitter):
         del self._connections[conn]
         self._tally.add(report)
         if self._stop is not None:
-            self._check_stopped()
+            self._stop.check()
 
-    # Listeners and settings.
+    # Listeners.
 
-    def _add_listener(self, event: str, fn: Function, once: bool) -> None:
+    def _add_listener(self, event: str, fn: Listener, once: bool) -> None:
         listener = Once(fn, lambda done: self._remove_listener(event, done)) if once else fn
         if event in CONNECTION_EVENTS:
-            self._table.add(event, listener)
+            self._listeners.add(event, listener)
             self._refresh_connections()
         else:
-            self._own[event] = (*self._own.get(event, ()), listener)
+            self._own_listeners[event] = (*self._own_listeners.get(event, ()), listener)
 
-    def _remove_listener(self, event: str, fn: Function) -> None:
+    def _remove_listener(self, event: str, fn: Listener) -> None:
         if event in CONNECTION_EVENTS:
-            self._table.discard(event, fn)
+            self._listeners.discard(event, fn)
             self._refresh_connections()
         else:
-            self._own[event] = without(self._own.get(event, ()), fn)
+            self._own_listeners[event] = without(self._own_listeners.get(event, ()), fn)
 
     def _refresh_connections(self) -> None:
         for conn in self._connections:
             conn._refresh_listeners()
 
     def _emit(self, event: str, *args: Any) -> None:
-        for listener in self._own.get(event, ()):
+        for listener in self._own_listeners.get(event, ()):
             try:
                 listener(self, *args)
             except Exception:
                 log.exception("a listener of %s raised", self)
+            except BaseException as error:
+                self.loop.keep(error)
 
-    def get_setting(self, name: str) -> Any:
+    # Settings.
+
+    def _get_setting(self, name: str) -> Any:
         return getattr(self._settings if name in CONNECTION_SETTINGS else self._limits, name)
 
-    def change_setting(self, name: str, value: Any) -> None:
+    def _change_setting(self, name: str, value: Any) -> None:
         if name in CONNECTION_SETTINGS:
             self._settings = self._settings.replaced(name, value)
+            if name in ("no_delay", "keep_alive"):
+                for acceptor in self._acceptors:
+                    options.inherit_options(acceptor.sock, self._settings.no_delay, self._settings.keep_alive)
         else:
             self._limits = self._limits.replaced(name, value)
             self._apply_limits()
-        for listener in self._listeners:
-            if name in ("no_delay", "keep_alive"):
-                options.inherit_options(listener.sock, self._settings.no_delay, self._settings.keep_alive)
-            elif name in SERVER_SETTINGS:
-                listener.watch()  # a limit may have been raised
+            for acceptor in self._acceptors:
+                acceptor.watch()  # there may be room now
 
     def _apply_limits(self) -> None:
         inside = [conn for conn in self._connections if conn.fileno() >= 0]
-        if self._limits.gated or self._gate is not None:
-            from .gate import gate_for  # here, so that it is loaded only where there is a limit
+        self._admission.apply_limits(inside)
+        if self._limits.memory_limit is not None or self._memory is not None:
+            from .memory import memory_limit_for  # here: it is loaded only where there is a limit
 
-            self._gate = gate_for(self.loop, self._limits, (conn.remote_address for conn in inside), self._gate)
-        if self._limits.memory_limit is not None or self._ledger is not None:
-            from .memory import ledger_for
+            self._memory = memory_limit_for(self.loop, self._limits.memory_limit, inside, self._memory)
+            self._keeper.memory = self._memory
 
-            self._ledger = ledger_for(self.loop, self._limits.memory_limit, inside, self._ledger)
-            self._keeper.memory = self._ledger
+    # Holding the reactor.
 
     def ref(self) -> None:
-        """Let `run()` go on while this server listens, as it does at first."""
+        """Let `run()` go on while this server listens. This is so at first."""
         self._ref = True
         self._update_hold()
 
@@ -403,7 +313,7 @@ class Server(Deadlined, Emitter):
         self._update_hold()
 
     def _update_hold(self) -> None:
-        wanted = self._ref and bool(self._listeners)
+        wanted = self._ref and bool(self._acceptors)
         if wanted != self._holding:
             self._holding = wanted
             (self.loop.hold if wanted else self.loop.release)()
@@ -412,14 +322,16 @@ class Server(Deadlined, Emitter):
 
     def statistics(self) -> ServerStatistics:
         """Counts as of now."""
-        return self._tally.statistics(self._open, self._connections)
+        return self._tally.statistics(self._admission.inside, self._connections)
 
     def __repr__(self) -> str:
         where = ", ".join(addresses.show(address) for address in self.addresses) or "not listening"
         return f"<Server {where} connections={len(self._connections)}>"
 
 
-def _checked() -> tuple[type[Connection], type[Keeper]]:
-    from ..debug import CheckedConnection, CheckedKeeper
+def _keeper(loop: Reactor) -> Keeper:
+    if not loop.debug:
+        return Keeper(loop)
+    from ..debug import CheckedKeeper
 
-    return CheckedConnection, CheckedKeeper
+    return CheckedKeeper(loop)

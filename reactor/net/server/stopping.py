@@ -1,33 +1,58 @@
-"""A server's stop under way: since when, until when, what to count from, whom to tell, and who is ended when.
+"""How a server stops: which connections it ends when, and what it reports in the end.
+
+    close()      the acceptors are closed at once; connections live on
+    shutdown()   in the next turn: take in the clients that wait in the backlog, close the acceptors, emit `draining`;
+                 then `destroy_soon()` every connection, all at once or spread over a time
+    deadline     the grace of shutdown() is over: reset the connections that are left
+    stopped      told in the turn after the last `close` of a connection, with a report
 
 With `spread`, connections are ended one after the other, evenly until that time is over, the oldest first: clients that
-all come back at once are a storm for whoever takes over (HAProxy's close-spread-time).
+all come back at once are a storm for the server that takes over (HAProxy's close-spread-time).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from math import inf
 
 from ... import arguments
-from ...engine.timers import Timer
 from ...hints import TYPE_CHECKING
 from ..connection.account import Reason
-from .tally import Tally
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    from ...engine.loop import Reactor
+    from ...engine.timers import Timer
     from ..connection.connection import Connection
-    from .server import Server
+    from ..connection.listeners import Listener
+    from .acceptor import Acceptor
+    from .admission import Admission
+    from .tally import Tally
 
-StopCallback = Callable[["Server", "Exception | None"], object]
+    class Stopping(Protocol):
+        """What a stop needs of its server."""
 
-BACKLOG_BOUND = 65_536  # accepts at a shutdown: above any backlog (somaxconn: 4096), and no flood holds it up
-TICK = 0.01  # seconds between endings that are spread; what is due by then is ended together
+        loop: Reactor
+        _admission: Admission
+        _acceptors: list[Acceptor]
+        _connections: dict[Connection, None]
+        _own_listeners: dict[str, tuple[Listener, ...]]
+        _stop: Stop | None
+        _tally: Tally
+
+        def close(self) -> None: ...
+        def _close_acceptors(self) -> None: ...
+        def _emit(self, event: str, *args: Any) -> None: ...
+
+
+BACKLOG_BOUND = 65_536  # accepts at a shutdown: above any backlog (somaxconn: 4096), and no flood delays it for ever
+TICK = 0.01  # seconds at least between endings that are spread; the endings of one tick come together
 
 
 def check_stop(grace: float, end: bool, spread: float) -> None:
-    """Raises TypeError and ValueError for what `shutdown` cannot mean."""
+    """Raises TypeError and ValueError for arguments of `shutdown` that mean nothing."""
     arguments.seconds("grace", grace, zero=True)
     arguments.flag("end", end)
     arguments.seconds("spread", spread, zero=True)
@@ -37,91 +62,136 @@ def check_stop(grace: float, end: bool, spread: float) -> None:
         raise ValueError(f"spread must be 0 with end=False, since nobody is ended by the server then, not {spread!r}")
 
 
+class Spread:
+    """Endings spread evenly over a time: how many are due, and when the next are. Pure: time comes as an argument."""
+
+    __slots__ = ("_began", "_total", "_until")
+
+    def __init__(self, total: int, began: float, until: float) -> None:
+        self._total = total
+        self._began = began
+        self._until = until
+
+    def due(self, left: int, now: float) -> int:
+        """How many of the `left` connections to end now. The part of the connections that stays is the part of the time
+        that is left; at least one ends at each call, and all when the time is over.
+        """
+        if now >= self._until:
+            return left
+        stay = int(self._total * (self._until - now) / (self._until - self._began))
+        return min(left, max(left - stay, 1))
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next are due."""
+        return max((self._until - self._began) / self._total, TICK)
+
+
 class Stop:
-    """Made by the first `close()` or `shutdown()`, gone with `stopped`."""
+    """One stop of a server. Made by the first `close()` or `shutdown()`; it is over when `stopped` is told."""
 
     __slots__ = (
-        "_deadline_timer", "_server", "_spread_timer", "_told", "_waiting", "answers", "deadline", "end",
-        "spread_until", "started_at", "tally_before",
+        "_deadline_timer", "_draining_told", "_end", "_server", "_spread_timer", "_spread_until", "_started_at",
+        "_tally_before", "_waiting", "callbacks", "deadline",
     )  # fmt: skip
 
-    def __init__(self, server: Server, now: float, tally: Tally) -> None:
+    def __init__(self, server: Stopping) -> None:
         self._server = server
-        self.started_at = now
-        self.tally_before = tally
-        self.deadline: float | None = None  # None: close() waits as long as the connections live
-        self.end = False
-        self.spread_until = inf
-        self.answers: list[tuple[StopCallback, Exception | None]] = []
-        self._told = False
-        self._waiting: deque[Connection] = deque()
+        self._started_at = server.loop.now
+        self._tally_before = server._tally.copy()
+        #: When the connections that are left are reset; None: never, since only close() was called.
+        self.deadline: float | None = None
+        #: Those of close(), and the error each is given.
+        self.callbacks: list[tuple[Callable[..., object], Exception | None]] = []
+        self._end = False  # the server ends the connections
+        self._spread_until = inf
+        self._draining_told = False
+        self._waiting: deque[Connection] = deque()  # to be ended, when their time comes
         self._deadline_timer: Timer | None = None
         self._spread_timer: Timer | None = None
 
     def shorten(self, deadline: float, end: bool, spread_until: float) -> None:
-        """`shutdown()` was called, perhaps again: what is sooner counts."""
-        self.end = self.end or end
+        """`shutdown()` was called, perhaps again: the earlier time counts."""
+        self._end = self._end or end
         if end:
-            self.spread_until = min(self.spread_until, spread_until)
-            self._stop_spreading()
+            self._spread_until = min(self._spread_until, spread_until)
+            self._cancel_spread()
         if self.deadline is None or deadline < self.deadline:
             self.deadline = deadline
             if self._deadline_timer is not None:
                 self._deadline_timer.cancel()
-            self._deadline_timer = self._server.loop.call_at(deadline, self._grace_over)
-            if deadline < self.spread_until < inf:
-                self.spread_until = deadline
-                self._stop_spreading()
-        self._server.loop.call_soon(self.drain)
+            self._deadline_timer = self._server.loop.call_at(deadline, self._reset_all)
+            if deadline < self._spread_until < inf:
+                self._spread_until = deadline
+                self._cancel_spread()
+        self._server.loop.call_soon(self._drain)
 
-    def drain(self) -> None:
-        """The first turn of a shutdown. No client whose `connect()` had returned is lost (closing.md, fact
-        10).
-        """
+    def _drain(self) -> None:
+        """The turn after `shutdown()`. No client whose `connect()` had returned is lost (closing.md, fact 10)."""
         server = self._server
-        if server._stop is not self:  # over, and perhaps it listens again
+        if server._stop is not self:  # it is over, and perhaps the server listens again
             return
-        for listener in list(server._listeners):
-            listener.hide()
-            listener.accept(BACKLOG_BOUND)
-        server._close_listeners()
-        if server._stop is not self or self.deadline is None:
-            return
-        if not self._told:
-            self._told = True
-            server.loop.call_soon(self.drain)  # goes on should a listener leave run(); else it finds nothing to do
+        for acceptor in list(server._acceptors):
+            acceptor.hide()
+            acceptor.accept(BACKLOG_BOUND)
+        server._close_acceptors()
+        if not self._draining_told:
+            self._draining_told = True
             server._emit("draining", self.deadline)
-        if self.end and self._spread_timer is None:
+        if self._end and self._spread_timer is None:
             if not self._waiting:
-                self._waiting = deque(conn for conn in server.connections if conn.state != "closing")
-            self._end_some(server.loop.now, len(self._waiting))
-        server._check_stopped()
+                self._waiting.extend(conn for conn in server._connections if conn.state != "closing")
+            self._end_due(Spread(len(self._waiting), server.loop.now, self._spread_until))
+        self.check()
 
-    def _end_some(self, began: float, total: int) -> None:
-        """End those whose turn has come: so many are to be left as is the share of the time that is left."""
-        self._stop_spreading()
-        waiting, now = self._waiting, self._server.loop.now
-        left, span = self.spread_until - now, self.spread_until - began
-        remain = int(total * left / span) if left > 0 else 0
-        count = max(len(waiting) - remain, 1) if left > 0 else len(waiting)
-        for _ in range(min(count, len(waiting))):
-            waiting.popleft()._destroy_soon_by_us()
-        if waiting:
-            pause = max(span / total, TICK)
-            self._spread_timer = self._server.loop.call_later(pause, self._end_some, began, total)
+    def _end_due(self, spread: Spread) -> None:
+        """End the connections that are due, the oldest first."""
+        self._cancel_spread()
+        for _ in range(spread.due(len(self._waiting), self._server.loop.now)):
+            self._waiting.popleft()._destroy_soon_by_us()
+        if self._waiting:
+            self._spread_timer = self._server.loop.call_later(spread.pause, self._end_due, spread)
 
-    def _stop_spreading(self) -> None:
+    def _reset_all(self) -> None:
+        """The grace is over."""
+        self._drain()
+        for conn in list(self._server._connections):
+            conn._cut(Reason.SHUTDOWN_DEADLINE)
+
+    def check(self) -> None:
+        """Stop, if no acceptor and no connection is left: tell the listeners of `stopped`, then the callbacks."""
+        server = self._server
+        if server._stop is not self or server._acceptors or server._connections:
+            return
+        server._stop = None
+        self._waiting.clear()
+        self._cancel_spread()
+        if self._deadline_timer is not None:
+            self._deadline_timer.cancel()
+        server._admission.stopped()
+        server.loop.tenants.pop(server, None)
+        report = server._tally.since(self._tally_before, server.loop.now - self._started_at)
+        for listener in server._own_listeners.get("stopped", ()):
+            server.loop.call_soon(listener, server, report)
+        for callback, error in self.callbacks:
+            server.loop.call_soon(callback, server, error)
+
+    def _cancel_spread(self) -> None:
         if self._spread_timer is not None:
             self._spread_timer.cancel()
             self._spread_timer = None
 
-    def _grace_over(self) -> None:
-        self.drain()
-        for conn in list(self._server.connections):
-            conn._cut(Reason.SHUTDOWN_DEADLINE)
 
-    def cancel(self) -> None:
-        self._waiting.clear()
-        self._stop_spreading()
-        if self._deadline_timer is not None:
-            self._deadline_timer.cancel()
+class Tenant:
+    """A server as its reactor knows it."""
+
+    __slots__ = ("_server",)
+
+    def __init__(self, server: Stopping) -> None:
+        self._server = server
+
+    def abandon(self) -> None:
+        """The reactor closes: stop at once, and end every connection."""
+        self._server.close()
+        for conn in list(self._server._connections):
+            conn._cut(Reason.DESTROYED)

@@ -1,17 +1,31 @@
-"""What a server counts, and the two reports made of it."""
+"""What a server counts, and the two reports made from it. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
 
-from ...hints import NamedTuple, Protocol
-from ..connection.account import CloseReport, Reason
+from ...hints import TYPE_CHECKING, NamedTuple
+from ..connection.account import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from typing import Protocol
+
+    from ..connection.account import CloseReport
+
+    class Counted(Protocol):
+        """What the tally needs of a connection."""
+
+        bytes_read: int
+        bytes_written: int
+
+        @property
+        def pending_bytes(self) -> int: ...
 
 
 class ShutdownReport(NamedTuple):
-    """The account of a server's stop, given to its `stopped` listeners: of the connections that ended since
-    it was asked to.
+    """The account of a server's stop, given to its `stopped` listeners. It counts the connections that ended since
+    `close()` or `shutdown()` was called.
     """
 
     connections: int
@@ -22,7 +36,7 @@ class ShutdownReport(NamedTuple):
 
     @property
     def cut(self) -> int:
-        """How many were reset because the grace was over."""
+        """The number of connections that were reset because the grace was over."""
         return self.by_reason.get(Reason.SHUTDOWN_DEADLINE, 0)
 
     def __str__(self) -> str:
@@ -34,29 +48,21 @@ class ShutdownReport(NamedTuple):
 
 
 class ServerStatistics(NamedTuple):
-    """A look at a server. Bytes are those of all connections so far, open ones included."""
+    """The counts of a server. Bytes are those of all connections so far, open ones included."""
 
     accepted: int
     refused: int
-    refused_by: Mapping[str, int]  # cause: the name of a setting, or "descriptors"
+    refused_by: Mapping[str, int]  # by cause: the name of a setting, or "descriptors"
     open: int
     ended: Mapping[Reason, int]
     bytes_read: int
     bytes_written: int
     bytes_unsent: int
-    bytes_pending: int  # as of now, those of files included
-
-
-class _Counted(Protocol):
-    bytes_read: int
-    bytes_written: int
-
-    @property
-    def pending_bytes(self) -> int: ...
+    bytes_pending: int  # now, those of files included
 
 
 class Tally:
-    """What a server counts."""
+    """The counts of one server."""
 
     __slots__ = ("accepted", "bytes_read", "bytes_unsent", "bytes_written", "clean", "ended", "refused")
 
@@ -75,6 +81,7 @@ class Tally:
         self.bytes_unsent += report.bytes_unsent
 
     def copy(self) -> Tally:
+        """The counts as they are now."""
         twin = Tally()
         for name in self.__slots__:
             setattr(twin, name, getattr(self, name))
@@ -82,7 +89,7 @@ class Tally:
         return twin
 
     def since(self, before: Tally, seconds: float) -> ShutdownReport:
-        """What ended since an earlier copy was taken."""
+        """The connections that ended since `before` was copied, `seconds` ago."""
         ended = self.ended - before.ended
         return ShutdownReport(
             connections=ended.total(),
@@ -92,8 +99,8 @@ class Tally:
             seconds=seconds,
         )
 
-    def statistics(self, open_now: int, live: Collection[_Counted]) -> ServerStatistics:
-        """With what the connections that still live have moved."""
+    def statistics(self, open_now: int, live: Collection[Counted]) -> ServerStatistics:
+        """The counts, with the bytes of the connections in `live`; `open_now` descriptors are in use."""
         ended = dict(self.ended)
         if refused := self.refused.total():
             ended[Reason.REFUSED] = refused
