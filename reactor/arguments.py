@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import MethodType
 
 from .hints import Any
@@ -94,6 +94,16 @@ def shown(value: Any, most: int = 64) -> str:
     """A value in the text of an error: as `repr`, shortened."""
     text = repr(value)
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def did_you_mean(word: str, allowed: Iterable[str]) -> str:
+    """The end of a sentence that refuses `word`: " (did you mean 'x'?)" with the allowed word that is most like it, or
+    "" if none is like it.
+    """
+    import difflib  # only where a word is refused: it takes longer to import than this module
+
+    found = difflib.get_close_matches(word, allowed, n=1)
+    return f" (did you mean {found[0]!r}?)" if found else ""
 
 
 def function(name: str, value: Any) -> Callable[..., Any]:
