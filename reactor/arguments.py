@@ -100,10 +100,15 @@ def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     """The end of a sentence that refuses `word`: " (did you mean 'x'?)" with the allowed word that is most like it, or
     "" if none is like it.
     """
+    found = closest(word, allowed)
+    return "" if found is None else f" (did you mean {found!r}?)"
+
+
+def closest(word: str, allowed: Iterable[str]) -> str | None:
+    """The allowed word that is most like `word`; None if none is like it."""
     import difflib  # only where a word is refused: it takes longer to import than this module
 
-    found = difflib.get_close_matches(word, allowed, n=1)
-    return f" (did you mean {found[0]!r}?)" if found else ""
+    return next(iter(difflib.get_close_matches(word, allowed, n=1)), None)
 
 
 def function(name: str, value: Any) -> Callable[..., Any]:
