@@ -149,7 +149,7 @@ def _add_process(group: argparse._ArgumentGroup) -> None:
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     groups = {
         "deadlines": parser.add_argument_group("deadlines", "In seconds; none switches one off."),
-        "limits": parser.add_argument_group("limits", "none switches one off where that is its default."),
+        "limits": parser.add_argument_group("limits"),
         "connections": parser.add_argument_group("connections"),
     }
     for field in fields():
