@@ -11,14 +11,17 @@ from typing import Any
 
 import pytest
 
-from reactor.__main__ import main
 from reactor.cli import apps
-from reactor.cli.options import Unusable, option_of, parse
+from reactor.cli.errors import Unusable
+from reactor.cli.options import parse
+from reactor.cli.process import main
+from reactor.cli.values import option_of
 from reactor.net.deadlines.gauges import Excess, Speed
 from reactor.net.fields import Field
 from reactor.net.server.gate import Rate
 from reactor.net.settings import ServerSettings, Settings
 
+EXPECTED_APP = "expected echo, goodbye, discard, chargen, relay or module:callable"
 FIELDS = [*Settings.FIELDS.values(), *ServerSettings.FIELDS.values()]
 # One value that is not the default for each setting: what is typed, and what the server then gets.
 TYPED: dict[str, tuple[list[str], Any]] = {
@@ -100,8 +103,8 @@ def test_help_tells_of_every_setting_its_meaning_and_default(
 def test_help_shows_defaults_with_units(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     text = help_text(capsys, monkeypatch)
     for part in (
-        "--write-timeout SECONDS       reset a peer that took none of our output for so long (default: 60 s)",
-        "--idle-timeout SECONDS        reap a connection on which nothing moved for so long (default: none)",
+        "--write-timeout SECONDS       reset a connection that has taken none of its pending output for this long (default: 60 s)",
+        "--idle-timeout SECONDS        close a connection that has been idle for this long (default: none)",
         "(default: 65536 bytes)",
         "(default: 127.0.0.1)",
         "(default: 8080)",
@@ -224,16 +227,19 @@ def test_a_mode_is_octal_as_of_chmod(text: str, mode: int) -> None:
         ("--path x --host 127.0.0.1", "--path and --host exclude each other"),
         ("--host none --path x", "--path and --host exclude each other"),
         ("--path x --port 8080", "--path and --port exclude each other"),
-        ("--mode 660", "--mode goes with --path: it is that of the socket's file"),
+        ("--mode 660", "--mode is for --path only: it is the mode of the socket's file"),
         ("--path x --mode 888", "--mode must be octal digits up to 777, as of chmod, not '888'"),
         ("--path x --mode 1777", "--mode must be octal digits up to 777, as of chmod, not '1777'"),
         ("--path x --mode u+w", "--mode must be octal digits up to 777, as of chmod, not 'u+w'"),
         ("--path x --mode 0o660", "--mode must be octal digits up to 777, as of chmod, not '0o660'"),
         ("--path x --mode none", "--mode must be octal digits up to 777, as of chmod, not 'none'"),
-        ("--port", "argument --port: expected one argument (--help tells more)"),
-        ("--idle 5", "unrecognized arguments: --idle 5 (--help tells more)"),
-        ("--bogus", "unrecognized arguments: --bogus (--help tells more)"),
-        ("more", "unrecognized arguments: more (--help tells more)"),
+        ("--port", "argument --port: expected one argument (--help shows all options)"),
+        ("--idle 5", "unknown option --idle: did you mean --on-idle?"),
+        ("--idle-timeuot 5", "unknown option --idle-timeuot: did you mean --idle-timeout?"),
+        ("--idle_timeout=5", "unknown option --idle_timeout: did you mean --idle-timeout?"),
+        ("-prot 80", "unknown option -prot: did you mean --port?"),
+        ("--bogus", "unknown option --bogus (--help shows all options)"),
+        ("more", "unexpected argument 'more' after APP (--help shows all options)"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_with_what_was_expected(
@@ -256,17 +262,19 @@ def test_an_unknown_log_level_is_refused(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_without_an_app_it_asks_for_one(capsys: pytest.CaptureFixture[str]) -> None:
-    assert refusal(capsys) == "the following arguments are required: APP (--help tells more)"
+    assert refusal(capsys) == "the following arguments are required: APP (--help shows all options)"
 
 
 @pytest.mark.parametrize(
     ("app", "sentence"),
     [
-        ("ecko", "unknown app 'ecko': expected echo, goodbye, discard, chargen, relay or module:callable"),
+        ("ecko", f"unknown app 'ecko' (did you mean 'echo'?): {EXPECTED_APP}"),
         ("mine:", "APP must be like package.module:callable, not 'mine:'"),
         (":greet", "APP must be like package.module:callable, not ':greet'"),
         ("./mine.py:greet", "APP must be like package.module:callable, not './mine.py:greet'"),
         ("nowhere:greet", "cannot import nowhere: ModuleNotFoundError: No module named 'nowhere'"),
+        ("colour", f"unknown app 'colour': {EXPECTED_APP}"),
+        ("mine:gret", "mine has no attribute 'gret' (did you mean 'greet'?), which mine:gret asks for"),
         ("mine:nothing", "mine has no attribute 'nothing', which mine:nothing asks for"),
         ("mine:greet.nothing", "mine has no attribute 'nothing', which mine:greet.nothing asks for"),
         ("mine:number", "mine:number must be callable, not of type int"),

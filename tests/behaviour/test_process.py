@@ -320,5 +320,6 @@ def test_unusable_arguments_are_one_line_and_status_2() -> None:
     ended = run("ecko")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
-        "reactor: unknown app 'ecko': expected echo, goodbye, discard, chargen, relay or module:callable\n"
+        "reactor: unknown app 'ecko' (did you mean 'echo'?): "
+        "expected echo, goodbye, discard, chargen, relay or module:callable\n"
     )

@@ -141,6 +141,25 @@ def test_anything_else_is_told_the_words(value: Any) -> None:
     assert repr(value) in text
 
 
+# did_you_mean
+
+SETTINGS = ("idle_timeout", "read_timeout", "high_water", "low_water")
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("idle_timeuot", "idle_timeout"), ("idletimeout", "idle_timeout"), ("highwater", "high_water")],
+)
+def test_a_misspelt_word_is_answered_with_the_one_most_like_it(word: str, meant: str) -> None:
+    assert arguments.did_you_mean(word, SETTINGS) == f" (did you mean {meant!r}?)"
+
+
+@pytest.mark.parametrize("word", ["", "x", "colour"])
+def test_a_word_like_no_other_is_answered_with_nothing(word: str) -> None:
+    assert arguments.did_you_mean(word, SETTINGS) == ""
+    assert arguments.did_you_mean(word, iter(())) == ""
+
+
 # function
 
 
