@@ -21,9 +21,9 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from world import World
 
 from reactor.net.listeners import CONNECTION_EVENTS
+from tests.contract.world import World
 
 EXAMPLES = int(os.environ.get("REACTOR_EXAMPLES", "200"))
 STEPS = 40

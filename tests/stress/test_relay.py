@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import raw_ends
-from accounts import Account
-from raw_ends import CLIENT, TARGET, Part, Seen
 
 from reactor import CloseReport, Connection, Reactor, Reason, Server, connect
+from tests.stress import raw_ends
+from tests.stress.accounts import Account
+from tests.stress.raw_ends import CLIENT, TARGET, Part, Seen
 
 READ = 262_144  # bytes a turn and connection, at most
 OTHERS = 256  # descriptors that are no relayed connection
