@@ -132,8 +132,12 @@ def _problems(parts: dict[str, Part], ends: dict[str, Seen], reports: dict[str, 
 
 
 def _for_a_reason(report: CloseReport, end: Seen) -> bool:
-    """Somebody has reset. A target that did so at once may not have been noticed to be there at all."""
-    unnoticed = report.reason is Reason.CONNECT_FAILED and isinstance(report.error, ConnectionResetError) and end.reset
+    """Somebody has reset. A relay may not notice that a target was there if the target resets at once.
+
+    The kernel then reports ECONNRESET, or EPIPE if the target's FIN came before its RST.
+    """
+    cut = isinstance(report.error, ConnectionResetError | BrokenPipeError)
+    unnoticed = report.reason is Reason.CONNECT_FAILED and cut and end.reset
     return report.reason in ORDERLY + CUT or unnoticed
 
 
