@@ -10,7 +10,7 @@ from tests.stress.accounts import Account
 from tests.stress.server_process import served, until
 
 PENDING = 64 << 20
-STALL = 2.0  # seconds; the server's write_timeout
+STALL = 1.0  # seconds; the server's write_timeout
 MIB = 1 << 20
 
 
