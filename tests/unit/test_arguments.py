@@ -24,10 +24,16 @@ class Closed:
     def fileno(self) -> int:
         return -1
 
+    def __repr__(self) -> str:
+        return "Closed()"
+
 
 class Odd:
     def fileno(self) -> str:
         return "3"
+
+    def __repr__(self) -> str:
+        return "Odd()"
 
 
 def refusal(check: Callable[..., Any], *args: Any, **options: Any) -> str:
@@ -169,7 +175,7 @@ def test_what_can_be_called_is_a_function(value: Any) -> None:
     assert arguments.maybe_function("thing", value) is value
 
 
-@pytest.mark.parametrize("value", [5, "print", b"", [], {}, object()], ids=repr)
+@pytest.mark.parametrize("value", [5, "print", b"", [], {}, Odd()], ids=repr)
 @pytest.mark.parametrize("check", [arguments.function, arguments.maybe_function])
 def test_what_cannot_be_called_is_no_function(check: Callable[..., Any], value: Any) -> None:
     assert "callable" in refused(check, value, kind=TypeError)
