@@ -372,7 +372,7 @@ def test_a_data_listener_may_end_either_side_in_the_middle(victim: str, way: str
 
     near.pour(BYTES[:MIB])
     hang_up(near, far)
-    assert bytes(far.got) == BYTES[: len(far.got)]
+    assert bytes(far.received) == BYTES[: len(far.received)]
     assert accounted(near, far)
 
 

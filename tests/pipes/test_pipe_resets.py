@@ -93,8 +93,8 @@ def test_what_came_before_a_reset_is_passed_on_as_far_as_its_reader_lets_it(
     one.reset()
     two.was_reset()
     assert (one.report().reason, two.report().reason) == (Reason.PEER_RESET, Reason.RESET)
-    assert bytes(two.got) == BYTES[: len(two.got)]
-    assert len(two.got) > 64_000
+    assert bytes(two.received) == BYTES[: len(two.received)]
+    assert len(two.received) > 64_000
     assert accounted(one, two)
 
 
