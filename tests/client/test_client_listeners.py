@@ -8,7 +8,8 @@ import pytest
 
 from reactor import Connection, Reactor, Reason, Server, connect
 from reactor.testing import ManualClock, pump, settle
-from tests.support.far_ends import ACCEPTS, REFUSES, SILENT, FarEnds, Heard
+from tests.support.far_ends import ACCEPTS, REFUSES, SILENT, FarEnds
+from tests.support.recording import Heard
 
 # Each event, and the kind of the first address that makes it happen; a second one would answer.
 EVENTS = {

@@ -10,7 +10,8 @@ import pytest
 
 from reactor import Connection, Reactor, Reason, Server, connect
 from reactor.testing import ManualClock, pump, settle
-from tests.support.far_ends import ACCEPTS, REFUSES, SILENT, FarEnds, Heard, Held
+from tests.support.far_ends import ACCEPTS, REFUSES, SILENT, FarEnds, Held
+from tests.support.recording import Heard
 
 HOST = "127.0.0.1"
 

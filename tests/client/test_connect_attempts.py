@@ -13,7 +13,8 @@ import pytest
 
 from reactor import AttemptsFailed, Connection, Reactor, Reason, connect
 from reactor.testing import ManualClock, pump, settle
-from tests.support.far_ends import ACCEPTS, REFUSES, SILENT, FarEnds, Heard, attempts_under_way
+from tests.support.far_ends import ACCEPTS, REFUSES, SILENT, FarEnds, attempts_under_way
+from tests.support.recording import Heard
 
 ONE, TWO, THREE, FOUR, FIVE = (f"127.0.0.{number}" for number in range(2, 7))
 

@@ -12,7 +12,8 @@ import pytest
 
 from reactor import Connection, Reactor, Reason, WrongThread, connect
 from reactor.testing import ManualClock, pump, settle
-from tests.support.far_ends import ACCEPTS, REFUSES, FarEnds, Heard
+from tests.support.far_ends import ACCEPTS, REFUSES, FarEnds
+from tests.support.recording import Heard
 
 HOST = "127.0.0.1"
 UNSPEC = socket.AF_UNSPEC

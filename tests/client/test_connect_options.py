@@ -11,7 +11,8 @@ import pytest
 
 from reactor import Connection, Reactor, Reason, connect
 from reactor.testing import ManualClock, pump, settle
-from tests.support.far_ends import ACCEPTS, SILENT, FarEnds, Heard, Held
+from tests.support.far_ends import ACCEPTS, SILENT, FarEnds, Held
+from tests.support.recording import Heard
 
 HOST = "127.0.0.1"
 TCP = socket.IPPROTO_TCP

@@ -11,7 +11,8 @@ import pytest
 
 from reactor import Connection, Reactor, Reason, connect
 from reactor.testing import Peer, pump, settle
-from tests.support.far_ends import ACCEPTS, FarEnds, Heard
+from tests.support.far_ends import ACCEPTS, FarEnds
+from tests.support.recording import Heard
 
 families = pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 

@@ -54,7 +54,7 @@ class Pair:
 
     def ask(self, sock: Any, request: int) -> int:
         if self.kernel is not None:
-            return int(sock.ioctl(request))
+            return int(sock.unread() if request == termios.FIONREAD else sock.unacknowledged())
         return int(struct.unpack("i", fcntl.ioctl(sock.fileno(), request, bytes(4)))[0])
 
     def mask(self, sock: Any) -> int:

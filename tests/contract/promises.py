@@ -353,7 +353,7 @@ class Track:
         if conn.state == "write_only":
             self.hold(conn.allow_half_open, "the peer's FIN did not end our half")
         if conn.state != "closed" and (conn.state != "open" or conn.peer_gone):
-            self.hold(conn.look_at < float("inf"), "ending or gone without a timer")
+            self.hold(conn._look_at < float("inf"), "ending or gone without a timer")
         if conn.state in WRITABLE and self.drain_due:
             low = conn.high_water // 4 if conn.low_water is None else conn.low_water
             self.hold(conn.pending_bytes > low, "drained, and nobody was told")

@@ -332,7 +332,7 @@ class World(logging.Filter):
         if not self.loop.closed:
             self.server.close()
             self.turn(3)
-            waiting = (len(self.server._schedule), self.loop.statistics().timers)
+            waiting = (len(self.server._keeper), self.loop.statistics().timers)
             if waiting > (0, 1):  # a timer for the next look at nobody
                 raise AssertionError(f"deadlines and timers left: {waiting}")
             self.tick(100)

@@ -230,13 +230,19 @@ def test_a_jitter_spreads_endings_and_none_comes_before_its_time(
     assert 8 < counts[15] < 32, counts
 
 
-def test_the_lot_of_a_connection_stays_the_same(harness: Any) -> None:
-    h = harness(jitter=5)
-    conns = [h.connect()[1] for _ in range(20)]
-    lots = [conn._lot for conn in conns]
-    assert lots == [conn._lot for conn in conns]
-    assert len(set(lots)) == 20
-    assert all(0 <= lot < 1 for lot in lots)
+def test_the_share_of_the_jitter_stays_the_same_and_comes_of_a_serial_number(harness: Any, loop: Reactor) -> None:
+    def lots(h: Any) -> list[float]:
+        settle(loop)
+        return [conn._gauges.lot for conn in h.record.connections]
+
+    one, other = harness(jitter=5), harness(jitter=5)
+    for h in (one, other):
+        for _ in range(20):
+            h.connect()
+    before = lots(one)
+    assert before == lots(one) == lots(other)
+    assert len(set(before)) == 20
+    assert all(0 <= lot < 1 for lot in before)
 
 
 def test_without_a_jitter_all_have_the_same_time(harness: Any, loop: Reactor, clock: ManualClock) -> None:
@@ -255,4 +261,4 @@ def test_a_connection_that_ended_has_none_of_these_timers_left(harness: Any, loo
     _, conn = h.connect()
     conn.reset()
     h.closed(conn)
-    assert len(h.server._schedule) == 0
+    assert len(h.server._keeper) == 0

@@ -13,30 +13,6 @@ KIB = 1024
 MIB = 1024 * 1024
 
 
-class SlowReader:
-    """Reads a piece whenever it is asked to, never waiting; and remembers how the stream ended."""
-
-    def __init__(self, peer: Peer, piece: int = 64 * KIB) -> None:
-        self._sock = peer.sock
-        self._piece = piece
-        self._sock.setblocking(False)
-        self.got = bytearray()
-        self.outcome = ""
-
-    def read(self) -> bool:
-        """Read one piece; has the stream ended?"""
-        try:
-            piece = self._sock.recv(self._piece)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            self.outcome = type(error).__name__
-            return True
-        self.got += piece
-        self.outcome = "" if piece else "FIN"
-        return not piece
-
-
 def test_every_byte_reaches_a_slow_reader_and_then_fin_though_its_own_bytes_were_never_read(harness: Any) -> None:
     wire = harness()
     peer, conn = wire.connect(receive_buffer=64 * KIB)
@@ -47,10 +23,10 @@ def test_every_byte_reaches_a_slow_reader_and_then_fin_though_its_own_bytes_were
     conn.write(data)
     conn.destroy_soon()
     peer.send(b"y" * 30_000)
-    reader = SlowReader(peer)
-    pump(wire.loop, reader.read, seconds=20)
+    reader = peer.nonblocking()
+    pump(wire.loop, lambda: reader.read(64 * KIB), seconds=20)
     assert reader.outcome == "FIN"
-    assert reader.got == data
+    assert reader.received == data
     peer.send(b"z" * 30_000)  # met by an open socket: an RST could still overtake nothing, but would be seen here
     peer.end()
     report = wire.closed(conn)
@@ -238,9 +214,9 @@ def test_the_close_waits_until_the_peers_kernel_has_acknowledged_everything(each
     wire = harness(loop=each_loop)
     peer, conn = both_ended_but_unread(wire)
     assert conn.fileno() >= 0
-    reader = SlowReader(peer)
+    reader = peer.nonblocking()
     pump(each_loop, reader.read)
-    assert (len(reader.got), reader.outcome) == (400_000, "FIN")
+    assert (len(reader.received), reader.outcome) == (400_000, "FIN")
     report = wire.closed(conn)
     assert (report.clean, report.bytes_unacked, report.phase) == (True, 0, "lingering")
 

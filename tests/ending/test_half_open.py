@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reactor import Connection, Reactor, Reason
-from reactor.engine import poller
+from reactor.engine import selector_poller
 from reactor.testing import Peer, pump, settle
 from tests.support.wire import read_to_the_end
 
@@ -18,7 +18,7 @@ MIB = 1024 * 1024
 @pytest.fixture(autouse=True)
 def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Selectors that cannot watch for a hang-up look for it now and then: here often, to save the wait."""
-    monkeypatch.setattr(poller, "HANGUP_PERIOD", 0.002)
+    monkeypatch.setattr(selector_poller, "HANGUP_PERIOD", 0.002)
 
 
 def half_closed(wire: Any) -> tuple[Peer, Connection]:

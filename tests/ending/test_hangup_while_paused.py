@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from reactor import Connection, Reactor, Reason
-from reactor.engine import poller
+from reactor.engine import selector_poller
 from reactor.testing import ManualClock, Peer, pump, settle
 
 
 @pytest.fixture(autouse=True)
 def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Selectors that cannot watch for a hang-up look for it now and then: here often, to save the wait."""
-    monkeypatch.setattr(poller, "HANGUP_PERIOD", 0.002)
+    monkeypatch.setattr(selector_poller, "HANGUP_PERIOD", 0.002)
 
 
 def paused(wire: Any, sent: bytes = b"") -> tuple[Peer, Connection]:

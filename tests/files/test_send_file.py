@@ -11,7 +11,7 @@ import pytest
 
 from reactor import Connection, Reactor, Server, connect
 from reactor.testing import Peer, pump, settle
-from tests.support.sending import LARGE, MIB, SIZE, SOURCE, Reading, answers, opened, receive, receive_all
+from tests.support.sending import LARGE, MIB, SIZE, SOURCE, answers, opened, receive, receive_all
 
 
 @pytest.fixture
@@ -110,9 +110,9 @@ def test_a_slow_reader_gets_all_of_it_by_partial_sends(
     conn.write(b"<")
     conn.send_file(path)
     conn.end(b">")
-    reading = Reading(peer)
+    reading = peer.nonblocking()
     pump(each_loop, lambda: reading.read(50_000), 20)
-    assert reading.got == b"<" + SOURCE + b">"
+    assert reading.received == b"<" + SOURCE + b">"
     assert any(0 < taken < asked for asked, taken in by_kernel), "the kernel took all at once: nothing is shown"
 
 

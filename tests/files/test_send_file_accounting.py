@@ -10,7 +10,7 @@ import pytest
 
 from reactor import Connection, Reactor, Server
 from reactor.testing import Peer, pump, settle
-from tests.support.sending import LARGE, MIB, SIZE, SOURCE, Reading, answers, fill, opened, receive, receive_all
+from tests.support.sending import LARGE, MIB, SIZE, SOURCE, answers, fill, opened, receive, receive_all
 
 
 @pytest.fixture
@@ -109,8 +109,8 @@ def test_file_bytes_are_pending_until_the_kernel_has_them(harness: Any, large: P
     peer, conn = wire.connect()
     assert conn.send_file(large) is True
     assert (conn.pending_bytes, conn.bytes_written) == (LARGE, 0)
-    reading = Reading(peer)
-    while len(reading.got) < LARGE:
+    reading = peer.nonblocking()
+    while len(reading.received) < LARGE:
         wire.loop.run_once(0.001)
         reading.read(MIB)
         assert conn.bytes_written + conn.pending_bytes == LARGE
@@ -141,7 +141,7 @@ def test_drain_comes_when_the_bytes_in_memory_are_sent_though_a_file_still_waits
     peer, conn = wire.connect()
     assert conn.write(bytes(LARGE)) is False
     assert conn.send_file(large) is False
-    reading = Reading(peer)
+    reading = peer.nonblocking()
     pump(wire.loop, lambda: reading.read(MIB) or "drain" in wire.record.names(), 20)
     assert 0 < conn.pending_bytes <= LARGE
     pump(wire.loop, lambda: reading.read() or not conn.pending_bytes, 20)

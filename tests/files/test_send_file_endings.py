@@ -15,7 +15,7 @@ import pytest
 
 from reactor import Connection, ConnectionClosed, NeverConnected, Reactor, Reason, Server, WriteAfterEnd, connect
 from reactor.testing import ManualClock, Peer, pump, settle
-from tests.support.sending import LARGE, MIB, SIZE, SOURCE, Reading, answers, fill, opened, receive_all
+from tests.support.sending import LARGE, MIB, SIZE, SOURCE, answers, fill, opened, receive_all
 from tests.support.wire import acks_arrived, pass_time, pass_until
 
 
@@ -169,7 +169,7 @@ def test_a_dropped_file_is_given_back_in_the_same_turn_and_counted(
     report = conn.report
     assert report is not None
     assert report.bytes_written + report.bytes_unsent == 2 * LARGE - 10
-    assert Reading(peer).read() or peer.outcome() == "ECONNRESET"
+    assert peer.nonblocking().read() or peer.outcome() == "ECONNRESET"
 
 
 @pytest.mark.parametrize("call", ["destroy", "reset"])
@@ -224,11 +224,11 @@ def test_a_slow_reader_of_a_file_is_not_cut_while_it_reads(harness: Any, clock: 
     peer, conn = wire.connect()
     conn.send_file(large)
     fill(wire.loop, conn)
-    reading = Reading(peer)
+    reading = peer.nonblocking()
     for _ in range(20):
-        before = len(reading.got)
+        before = len(reading.received)
         reading.read(64 * 1024)
-        pump(wire.loop, lambda: reading.read(0) or len(reading.got) > before)  # noqa: B023 - called at once
+        pump(wire.loop, lambda: reading.read(0) or len(reading.received) > before)  # noqa: B023 - called at once
         pass_time(wire.loop, clock, 5)
     assert (conn.state, conn.report) == ("open", None)
     assert conn.pending_bytes
@@ -376,7 +376,7 @@ def test_an_object_is_let_go_when_it_is_sent_and_stays_open(harness: Any) -> Non
     file = Held(SOURCE)
     alive = weakref.ref(file)
     conn.send_file(file)
-    reading = Reading(peer)
+    reading = peer.nonblocking()
     pump(wire.loop, lambda: reading.read(MIB) or not conn.pending_bytes)
     assert not file.closed
     gc.disable()

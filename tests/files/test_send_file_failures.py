@@ -14,7 +14,7 @@ import pytest
 
 from reactor import ConnectionClosed, Reactor, Reason, Server, connect
 from reactor.testing import Peer, pump
-from tests.support.sending import LARGE, MIB, SIZE, SOURCE, Reading, answers, fill, opened, receive_all
+from tests.support.sending import LARGE, MIB, SIZE, SOURCE, answers, fill, opened, receive_all
 
 
 @pytest.fixture
@@ -274,7 +274,7 @@ def test_a_read_that_fails_ends_the_connection_with_an_error(harness: Any, then:
     wire = harness()
     peer, conn = wire.connect()
     conn.send_file(Scripted(then))
-    reading = Reading(peer)
+    reading = peer.nonblocking()
     pump(wire.loop, lambda: reading.read(MIB))
     assert reading.outcome == "ECONNRESET"
     report = wire.closed(conn)
@@ -300,12 +300,12 @@ def test_a_read_may_drop_the_connection_and_nothing_is_sent_after_that(harness: 
     wire = harness()
     peer, conn = wire.connect()
     conn.send_file(Scripted(lambda: getattr(conn, call)() or bytes(1000)))
-    reading = Reading(peer)
+    reading = peer.nonblocking()
     pump(wire.loop, lambda: reading.read(MIB))
     report = wire.closed(conn)
     assert (report.reason, report.error) == (Reason.DESTROYED if call == "destroy" else Reason.RESET, None)
     assert report.bytes_written + report.bytes_unsent == LARGE
-    assert len(reading.got) <= report.bytes_written < LARGE
+    assert len(reading.received) <= report.bytes_written < LARGE
 
 
 def test_a_read_may_write_and_that_comes_after_the_file(harness: Any) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from reactor.testing import pump
-from tests.support.sending import LARGE, SIZE, SOURCE, Reading, opened, receive_all
+from tests.support.sending import LARGE, SIZE, SOURCE, opened, receive_all
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_a_path_is_opened_at_the_call_and_closed_when_it_is_sent(harness: Any, p
     peer, conn = wire.connect()
     conn.send_file(path)
     assert opened(path) == 1
-    reading = Reading(peer)
+    reading = peer.nonblocking()
     pump(wire.loop, lambda: reading.read() or not conn.pending_bytes)
     assert opened(path) == 0
 
@@ -229,14 +229,14 @@ def test_one_object_may_be_sent_twice_at_once(harness: Any) -> None:
     second.send_file(file, 1000)
     first.end()
     second.end()
-    readings = Reading(one), Reading(two)
+    readings = one.nonblocking(), two.nonblocking()
 
     def both_ended() -> bool:
         ended = [reading.read(30_000) for reading in readings]
         return all(ended)
 
     pump(wire.loop, both_ended, 20)
-    assert [bytes(reading.got) for reading in readings] == [SOURCE, SOURCE[1000:]]
+    assert [bytes(reading.received) for reading in readings] == [SOURCE, SOURCE[1000:]]
 
 
 # Where the kernel cannot.
@@ -258,9 +258,9 @@ def test_where_sendfile_cannot_the_file_is_read(
     conn.write(b"<")
     conn.send_file(path, 3)
     conn.end(b">")
-    reading = Reading(peer)
+    reading = peer.nonblocking()
     pump(wire.loop, lambda: reading.read(100_000), 20)
-    assert reading.got == b"<" + SOURCE[3:] + b">"
+    assert reading.received == b"<" + SOURCE[3:] + b">"
     assert len(asked) == 1, "tried once, and for this file never again"
     assert opened(path) == 0
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reactor import Connection, Reactor, Reason, Server, connect
-from reactor.engine import poller
+from reactor.engine import selector_poller
 from reactor.testing import Peer, pump, settle
 from tests.support.far_ends import ACCEPTS, SILENT, FarEnds
 from tests.support.piping import (
@@ -30,7 +30,7 @@ from tests.support.piping import (
 @pytest.fixture(autouse=True)
 def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Selectors that cannot watch for a hang-up look for it now and then: here often, to save the wait."""
-    monkeypatch.setattr(poller, "HANGUP_PERIOD", 0.002)
+    monkeypatch.setattr(selector_poller, "HANGUP_PERIOD", 0.002)
 
 
 def watch_pending(conn: Connection, source: Connection) -> list[int]:
@@ -244,7 +244,7 @@ def test_of_two_destinations_the_slower_sets_the_pace(harness: Any) -> None:
     assert near.is_throttled()
     assert slow.conn.pending_bytes <= slow.conn.high_water + READ
     receive_all_of(sent, slow, fast)
-    assert bytes(slow.got) == bytes(fast.got) == BYTES[:sent]
+    assert bytes(slow.received) == bytes(fast.received) == BYTES[:sent]
 
 
 def test_two_sources_of_one_slow_destination_both_wait_and_both_go_on(harness: Any) -> None:
@@ -330,7 +330,7 @@ def test_a_second_pipe_does_not_hurry_a_source_that_waits_for_the_first(harness:
     near.carry(BYTES[sent : 2 * MIB], slow, fast)
     receive_all_of(2 * MIB - began, slow, fast)
     assert slow.receive(2 * MIB) == BYTES[: 2 * MIB]
-    assert bytes(fast.got) == BYTES[began : 2 * MIB]
+    assert bytes(fast.received) == BYTES[began : 2 * MIB]
 
 
 @pytest.mark.parametrize("way", ["end", "destroy_soon"])
@@ -347,5 +347,5 @@ def test_a_source_does_not_wait_for_the_drain_of_a_destination_that_the_program_
     assert far.conn.report is None
     far.end()
     assert far.report().reason is Reason.ENDED
-    assert bytes(far.got) == BYTES[: len(far.got)]
+    assert bytes(far.received) == BYTES[: len(far.received)]
     assert accounted(near, far)

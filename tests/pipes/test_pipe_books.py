@@ -49,10 +49,10 @@ def test_both_sides_always_end_and_every_byte_is_accounted_for(ending: str, full
     hang_up(near, far)
     for source, destination in ((near, far), (far, near)):
         assert accounted(source, destination)
-        assert len(destination.got) <= destination.report().bytes_written
+        assert len(destination.received) <= destination.report().bytes_written
         if destination.report().clean:
-            assert len(destination.got) == destination.report().bytes_written
-    assert bytes(far.got) == (BYTES[: len(far.got)] if full else b"hello")
+            assert len(destination.received) == destination.report().bytes_written
+    assert bytes(far.received) == (BYTES[: len(far.received)] if full else b"hello")
 
 
 @pytest.fixture

@@ -132,7 +132,7 @@ def test_a_source_whose_peer_has_left_is_not_cut_while_a_slow_reader_reads(
     while not far.outcome:
         far.read(2000)
         pass_time(near.loop, clock, 1)
-    assert (bytes(far.got), far.outcome) == (BYTES[:size], "FIN")
+    assert (bytes(far.received), far.outcome) == (BYTES[:size], "FIN")
 
 
 @pytest.mark.parametrize("way", ["pause", "unpipe"])
@@ -160,7 +160,7 @@ def test_a_half_closed_client_is_not_cut_while_its_target_reads_slowly(clock: Ma
     while not far.outcome:
         far.read(10_000)
         pass_time(near.loop, clock, 1)
-    assert (bytes(far.got), far.outcome) == (BYTES[:size], "FIN")
+    assert (bytes(far.received), far.outcome) == (BYTES[:size], "FIN")
     far.send(b"answer")
     far.end()
     assert near.receive_all() == (b"answer", "FIN")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reactor import Connection, Reactor, Reason, connect
-from reactor.engine import poller
+from reactor.engine import selector_poller
 from reactor.testing import pump, settle
 from tests.support.far_ends import ACCEPTS, SILENT, FarEnds
 from tests.support.piping import BYTES, MIB, End, accounted, dam_up, hang_up, opened, pair, relay
@@ -16,7 +16,7 @@ from tests.support.piping import BYTES, MIB, End, accounted, dam_up, hang_up, op
 @pytest.fixture(autouse=True)
 def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Selectors that cannot watch for a hang-up look for it now and then: here often, to save the wait."""
-    monkeypatch.setattr(poller, "HANGUP_PERIOD", 0.002)
+    monkeypatch.setattr(selector_poller, "HANGUP_PERIOD", 0.002)
 
 
 # Half-close.
@@ -372,7 +372,7 @@ def test_a_data_listener_may_end_either_side_in_the_middle(victim: str, way: str
 
     near.pour(BYTES[:MIB])
     hang_up(near, far)
-    assert bytes(far.got) == BYTES[: len(far.got)]
+    assert bytes(far.received) == BYTES[: len(far.received)]
     assert accounted(near, far)
 
 

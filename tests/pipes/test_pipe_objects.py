@@ -16,12 +16,12 @@ class Sink:
     """The least that can be piped to."""
 
     def __init__(self) -> None:
-        self.got = bytearray()
+        self.received = bytearray()
         self.ended = 0
 
     def write(self, data: bytes) -> Any:
         assert type(data) is bytes
-        self.got += data
+        self.received += data
 
     def end(self) -> None:
         self.ended += 1
@@ -78,16 +78,16 @@ def test_an_object_gets_the_bytes_and_then_the_end_once(harness: Any) -> None:
     end.carry(BYTES[:300_000])
     end.end()
     assert end.report().clean
-    assert (bytes(sink.got), sink.ended) == (BYTES[:300_000], 1)
+    assert (bytes(sink.received), sink.ended) == (BYTES[:300_000], 1)
 
 
 def test_an_object_that_emits_nothing_is_not_waited_for(harness: Any) -> None:
     sink = Full()
     end = piped(harness, sink)
     end.send(b"one")
-    pump(end.loop, lambda: sink.got == b"one")
+    pump(end.loop, lambda: sink.received == b"one")
     end.send(b"two")
-    pump(end.loop, lambda: sink.got == b"onetwo")
+    pump(end.loop, lambda: sink.received == b"onetwo")
 
 
 @pytest.mark.parametrize("arguments", [(), ("whatever", 1)], ids=["bare", "with arguments"])
@@ -95,13 +95,13 @@ def test_an_object_that_emits_is_waited_for_until_its_drain(arguments: tuple[obj
     sink = Emitting()
     end = piped(harness, sink)
     end.pour(BYTES)
-    assert 0 < len(sink.got) <= READ
+    assert 0 < len(sink.received) <= READ
     assert end.is_throttled()
-    before = len(sink.got)
+    before = len(sink.received)
     sink.emit("drain", *arguments)
-    pump(end.loop, lambda: len(sink.got) > before)
+    pump(end.loop, lambda: len(sink.received) > before)
     end.pour(BYTES)
-    assert len(sink.got) <= before + READ
+    assert len(sink.received) <= before + READ
     assert end.is_throttled()
 
 
@@ -117,7 +117,7 @@ def test_only_false_means_not_now(harness: Any) -> None:
     end = piped(harness, sink)
     for number in range(6):
         end.send(b"x")
-        pump(end.loop, lambda number=number: len(sink.got) == number + 1)
+        pump(end.loop, lambda number=number: len(sink.received) == number + 1)
 
 
 def test_an_object_that_has_closed_gets_nothing_more_and_the_source_is_reset(harness: Any) -> None:
@@ -126,7 +126,7 @@ def test_an_object_that_has_closed_gets_nothing_more_and_the_source_is_reset(har
     sink.emit("close")
     assert end.report().reason is Reason.RESET
     assert end.receive_all() == (b"", "ECONNRESET")
-    assert (sink.got, sink.ended) == (b"", 0)
+    assert (sink.received, sink.ended) == (b"", 0)
 
 
 def test_without_end_an_object_that_has_closed_only_gets_nothing_more(harness: Any) -> None:
@@ -135,11 +135,11 @@ def test_without_end_an_object_that_has_closed_only_gets_nothing_more(harness: A
     end.conn.pipe(sink, end=False)
     end.conn.pipe(other)
     end.send(b"one")
-    pump(end.loop, lambda: other.got == b"one")
+    pump(end.loop, lambda: other.received == b"one")
     sink.emit("close")
     end.send(b"two")
-    pump(end.loop, lambda: other.got == b"onetwo")
-    assert sink.got == b"one"
+    pump(end.loop, lambda: other.received == b"onetwo")
+    assert sink.received == b"one"
 
 
 def test_without_end_an_object_is_not_ended(harness: Any) -> None:
@@ -149,7 +149,7 @@ def test_without_end_an_object_is_not_ended(harness: Any) -> None:
     end.send(b"all")
     end.end()
     assert end.report().clean
-    assert (bytes(sink.got), sink.ended) == (b"all", 0)
+    assert (bytes(sink.received), sink.ended) == (b"all", 0)
 
 
 @pytest.mark.parametrize("end", [True, False])
@@ -185,7 +185,7 @@ def test_a_connection_and_an_object_may_share_a_source(harness: Any) -> None:
     near.send(b"for both")
     near.end()
     assert far.receive_all() == (b"for both", "FIN")
-    assert (bytes(sink.got), sink.ended) == (b"for both", 1)
+    assert (bytes(sink.received), sink.ended) == (b"for both", 1)
 
 
 # Objects that fail.
@@ -253,7 +253,7 @@ def test_an_object_that_refuses_a_listener_is_not_piped_to(refused: str, harness
     end.conn.on("data", lambda conn, data: heard.append(data))
     end.send(b"not for it")
     pump(end.loop, lambda: heard == [b"not for it"])
-    assert (sink.got, sink.listeners) == (b"", [])
+    assert (sink.received, sink.listeners) == (b"", [])
     end.end()
     assert end.report().clean
     assert sink.ended == 0
@@ -318,7 +318,7 @@ def test_piping_twice_is_refused_and_the_first_pipe_stays(again: bool, harness: 
             near.conn.pipe(destination, end=again)
     near.send(b"once")
     assert (near.receive(4), far.receive(4)) == (b"once", b"once")
-    assert sink.got == b"once"
+    assert sink.received == b"once"
 
 
 def test_two_objects_that_are_equal_are_two(harness: Any) -> None:
@@ -333,11 +333,11 @@ def test_two_objects_that_are_equal_are_two(harness: Any) -> None:
     end.conn.pipe(two)
     end.send(b"x")
     pump(end.loop, lambda: end.conn.bytes_read == 1)
-    assert (one.got, two.got) == (b"x", b"x")
+    assert (one.received, two.received) == (b"x", b"x")
     end.conn.unpipe(two)
     end.send(b"y")
-    pump(end.loop, lambda: one.got == b"xy")
-    assert two.got == b"x"
+    pump(end.loop, lambda: one.received == b"xy")
+    assert two.received == b"x"
 
 
 def test_pipe_of_a_closed_connection_or_to_one_is_harmless(harness: Any) -> None:
@@ -359,4 +359,4 @@ def test_after_the_reactor_was_closed_pipe_is_harmless(harness: Any) -> None:
         assert near.conn.pipe(destination) is destination
         near.conn.unpipe(destination)
         Connection.unpipe(near.conn)
-    assert (sink.got, sink.ended) == (b"", 0)
+    assert (sink.received, sink.ended) == (b"", 0)

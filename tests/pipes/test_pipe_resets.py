@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reactor import Reactor, Reason, connect
-from reactor.engine import poller
+from reactor.engine import selector_poller
 from reactor.testing import ManualClock, pump
 from tests.support.far_ends import ACCEPTS, REFUSES, SILENT, FarEnds
 from tests.support.piping import BYTES, SLOW, End, accounted, dam_up, opened, pair
@@ -19,7 +19,7 @@ from tests.support.wire import pass_time
 @pytest.fixture(autouse=True)
 def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Selectors that cannot watch for a hang-up look for it now and then: here often, to save the wait."""
-    monkeypatch.setattr(poller, "HANGUP_PERIOD", 0.002)
+    monkeypatch.setattr(selector_poller, "HANGUP_PERIOD", 0.002)
 
 
 # Resets pass through a relay.
@@ -93,8 +93,8 @@ def test_what_came_before_a_reset_is_passed_on_as_far_as_its_reader_lets_it(
     one.reset()
     two.was_reset()
     assert (one.report().reason, two.report().reason) == (Reason.PEER_RESET, Reason.RESET)
-    assert bytes(two.got) == BYTES[: len(two.got)]
-    assert len(two.got) > 64_000
+    assert bytes(two.received) == BYTES[: len(two.received)]
+    assert len(two.received) > 64_000
     assert accounted(one, two)
 
 

@@ -15,11 +15,11 @@ class Sink:
     """An object to pipe to."""
 
     def __init__(self) -> None:
-        self.got = bytearray()
+        self.received = bytearray()
         self.ended = 0
 
     def write(self, data: bytes) -> None:
-        self.got += data
+        self.received += data
 
     def end(self) -> None:
         self.ended += 1
@@ -175,7 +175,7 @@ def test_a_destination_that_unpipes_another_in_its_write_spares_it_the_same_byte
     near.send(b"mine, ")
     settle(near.loop)
     near.send(b"and mine")
-    pump(near.loop, lambda: greedy.got == b"for both, mine, and mine")
+    pump(near.loop, lambda: greedy.received == b"for both, mine, and mine")
     assert far.nothing_comes()
 
 

@@ -415,4 +415,4 @@ def test_connections_without_a_framer_have_nothing_of_it(harness: Any, loop: Rea
     peer, conn = h.connect()
     peer.send(b"1\n2")
     pump(loop, lambda: conn.bytes_read == 3)
-    assert conn._rare is None
+    assert conn._intake is None

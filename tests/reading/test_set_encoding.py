@@ -8,7 +8,7 @@ import pytest
 
 from reactor import Reactor, Reason
 from reactor.testing import pump
-from tests.support.hearing import Heard, feed
+from tests.support.hearing import Texts, feed
 
 TEXT = "aé€𝄞漢字ﾊz\n"
 ENCODINGS = [
@@ -37,7 +37,7 @@ def text_for(encoding: str) -> str:
 def test_no_character_is_split_though_every_byte_comes_alone(harness: Any, encoding: str) -> None:
     wire = harness(data=False)
     peer, conn = wire.connect()
-    heard = Heard(conn)
+    heard = Texts(conn)
     conn.set_encoding(encoding)
     text = text_for(encoding)
     feed(wire, peer, conn, *(bytes([byte]) for byte in text.encode(encoding)))
@@ -56,7 +56,7 @@ def test_no_character_is_split_wherever_the_stream_is_cut(each_loop: Reactor, ha
     raw = text.encode(encoding)
     for cut in range(len(raw) + 1):
         peer, conn = wire.connect()
-        heard = Heard(conn)
+        heard = Texts(conn)
         conn.set_encoding(encoding)
         feed(wire, peer, conn, raw[:cut], raw[cut:])
         peer.end()
@@ -67,7 +67,7 @@ def test_no_character_is_split_wherever_the_stream_is_cut(each_loop: Reactor, ha
 def test_a_long_text_arrives_whole(harness: Any) -> None:
     wire = harness(data=False)
     peer, conn = wire.connect()
-    heard = Heard(conn)
+    heard = Texts(conn)
     conn.set_encoding("utf-8")
     text = TEXT * 20_000  # 23 bytes each: reads of 64 KiB end anywhere
     sent, raw = 0, text.encode()
@@ -82,7 +82,7 @@ def test_a_long_text_arrives_whole(harness: Any) -> None:
 def test_bytes_are_counted_and_not_characters(harness: Any) -> None:
     wire = harness(data=False)
     peer, conn = wire.connect()
-    Heard(conn)
+    Texts(conn)
     conn.set_encoding("utf-8")
     feed(wire, peer, conn, "€".encode())
     peer.end()
@@ -93,7 +93,7 @@ def test_bytes_are_counted_and_not_characters(harness: Any) -> None:
 def test_a_chunk_that_completes_no_character_is_told_to_nobody(harness: Any) -> None:
     wire = harness(data=False)
     peer, conn = wire.connect()
-    heard = Heard(conn)
+    heard = Texts(conn)
     conn.set_encoding("utf-8")
     feed(wire, peer, conn, b"\xe2", b"\x82")
     assert heard == []
@@ -118,7 +118,7 @@ def test_what_is_written_stays_bytes(harness: Any) -> None:
 
 def test_every_listener_gets_text_whenever_it_was_added(harness: Any) -> None:
     wire = harness(data=False)
-    early, late, own, later = Heard(), Heard(), Heard(), Heard()
+    early, late, own, later = Texts(), Texts(), Texts(), Texts()
     wire.server.on("data", early.hear)
     peer, conn = wire.connect()
     conn.set_encoding("utf-8")
@@ -132,7 +132,7 @@ def test_every_listener_gets_text_whenever_it_was_added(harness: Any) -> None:
 
 def test_other_connections_of_the_server_keep_getting_bytes(harness: Any) -> None:
     wire = harness(data=False)
-    heard = Heard()
+    heard = Texts()
     wire.server.on("data", heard.hear)
     (peer, conn), (other, its) = wire.connect(), wire.connect()
     conn.set_encoding("utf-8")
@@ -144,7 +144,7 @@ def test_other_connections_of_the_server_keep_getting_bytes(harness: Any) -> Non
 @pytest.mark.parametrize("where", ["server", "connection"])
 def test_a_once_listener_gets_the_first_text(harness: Any, where: str) -> None:
     wire = harness(data=False)
-    heard = Heard()
+    heard = Texts()
     peer, conn = wire.connect()
     conn.set_encoding("utf-8")
     (wire.server if where == "server" else conn).once("data", heard.hear)
@@ -168,7 +168,7 @@ def test_bad_bytes_that_nobody_listens_to_are_no_error(harness: Any, bad: list[b
     peer, conn = wire.connect()
     conn.set_encoding("utf-8")
     feed(wire, peer, conn, *bad)
-    heard = Heard(conn)
+    heard = Texts(conn)
     feed(wire, peer, conn, "é".encode())
     assert heard == ["é"]
 
@@ -182,7 +182,7 @@ def test_a_listener_added_in_the_middle_of_a_character_gets_whole_characters(har
         peer, conn = wire.connect()
         conn.set_encoding(encoding)
         feed(wire, peer, conn, raw[:cut])
-        heard = Heard(conn)
+        heard = Texts(conn)
         feed(wire, peer, conn, raw[cut:])
         assert conn.state == "open", cut
         assert text.endswith(heard.whole), cut
@@ -192,7 +192,7 @@ def test_a_listener_added_in_the_middle_of_a_character_gets_whole_characters(har
 def test_a_listener_that_left_hears_nothing_of_what_was_held_back(harness: Any) -> None:
     wire = harness(data=False)
     peer, conn = wire.connect()
-    heard = Heard(conn)
+    heard = Texts(conn)
     conn.set_encoding("utf-8", "replace")
     feed(wire, peer, conn, b"\xc3")
     conn.off("data", heard.hear)
@@ -204,7 +204,7 @@ def test_a_listener_that_left_hears_nothing_of_what_was_held_back(harness: Any) 
 def test_a_listener_that_left_a_connection_with_a_pipe_hears_nothing_either(harness: Any) -> None:
     wire = harness(data=False)
     peer, conn = wire.connect()
-    heard = Heard(conn)
+    heard = Texts(conn)
     conn.set_encoding("utf-8", "replace")
     conn.pipe(conn)
     feed(wire, peer, conn, b"\xc3")

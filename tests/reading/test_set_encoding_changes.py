@@ -10,7 +10,7 @@ import pytest
 
 from reactor import Connection, Reactor, Server, connect
 from reactor.testing import Peer, pump, settle
-from tests.support.hearing import Heard, feed
+from tests.support.hearing import Texts, feed
 
 # Changing it.
 
@@ -18,7 +18,7 @@ from tests.support.hearing import Heard, feed
 def test_none_is_bytes_again_and_nothing_is_lost_in_the_middle_of_a_character(harness: Any) -> None:
     wire = harness(data=False)
     peer, conn = wire.connect()
-    heard = Heard(conn)
+    heard = Texts(conn)
     conn.set_encoding("utf-8")
     feed(wire, peer, conn, b"a\xe2", b"\x82")
     conn.set_encoding(None)
@@ -30,7 +30,7 @@ def test_none_is_bytes_again_and_nothing_is_lost_in_the_middle_of_a_character(ha
 def test_none_in_the_middle_of_a_character_and_then_the_end_loses_nothing(harness: Any) -> None:
     wire = harness(data=False)
     peer, conn = wire.connect()
-    heard = Heard(conn)
+    heard = Texts(conn)
     conn.set_encoding("utf-8")
     feed(wire, peer, conn, b"\xe2\x82")
     conn.set_encoding(None)
@@ -42,7 +42,7 @@ def test_none_in_the_middle_of_a_character_and_then_the_end_loses_nothing(harnes
 def test_none_where_no_encoding_was_set_changes_nothing(harness: Any) -> None:
     wire = harness(data=False)
     peer, conn = wire.connect()
-    heard = Heard(conn)
+    heard = Texts(conn)
     conn.set_encoding(None)
     feed(wire, peer, conn, b"\xff")
     assert heard == [b"\xff"]
@@ -54,7 +54,7 @@ def test_none_where_no_encoding_was_set_changes_nothing(harness: Any) -> None:
 def test_setting_it_again_in_the_middle_of_a_character_loses_nothing(harness: Any, between: list[str | None]) -> None:
     wire = harness(data=False)
     peer, conn = wire.connect()
-    heard = Heard(conn)
+    heard = Texts(conn)
     conn.set_encoding("utf-8")
     feed(wire, peer, conn, b"\xe2\x82")
     for encoding in between:
@@ -67,7 +67,7 @@ def test_setting_it_again_in_the_middle_of_a_character_loses_nothing(harness: An
 def test_another_encoding_counts_from_the_next_bytes_on(harness: Any) -> None:
     wire = harness(data=False)
     peer, conn = wire.connect()
-    heard = Heard(conn)
+    heard = Texts(conn)
     conn.set_encoding("ascii")
     feed(wire, peer, conn, b"charset=latin-1\n")
     conn.set_encoding("latin-1")
@@ -80,7 +80,7 @@ def test_another_encoding_counts_from_the_next_bytes_on(harness: Any) -> None:
 def test_a_listener_may_change_it_for_what_comes_next(harness: Any) -> None:
     wire = harness(data=False)
     peer, conn = wire.connect()
-    heard = Heard(conn)
+    heard = Texts(conn)
     conn.on("data", lambda conn, data: conn.set_encoding("latin-1"))
     feed(wire, peer, conn, b"\xe9", b"\xe9")
     assert heard == [b"\xe9", "é"]
@@ -92,7 +92,7 @@ def test_a_listener_may_change_it_for_what_comes_next(harness: Any) -> None:
 def test_a_pause_in_the_middle_of_a_character_loses_nothing(each_loop: Reactor, harness: Any) -> None:
     wire = harness(loop=each_loop, data=False)
     peer, conn = wire.connect()
-    heard = Heard(conn)
+    heard = Texts(conn)
     conn.set_encoding("utf-8")
     feed(wire, peer, conn, b"\xe2")
     conn.pause()
@@ -109,7 +109,7 @@ def test_a_pause_in_the_middle_of_a_character_loses_nothing(each_loop: Reactor, 
 def test_a_listener_that_pauses_at_every_text_gets_all_of_it(each_loop: Reactor, harness: Any) -> None:
     wire = harness(loop=each_loop, data=False)
     peer, conn = wire.connect()
-    heard = Heard(conn)
+    heard = Texts(conn)
     conn.on("data", lambda conn, data: conn.pause())
     conn.set_encoding("utf-8", "replace")
     peer.send("é".encode() + b"\xe2")
@@ -132,7 +132,7 @@ def test_a_client_may_set_it_before_it_is_connected(harness: Any, loop: Reactor)
     wire = harness()
     wire.server.on("connection", lambda conn: conn.end("grüß".encode()))
     conn = connect(loop, *wire.address)
-    heard = Heard(conn)
+    heard = Texts(conn)
     conn.set_encoding("utf-8")
     pump(loop, lambda: conn.report is not None)
     assert heard.whole == "grüß"

@@ -13,7 +13,6 @@ from typing import Any
 
 from reactor import CloseReport, Connection, Server
 from reactor.net.connection.listeners import CONNECTION_EVENTS
-from reactor.net.connection.states import Read
 from reactor.testing import Choices, Remote
 from tests.stress.acts import draw_plan
 from tests.stress.ledger import Ledger
@@ -116,8 +115,8 @@ class Crowd(World):
                 self.ledgers[conn.remote_address].check_overdue(now)
         for conn in self.server.connections:
             state = conn.state
-            ending = state not in ("open", "closed") or (conn._gone and conn._life.read is Read.PAUSED)
-            if ending and conn.look_at == float("inf") and not conn._flush_due:
+            ending = state not in ("open", "closed") or (conn._life.paused and conn.peer_gone)
+            if ending and conn._look_at == float("inf") and not conn._flush_due:
                 self.problems.append(f"ending or gone without a timer: {conn!r} {conn._life!r}")
 
     @property

@@ -207,9 +207,9 @@ class Program:
             "live": len(self.live),
             "closed_twice": self.closed_twice,
             "held": inside.held,
-            "timers": inside.timers - (self.server._schedule._timer is not None),  # the one for whoever is due next
+            "timers": inside.timers - (self.server._keeper._timer is not None),  # the one for whoever is due next
             "turns": inside.turns,
-            "scheduled": len(self.server._schedule),
+            "scheduled": len(self.server._keeper),
             "registrations": len(self.loop.poller.handlers),
             "objects": len(gc.get_objects()),
             "garbage": self.garbage,

@@ -167,7 +167,7 @@ class World(logging.Filter):
         self.loop.call_later(200.0, int)  # the last look at nobody
         while self.loop.statistics().timers:
             self.loop.run_once(None)
-        waiting = len(self.server._schedule)
+        waiting = len(self.server._keeper)
         if waiting or self.server.connections:
             raise AssertionError(f"left: {waiting} deadlines, {list(self.server.connections)}")
         self.reports, held = self.let_go()

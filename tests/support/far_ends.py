@@ -15,58 +15,14 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
-from reactor import CloseReport, Connection, Reactor, connect
-from reactor.net.connection.listeners import CLIENT_EVENTS, CONNECTION_EVENTS
+from reactor import Connection, Reactor, connect
 from reactor.testing import Peer, pump, settle
+from tests.support.recording import Heard
 
 ACCEPTS, REFUSES, SILENT = "accepts", "refuses", "silent"
 SYN_SENT = 2  # tcp_states.h of the kernel
 SO_PEERNAME = 28  # asm-generic/socket.h; the socket module does not name it
 _STATE = socket.IPPROTO_TCP, socket.TCP_INFO  # the first byte of tcp_info
-
-
-class Heard:
-    """Listens to everything on a client, and notes (event, *arguments) in order."""
-
-    def __init__(self, conn: Connection, data: bool = True) -> None:
-        self.conn = conn
-        self.events: list[tuple[Any, ...]] = []
-        for event in CONNECTION_EVENTS + CLIENT_EVENTS:
-            if data or event != "data":
-                conn.on(event, self._noter(event))
-
-    def _noter(self, event: str) -> Callable[..., None]:
-        return lambda conn, *args: self.events.append((event, *args))
-
-    def names(self) -> list[str]:
-        """The names of what happened, in order; runs of `data` are one."""
-        found: list[str] = []
-        for name, *_ in self.events:
-            if name != "data" or not found or found[-1] != "data":
-                found.append(name)
-        return found
-
-    def life(self) -> list[str]:
-        """The names, but for how it got there."""
-        return [name for name in self.names() if name not in ("lookup", "connection_attempt")]
-
-    def of(self, event: str) -> list[tuple[Any, ...]]:
-        """The arguments of each time that an event came."""
-        return [tuple(args) for name, *args in self.events if name == event]
-
-    def data(self) -> bytes:
-        return b"".join(data for (data,) in self.of("data"))
-
-    def error(self) -> Any:
-        """The one error there was."""
-        ((error,),) = self.of("error")
-        return error
-
-    def report(self, loop: Reactor) -> CloseReport:
-        """Take turns until `close` came; its report."""
-        pump(loop, lambda: self.conn.report is not None)
-        assert self.conn.report is not None
-        return self.conn.report
 
 
 class Answers:
@@ -77,15 +33,6 @@ class Answers:
 
     def __call__(self, name: str) -> Callable[[Connection, BaseException | None], None]:
         return lambda conn, error: self.told.append((name, error))
-
-
-class Accepted(Peer):
-    """A peer whose socket was accepted, or connected in another way."""
-
-    def __init__(self, sock: socket.socket, timeout: float = 5.0) -> None:
-        self.sock = sock
-        self._timeout = timeout
-        sock.settimeout(timeout)
 
 
 class FarEnds:
@@ -113,7 +60,7 @@ class FarEnds:
         settings.setdefault("lookup", lambda host, family, done: done(None, self.hosts))
         return connect(loop, "far.test", self.port, **settings)
 
-    def accept(self, loop: Reactor, host: str | None = None) -> Accepted:
+    def accept(self, loop: Reactor, host: str | None = None) -> Peer:
         """Take turns until a client came; what it is connected to."""
         listening = self._listening[host or self.address(ACCEPTS)[0]]
         found: list[socket.socket] = []
@@ -126,7 +73,7 @@ class FarEnds:
             return True
 
         pump(loop, came)
-        return Accepted(self._stack.enter_context(found[0]))
+        return Peer.of(self._stack.enter_context(found[0]))
 
     def nobody_came(self, host: str | None = None) -> bool:
         """Is the backlog empty?"""
@@ -136,7 +83,7 @@ class FarEnds:
             return True
         return False
 
-    def answer(self, host: str) -> Accepted:
+    def answer(self, host: str) -> Peer:
         """Let a silent address answer the attempt under way to it."""
         with _attempt(host, self.port) as attempt:
             local = attempt.getsockname()
@@ -144,7 +91,7 @@ class FarEnds:
         sock.bind((host, self.port))
         sock.settimeout(5)
         sock.connect(local)
-        return Accepted(sock)
+        return Peer.of(sock)
 
     def fail(self, host: str) -> None:
         """Let the attempt under way to a silent address fail now (ECONNRESET)."""

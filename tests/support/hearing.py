@@ -8,7 +8,7 @@ from reactor import Connection
 from reactor.testing import Peer, pump
 
 
-class Heard(list[Any]):
+class Texts(list[Any]):
     """What a connection's `data` listener was given."""
 
     def __init__(self, conn: Connection | None = None) -> None:

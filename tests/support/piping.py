@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import array
 import contextlib
-import errno
 import fcntl
 import os
 import random
@@ -18,6 +17,7 @@ from typing import Any
 
 from reactor import CloseReport, Connection, Reactor
 from reactor.testing import Peer, pump, settle
+from reactor.testing.peer import NonblockingPeer
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -28,16 +28,14 @@ BYTES = random.Random(12).randbytes(4 * MIB)  # in which no piece is like anothe
 SECONDS = 20.0
 
 
-class End:
+class End(NonblockingPeer):
     """A connection, and the raw peer at the other end of it."""
 
     def __init__(self, loop: Reactor, peer: Peer, conn: Connection) -> None:
+        super().__init__(peer.sock)
         self.loop = loop
         self.peer = peer
         self.conn = conn
-        self.got = bytearray()
-        self.outcome: str | None = None  # how the stream has ended: "FIN", or the errno's name
-        peer.sock.setblocking(False)
 
     # The peer sends.
 
@@ -51,7 +49,7 @@ class End:
 
         def sent() -> bool:
             nonlocal left
-            left = left[self._send_some(left) :]
+            left = left[self.send_some(left) :]
             for reader in readers:
                 reader.read()
             return not left
@@ -63,7 +61,7 @@ class End:
         taken = idle = 0
         while idle < 10 and taken < len(data):
             try:
-                count = self._send_some(memoryview(data)[taken : taken + PIECE])
+                count = self.send_some(memoryview(data)[taken : taken + PIECE])
             except ConnectionError:
                 break
             taken += count
@@ -71,60 +69,29 @@ class End:
             self.loop.run_once(0 if count else 0.001)
         return taken
 
-    def _send_some(self, data: memoryview) -> int:
-        try:
-            return self.peer.sock.send(data) if data else 0
-        except BlockingIOError:
-            return 0
-
-    def end(self) -> None:
-        self.peer.end()
-
-    def reset(self) -> None:
-        self.peer.reset()
-
     # The peer reads.
-
-    def read(self, most: int = 1 << 62) -> bool:
-        """`most` bytes of what is there. Has the stream ended?"""
-        while most > 0 and self.outcome is None:
-            try:
-                piece = self.peer.sock.recv(min(most, MIB))
-            except BlockingIOError:
-                break
-            except OSError as error:
-                self.outcome = errno.errorcode[error.errno or 0]
-            else:
-                self.got += piece
-                most -= len(piece)
-                self.outcome = None if piece else "FIN"
-        return self.outcome is not None
 
     def receive(self, count: int) -> bytes:
         """Take turns until so much was read in all; all of it."""
-        pump(self.loop, lambda: self.read() or len(self.got) >= count, SECONDS)
-        return bytes(self.got)
+        pump(self.loop, lambda: self.read() or len(self.received) >= count, SECONDS)
+        return bytes(self.received)
 
     def receive_all(self) -> tuple[bytes, str | None]:
         """Take turns until the stream has ended: all that was read, and how it ended."""
         pump(self.loop, self.read, SECONDS)
-        return bytes(self.got), self.outcome
+        return bytes(self.received), self.outcome
 
     def nothing_comes(self) -> bool:
         """Is there neither a byte nor an end to be read, a few turns later?"""
         settle(self.loop)
-        nothing = self.peer.nothing_comes()
-        self.peer.sock.setblocking(False)
-        return nothing
+        return super().nothing_comes()
 
     def was_reset(self) -> None:
         """Take turns until RST has come, also where FIN had come before: the kernel tells it as an error then."""
 
         def reset() -> bool:
             self.read()
-            return self.outcome not in (None, "FIN") or bool(
-                self.peer.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            )
+            return self.outcome not in (None, "FIN") or bool(self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
 
         pump(self.loop, reset, SECONDS)
 
@@ -192,7 +159,7 @@ def receive_all_of(count: int, *ends: End) -> None:
     def have_it() -> bool:
         for end in ends:
             end.read()
-        return all(len(end.got) >= count for end in ends)
+        return all(len(end.received) >= count for end in ends)
 
     pump(ends[0].loop, have_it, SECONDS)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import random
 from collections.abc import Callable
@@ -18,43 +17,18 @@ SIZE = len(SOURCE)
 LARGE = 24 * MIB  # more than the kernel takes for a peer that reads nothing: tcp_wmem and tcp_rmem end below 16 MiB
 
 
-class Reading:
-    """What a peer has read, taken between turns so that the loop can go on sending."""
-
-    def __init__(self, peer: Peer) -> None:
-        peer.sock.setblocking(False)
-        self._sock = peer.sock
-        self.got = bytearray()
-        self.outcome: str | None = None  # "FIN", or the errno's name
-
-    def read(self, most: int = 1 << 62) -> bool:
-        """Read `most` bytes of what is there. Has the stream ended?"""
-        while most > 0 and self.outcome is None:
-            try:
-                piece = self._sock.recv(min(most, MIB))
-            except BlockingIOError:
-                break
-            except OSError as error:
-                self.outcome = errno.errorcode[error.errno or 0]
-            else:
-                self.got += piece
-                most -= len(piece)
-                self.outcome = None if piece else "FIN"
-        return self.outcome is not None
-
-
 def receive(loop: Reactor, peer: Peer, count: int) -> bytes:
     """At least `count` bytes; fewer if the stream ends."""
-    reading = Reading(peer)
-    pump(loop, lambda: reading.read() or len(reading.got) >= count, 20)
-    return bytes(reading.got)
+    reading = peer.nonblocking()
+    pump(loop, lambda: reading.read() or len(reading.received) >= count, 20)
+    return bytes(reading.received)
 
 
 def receive_all(loop: Reactor, peer: Peer) -> tuple[bytes, str | None]:
     """Everything until the stream ends, and how it ended."""
-    reading = Reading(peer)
+    reading = peer.nonblocking()
     pump(loop, reading.read, 20)
-    return bytes(reading.got), reading.outcome
+    return bytes(reading.received), reading.outcome
 
 
 def fill(loop: Reactor, conn: Any) -> None:

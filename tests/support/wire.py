@@ -59,21 +59,10 @@ def pass_until(loop: Reactor, clock: ManualClock, until: Callable[[], object], m
 
 def read_to_the_end(loop: Reactor, peer: Peer) -> bytes:
     """What the peer gets until FIN, with turns in between so that the server can go on sending."""
-    got = bytearray()
-    peer.sock.setblocking(False)
-
-    def ended() -> bool:
-        while True:
-            try:
-                piece = peer.sock.recv(1 << 20)
-            except BlockingIOError:
-                return False
-            if not piece:
-                return True
-            got.extend(piece)
-
-    pump(loop, ended)
-    return bytes(got)
+    reading = peer.nonblocking()
+    pump(loop, reading.read)
+    assert reading.outcome == "FIN"
+    return bytes(reading.received)
 
 
 def acks_arrived(conn: Connection, peer: Peer) -> Callable[[], bool]:

@@ -84,7 +84,7 @@ class Conn:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def begin(self, listeners: Any) -> None:
+    def _flush_soon(self) -> None:
         self.world.told.append((self.world.admission.inside, self in self.world.server._connections))
 
 

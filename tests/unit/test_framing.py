@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reactor import Reason, length_prefixed, lines
-from reactor.net.protocols.framing import Framer, Held
+from reactor.net.connection.intake import Intake
+from reactor.net.protocols.framing import Framer
 
 Heard = list[bytes | Reason]
 Make = Callable[..., Framer]
@@ -30,21 +31,21 @@ class Stream:
 
     def __init__(self) -> None:
         self._flowing = True
-        self._frames: tuple[Held, ...] = ()
+        self._intake = Intake()
         self._read_at = 0.0
         self.reason: Reason | None = None
 
-    def blame_peer(self, reason: Reason) -> None:
+    def _because(self, reason: Reason) -> None:
         self.reason = reason
 
-    def destroy_soon_by_us(self) -> None:
+    def _destroy_soon_by_us(self) -> None:
         self._flowing = False
 
-    def hears(self, framer: Framer) -> bool:
+    def _hears(self, framer: Framer) -> bool:
         return True
 
     def held(self) -> int:
-        return sum(held.size() for held in self._frames)
+        return sum(held.size() for held in self._intake.frames)
 
 
 def heard(make: Make, chunks: Iterable[bytes], **options: Any) -> Heard:
@@ -55,7 +56,7 @@ def heard(make: Make, chunks: Iterable[bytes], **options: Any) -> Heard:
     for chunk in chunks:
         if conn._flowing and chunk:
             framer(conn, chunk)
-    for held in conn._frames:
+    for held in conn._intake.frames:
         framer.finish(conn, held)
     return [*found, conn.reason] if conn.reason else found
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reactor.engine.timers import Timer, TimerHeap
-from reactor.net.deadlines.agenda import NEVER, Agenda, Schedule
+from reactor.net.deadlines.agenda import NEVER, Agenda
+from reactor.net.deadlines.keeper import LOOKS_PER_TURN, Keeper
 
 
 class Member:
@@ -21,7 +23,7 @@ class Member:
 
     def __init__(self, name: object = "") -> None:
         self.name = name
-        self.look_at = NEVER
+        self._look_at = NEVER
         self.looks: list[float] = []
 
     def on_look(self, now: float) -> None:
@@ -29,6 +31,13 @@ class Member:
 
     def __repr__(self) -> str:
         return f"member {self.name}"
+
+
+class Looks(Keeper):
+    """A keeper whose looks are noted by what is looked at."""
+
+    def look(self, stream: Any, now: float) -> None:
+        stream.on_look(now)
 
 
 def entered(*moments: float) -> tuple[Agenda, list[Member]]:
@@ -57,7 +66,7 @@ def test_nobody_is_handed_out_before_the_moment() -> None:
 def test_who_was_handed_out_has_no_entry_any_more() -> None:
     agenda, (member,) = entered(5.5)
     agenda.due(6.0, 10)
-    assert member.look_at == NEVER
+    assert member._look_at == NEVER
     assert (len(agenda), agenda.next_moment()) == (0, NEVER)
     assert agenda.due(100.0, 10) == []
 
@@ -232,7 +241,7 @@ def clockwork() -> Clockwork:
 
 
 def test_a_schedule_looks_when_the_moment_has_come(clockwork: Clockwork) -> None:
-    schedule, member = Schedule(clockwork), Member()
+    schedule, member = Looks(clockwork), Member()
     schedule.enter(member, 105.5)
     clockwork.turn(5.25)
     assert member.looks == []
@@ -242,7 +251,7 @@ def test_a_schedule_looks_when_the_moment_has_come(clockwork: Clockwork) -> None
 
 
 def test_a_schedule_needs_one_timer_however_many_it_looks_after(clockwork: Clockwork) -> None:
-    schedule = Schedule(clockwork)
+    schedule = Looks(clockwork)
     for i in range(1000):
         schedule.enter(Member(), 200 - i / 10)
     assert len(schedule) == 1000
@@ -251,7 +260,7 @@ def test_a_schedule_needs_one_timer_however_many_it_looks_after(clockwork: Clock
 
 
 def test_a_schedule_spreads_a_mass_expiry_over_turns(clockwork: Clockwork) -> None:
-    schedule, members = Schedule(clockwork), [Member() for _ in range(1000)]
+    schedule, members = Looks(clockwork), [Member() for _ in range(1000)]
     for member in members:
         schedule.enter(member, 101.0)
     clockwork.turn(1.0)
@@ -260,13 +269,13 @@ def test_a_schedule_spreads_a_mass_expiry_over_turns(clockwork: Clockwork) -> No
         clockwork.turn()
         turns += 1
         before, looked = looked, sum(len(member.looks) for member in members)
-        assert looked - before <= 2 * Schedule.LOOKS_PER_TURN
-    assert turns >= 1000 // Schedule.LOOKS_PER_TURN - 2
+        assert looked - before <= 2 * LOOKS_PER_TURN
+    assert turns >= 1000 // LOOKS_PER_TURN - 2
     assert {len(member.looks) for member in members} == {1}
 
 
 def test_a_member_may_enter_itself_again_when_it_is_looked_at(clockwork: Clockwork) -> None:
-    schedule = Schedule(clockwork)
+    schedule = Looks(clockwork)
 
     class Busy(Member):
         def on_look(self, now: float) -> None:
@@ -281,8 +290,8 @@ def test_a_member_may_enter_itself_again_when_it_is_looked_at(clockwork: Clockwo
     assert busy.looks == [102.0, 104.0, 106.0]
 
 
-def test_never_means_no_look_at_all(clockwork: Clockwork) -> None:
-    schedule, member = Schedule(clockwork), Member()
+def test_never_means_no__look_at_all(clockwork: Clockwork) -> None:
+    schedule, member = Looks(clockwork), Member()
     schedule.enter(member, 101.0)
     schedule.enter(member, NEVER)
     clockwork.turn(50.0)
@@ -292,36 +301,17 @@ def test_never_means_no_look_at_all(clockwork: Clockwork) -> None:
 
 
 def test_an_empty_schedule_arms_no_timer_any_more(clockwork: Clockwork) -> None:
-    schedule, member = Schedule(clockwork), Member()
+    schedule, member = Looks(clockwork), Member()
     schedule.enter(member, 101.0)
-    schedule.remove(member)
+    schedule.forget(member)
     clockwork.turn(2.0)
     assert len(clockwork.timers) == 0
 
 
 def test_an_earlier_moment_moves_the_timer_forward(clockwork: Clockwork) -> None:
-    schedule, early, late = Schedule(clockwork), Member(), Member()
+    schedule, early, late = Looks(clockwork), Member(), Member()
     schedule.enter(late, 500.0)
     schedule.enter(early, 101.0)
     clockwork.turn(1.0)
     clockwork.turn()
     assert (early.looks, late.looks) == ([101.0], [])
-
-
-def test_an_interrupt_while_looking_loses_nobody(clockwork: Clockwork) -> None:
-    """A `timeout` listener may leave run() by KeyboardInterrupt, and run() may be called again."""
-    schedule = Schedule(clockwork)
-
-    class Interrupting(Member):
-        def on_look(self, now: float) -> None:
-            raise KeyboardInterrupt
-
-    others = [Member(), Member()]
-    schedule.enter(Interrupting(), 101.0)
-    schedule.enter(others[0], 101.25)
-    schedule.enter(others[1], 150.0)
-    with pytest.raises(KeyboardInterrupt):
-        clockwork.turn(1.5)
-    for _ in range(3):
-        clockwork.turn(50.0)
-    assert [len(member.looks) for member in others] == [1, 1]

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from reactor import Reactor, Reason, Server, connect
-from reactor.testing import ManualClock, pump, settle
-from tests.support.far_ends import Accepted, Heard
+from reactor.testing import ManualClock, Peer, pump, settle
+from tests.support.recording import Heard
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_its_whole_life_in_order(each_loop: Reactor, path: str, listening: socke
     assert (conn.state, conn.remote_address) == ("connecting", path)
     conn.write(b"early ")
     pump(each_loop, lambda: conn.state == "open")
-    with Accepted(listening.accept()[0]) as peer:
+    with Peer.of(listening.accept()[0]) as peer:
         peer.send(b"hello")
         pump(each_loop, lambda: heard.data() == b"hello")
         conn.end(b"bye")

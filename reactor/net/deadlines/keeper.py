@@ -69,7 +69,7 @@ class Keeper:
                 note_acked(stream, now)  # so that the first look finds only what moved after this
             moment = self.explain(stream, now)[0]
         if moment < stream._look_at:
-            self._enter(stream, moment)
+            self.enter(stream, moment)
 
     def forget(self, stream: Stream) -> None:
         """No look at it any more."""
@@ -100,7 +100,11 @@ class Keeper:
 
     # Looking.
 
-    def _enter(self, stream: Stream, moment: float) -> None:
+    def enter(self, stream: Stream, moment: float) -> None:
+        """Look at it at this moment, and not at the one it was entered for before; NEVER means not at all."""
+        if moment == NEVER:
+            self._agenda.remove(stream)
+            return
         self._agenda.enter(stream, moment)
         if moment < self._wake_at:
             self._set_timer()
@@ -144,8 +148,7 @@ class Keeper:
                 stream._gauges.read.begin(now, stream.bytes_read)
             moment, reason = self.explain(stream, now, unacked)
         if moment > now:
-            if moment != NEVER:
-                self._enter(stream, moment)
+            self.enter(stream, moment)
         elif reason is not None:
             self._expire(stream, reason)
 
