@@ -15,7 +15,7 @@ import fnmatch
 import os
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from rich.console import Console
@@ -106,22 +106,27 @@ def measure(options: argparse.Namespace) -> int:
 def choose(options: argparse.Namespace) -> list[tuple[Workload, list[str]]]:
     """Workloads, and the peers that take part in each. Raises ValueError for unknown names."""
     known = every_workload()
-    for name in options.only:
-        if not fnmatch.filter(known, name):
-            raise ValueError(f"no workload {name!r}; there are {', '.join(known)}")
+    names = chosen_names(options.only, known)
     for name in options.peers:
         if name not in BY_NAME:
             raise ValueError(f"no peer {name!r}; there are {', '.join(BY_NAME)}")
     chosen = []
-    for workload in known.values():
-        if options.only and not any(fnmatch.fnmatchcase(workload.name, name) for name in options.only):
-            continue
+    for workload in (known[name] for name in names):
         peers = workload.peers(quick=not (options.full or options.only or options.peers))
         if peers and options.peers:
             peers = [name for name in peers if name == OURS or name in options.peers]
         if peers:
             chosen.append((workload, peers))
     return chosen
+
+
+def chosen_names(only: list[str], known: Iterable[str]) -> list[str]:
+    """The known names that fit a pattern; without a pattern, all. Raises ValueError for a pattern that fits none."""
+    names = list(known)
+    for pattern in only:
+        if not fnmatch.filter(names, pattern):
+            raise ValueError(f"no workload {pattern!r}; there are {', '.join(names)}")
+    return [name for name in names if not only or any(fnmatch.fnmatchcase(name, pattern) for pattern in only)]
 
 
 def describe(stage: Stage, missing: dict[str, str], rounds: int, seconds: float) -> dict[str, object]:
