@@ -34,7 +34,7 @@ mutants: $(VENV)/.has-test ## break the library in many ways, one at a time; the
 	@$(PY) tests/mutants/run.py $(ARGS)
 
 bench: bench/.venv/.made ## beside asyncio, uvloop, Node and others, in three minutes
-	@bench/.venv/bin/python -m bench.run $(ARGS)
+	@bench/.venv/bin/python -m bench.run $(addprefix --base=,$(BASE)) $(ARGS)
 
 bench-full: bench/.venv/.made ## every workload, every peer: an hour and more
 	@bench/.venv/bin/python -m bench.run --full $(ARGS)

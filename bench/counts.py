@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from bench import machine, results, versions
 from bench.counting import callgrind
 from bench.counting.judge import METRIC, Judged, judged, percent
 from bench.counting.workloads import WORKLOADS, Counted
-from bench.results import BASE, OURS, Results, Run
+from bench.results import BASE, Results, Run
 from bench.run import RESULTS, chosen_names, positive, several
 from bench.stage import Failed
 
@@ -58,10 +57,7 @@ def measure(options: argparse.Namespace) -> int:
     commit = versions.short_name(options.base)
     names = chosen_names(options.only, WORKLOADS)
     found = Results(machine.describe() | {"base": commit, "runs": options.runs})
-    with tempfile.TemporaryDirectory(prefix="reactor-counts-") as directory:
-        libraries = {BASE: Path(directory, "base"), OURS: Path(directory, "ours")}
-        versions.place_commit(commit, libraries[BASE])
-        versions.place_tree(libraries[OURS])
+    with versions.two(commit, options.runs) as libraries:
         found.runs = perform([WORKLOADS[name] for name in names], libraries, options.runs, options.jobs)
     options.out.mkdir(parents=True, exist_ok=True)
     results.save(found, options.out / "results.json")
@@ -70,7 +66,7 @@ def measure(options: argparse.Namespace) -> int:
     return 1 if found.failures() else 0
 
 
-def perform(workloads: list[Counted], libraries: dict[str, Path], runs: int, jobs: int) -> list[Run]:
+def perform(workloads: list[Counted], libraries: dict[str, list[Path]], runs: int, jobs: int) -> list[Run]:
     """The commit's runs of a workload come first: their spread is known before there is a change to judge."""
     steps = [(workload, library, number) for workload in workloads for library in libraries for number in range(runs)]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -80,7 +76,7 @@ def perform(workloads: list[Counted], libraries: dict[str, Path], runs: int, job
         def step(workload: Counted, library: str, number: int) -> Run:
             where = (workload.name, library, number, 0)
             try:
-                run = Run(*where, {METRIC: callgrind.count(workload, libraries[library], number)})
+                run = Run(*where, {METRIC: callgrind.count(workload, libraries[library][number], number)})
             except Failed as failure:
                 run = Run(*where, failed=str(failure))
             progress.advance(task)

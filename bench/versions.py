@@ -10,12 +10,32 @@ import compileall
 import io
 import shutil
 import subprocess
+import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench.machine import ROOT
+from bench.results import BASE, OURS
 
 PACKAGE = "reactor"
+
+
+@contextmanager
+def two(commit: str, copies: int = 1) -> Iterator[dict[str, list[Path]]]:
+    """Directories for each version, until the block ends. Raises ValueError if the commit has no library.
+
+    The name of a directory is part of the work of an import. So all names are equally long, and runs that take copies
+    of their own show how much of a difference a name makes.
+    """
+    with tempfile.TemporaryDirectory(prefix="reactor-versions-") as directory:
+        base, ours = ([Path(directory, f"{name}-{number:03}") for number in range(copies)] for name in ("base", "ours"))
+        for place in base:
+            place_commit(commit, place)
+        for place in ours:
+            place_tree(place)
+        yield {BASE: base, OURS: ours}
 
 
 def short_name(commit: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from bench.results import BASE, OURS, Results
 
 METRIC = "instructions"
+NOTHING = 0.00005  # a change that the table shows as 0.00 %
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Judged:
 
     @property
     def verdict(self) -> str:
-        if self.change == 0:
+        if abs(self.change) < NOTHING:
             return "the same"
         if abs(self.change) <= self.spread:
             return "within the spread"

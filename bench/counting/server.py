@@ -4,8 +4,8 @@ They use public names of the library only, so that they run with an older one an
 batch, in bytes, lines, connections or timers. The first mark comes after WARM_UP batches, the second after BATCHES
 more; then the process exits at once.
 
-Each run of one and the same library has its objects at other addresses, since a change of the library would move them
-too: what depends on them, such as collisions in a dict of connections, belongs to the spread.
+Each run of one library has its objects at other addresses, because a change of the library moves them too. What depends
+on addresses, such as collisions in a dict of connections, belongs to the spread.
 """
 
 from __future__ import annotations
