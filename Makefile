@@ -13,10 +13,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test stress mutants bench bench-full lint test-all clean
+.PHONY: help run test stress mutants bench bench-full bench-counts lint test-all clean
 
 help: ## show this text
-	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  make run APP=goodbye ARGS="--port 9000"      what else: make run ARGS=--help'
 	@echo '  make test ARGS="-k reset"                    options of pytest; -n0: in one process'
@@ -35,10 +35,13 @@ mutants: $(VENV)/.has-test ## break the library in many ways, one at a time; the
 	@$(PY) tests/mutants/run.py $(ARGS)
 
 bench: bench/.venv/.made ## beside asyncio, uvloop, Node and others, in three minutes
-	@bench/.venv/bin/python -m bench.run $(ARGS)
+	@bench/.venv/bin/python -m bench.run $(addprefix --base=,$(BASE)) $(ARGS)
 
 bench-full: bench/.venv/.made ## every workload, every peer: an hour and more
 	@bench/.venv/bin/python -m bench.run --full $(ARGS)
+
+bench-counts: bench/.venv/.made ## what a change costs in instructions: BASE=<commit>; needs valgrind
+	@bench/.venv/bin/python -m bench.counts $(addprefix --base=,$(BASE)) $(ARGS)
 
 lint: $(VENV)/.has-lint ## ruff and mypy --strict
 	@$(PY) -m ruff check .

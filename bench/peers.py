@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import reactor
 from bench.machine import ROOT, compiled
@@ -26,13 +27,14 @@ class Peer:
     package: str = ""  # on PyPI
     imports: str = ""  # the statement whose cost is the workload `import`
     roles: frozenset[str] = field(default=ALL)
+    library: Path = ROOT  # where the package `reactor` is; another place for another version of it
 
     def command(self, role: str, value: str = "") -> list[str]:
         if self.server == "limit":
             return [str(compiled("limit")), role, value]
         if self.server == "node":
             return ["node", str(ROOT / "bench" / "servers" / "node_server.js"), role, value]
-        return [sys.executable, "-m", f"bench.servers.{self.server}", role, value]
+        return [sys.executable, "-P", "-m", f"bench.servers.{self.server}", role, value]
 
     def missing(self) -> str:
         """Why it cannot run here; "" when it can."""

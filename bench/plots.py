@@ -22,14 +22,14 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from bench.bars import telling_metric
 from bench.metrics import METRICS, shown, title
 from bench.report import Described, Workloads
-from bench.results import OURS, Results, Spread
+from bench.results import BASE, OURS, Results, Spread
 
 COLUMNS = 3
 OURS_COLOR, LIMIT_COLOR = "#d1242f", "#000000"
 COLORS = {
     OURS: OURS_COLOR, "limit": LIMIT_COLOR, "uvloop-protocol": "#6639ba", "uvloop-streams": "#b799e8",
     "asyncio-protocol": "#0969da", "asyncio-streams": "#80b9f5", "node": "#2da44e", "gevent": "#bf8700",
-    "twisted": "#8c5a3c", "tornado": "#57606a", "trio": "#d15aa8",
+    "twisted": "#8c5a3c", "tornado": "#57606a", "trio": "#d15aa8", BASE: "#e58a92",
 }  # fmt: skip
 GROWTH = "growth-"
 TICKS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16, 32, 64)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from bench.bars import Verdict, telling_metric, verdicts
 from bench.metrics import METRICS, saturated, shown, title
-from bench.results import OURS, Results, Spread, compare
+from bench.results import BASE, OURS, Results, Spread, compare
 
 
 class Described(Protocol):
@@ -26,14 +26,18 @@ Workloads = Mapping[str, Described]
 
 def page(results: Results, workloads: Workloads) -> str:
     parts = ["# Results", about(results.machine), *failures(results), *bars(results, workloads)]
-    parts += ["## Ours to theirs", overview(results, workloads), "![overview](overview.svg)"]
+    parts += [against_base(results, workloads)]
+    if told := overview(results, workloads):
+        parts += ["## Ours to theirs", told]
+    parts += ["![overview](overview.svg)"] if results.compared() else []
     for name in results.workloads():
         parts += [f"## {workloads[name].title}", details(results, name, workloads[name])]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def summary(results: Results, workloads: Workloads) -> str:
-    parts = [*failures(results), *bars(results, workloads), overview(results, workloads), noise(results)]
+    parts = [*failures(results), *bars(results, workloads), against_base(results, workloads)]
+    parts += [overview(results, workloads), noise(results)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -85,7 +89,7 @@ def bar_row(verdict: Verdict, workload: Described) -> list[str]:
 
 def overview(results: Results, workloads: Workloads) -> str:
     """Ours divided by each peer's, for the first metric of each workload; for a rate, `work`."""
-    peers = [peer for peer in results.peers() if peer != OURS]
+    peers = [peer for peer in results.peers() if peer not in (OURS, BASE)]
     if not peers:
         return ""
     rows = []
@@ -104,6 +108,35 @@ def overview_cell(results: Results, name: str, first: str, peer: str) -> str:
     if ratio is None:
         return ""
     return f"{ratio.median:.2f}" + (" c" if metric != first else "")
+
+
+def against_base(results: Results, workloads: Workloads) -> str:
+    """The library as it stands divided by that of a commit: every metric, and what its spread allows to say."""
+    rows = []
+    for name in results.workloads():
+        for metric in workloads[name].metrics:
+            ratio, ours = results.ratios(name, BASE, metric), results.values(name, OURS, metric)
+            if ratio is None or ours is None:
+                continue
+            told = f"{ratio.median:.3f} ({ratio.low:.3f} – {ratio.high:.3f})"
+            what = [workloads[name].title, title(metric, workloads[name].unit), shown(metric, ours.median)]
+            rows.append([*what, told, ratio_verdict(metric, ratio)])
+    if not rows:
+        return ""
+    return "\n\n".join(
+        [
+            f"## Here to BASE, commit {results.machine['base']}",
+            table(["workload", "what", "here", "here / BASE", ""], rows),
+            "The median of the ratios of neighbouring runs, and where the middle half of them lies. Within the spread: "
+            "1 lies in it too.",
+        ]
+    )
+
+
+def ratio_verdict(metric: str, ratio: Spread) -> str:
+    if ratio.low <= 1 <= ratio.high:
+        return "within the spread"
+    return "better" if (ratio.median > 1) == METRICS[metric].more_is_better else "worse"
 
 
 def details(results: Results, name: str, workload: Described) -> str:

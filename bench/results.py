@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 OURS = "reactor"
+BASE = "base"  # this library as a commit has it
 NOTHING = 0.02  # a change smaller than this is none, however narrow the spreads
 
 

@@ -1,11 +1,12 @@
 """The command line: `make bench`, `make bench-full`, `make bench ARGS="--only echo --peers node,twisted"`.
 
     python -m bench.run [--full] [--only WORKLOADS] [--peers PEERS] [--rounds N] [--seconds S] [--out DIRECTORY]
+    python -m bench.run --base COMMIT [the same]       this library beside itself as a commit has it, and no peers
     python -m bench.run compare BEFORE.json AFTER.json
     python -m bench.run report RESULTS.json            the page and the pictures again
     python -m bench.run list                           workloads and peers
 
-Results go to bench/results/quick or full, unless told otherwise by --out.
+Results go to bench/results/quick, full or base, unless told otherwise by --out.
 """
 
 from __future__ import annotations
@@ -15,17 +16,20 @@ import fnmatch
 import os
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from bench import machine, plots, report, results
-from bench.peers import BY_NAME, EVERYBODY
+from bench.peers import BY_NAME, EVERYBODY, Peer
 from bench.plan import Step, plan
-from bench.results import OURS, Results, Run
+from bench.results import BASE, OURS, Results, Run
 from bench.stage import Failed, Stage
+from bench.versions import short_name, two
 from bench.workloads import Workload, every_workload
 
 RESULTS = machine.ROOT / "bench" / "results"
@@ -55,6 +59,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--full", action="store_true", help="every workload and every peer; otherwise the main ones")
     parser.add_argument("--only", metavar="A,B", type=several, default=[], help="these workloads; echo* is a pattern")
     parser.add_argument("--peers", metavar="A,B", type=several, default=[], help="these peers, beside ours")
+    parser.add_argument("--base", metavar="COMMIT", help="compare with the library of this commit")
     parser.add_argument("--rounds", metavar="N", type=positive(int), default=5)
     parser.add_argument(
         "--seconds", metavar="S", type=positive(float), help="that are counted in a run; 0.35, 1 in the full one"
@@ -83,6 +88,8 @@ def positive(kind: type[float]) -> Callable[[str], float]:
 
 
 def measure(options: argparse.Namespace) -> int:
+    if options.base:
+        options.base = short_name(options.base)
     limit = machine.allow_many_descriptors()
     if limit < 16_000:
         console.print(f"[yellow]only {limit} descriptors are allowed here (ulimit -Hn): large workloads will fail[/]")
@@ -96,32 +103,55 @@ def measure(options: argparse.Namespace) -> int:
         console.print("[yellow]the load generator is the one in Python: it is as slow as what it measures[/]")
     taking_part = [(workload.name, [name for name in peers if name not in missing]) for workload, peers in chosen]
     found = Results(describe(stage, missing, options.rounds, seconds))
-    try:
-        perform(stage, list(plan(taking_part, options.rounds)), found)
-    except KeyboardInterrupt:
-        console.print("[yellow]stopped; what was measured so far is written[/]")
-    return write(found, options.out or RESULTS / ("full" if options.full else "quick"))
+    if options.base:
+        found.machine["base"] = options.base
+    with peers_with(options.base) as peers:
+        try:
+            perform(stage, list(plan(taking_part, options.rounds)), peers, found)
+        except KeyboardInterrupt:
+            console.print("[yellow]stopped; what was measured so far is written[/]")
+    return write(found, options.out or RESULTS / ("base" if options.base else "full" if options.full else "quick"))
+
+
+@contextmanager
+def peers_with(base: str | None) -> Iterator[dict[str, Peer]]:
+    """All peers by name; with a commit, ours in both versions, each with the library in a directory of its own."""
+    if base is None:
+        yield BY_NAME
+        return
+    ours = BY_NAME[OURS]
+    with two(base) as places:
+        here = replace(ours, library=places[OURS][0])
+        before = replace(ours, library=places[BASE][0], name=BASE, title=f"{ours.title} {base}")
+        yield BY_NAME | {OURS: here, BASE: before}
 
 
 def choose(options: argparse.Namespace) -> list[tuple[Workload, list[str]]]:
     """Workloads, and the peers that take part in each. Raises ValueError for unknown names."""
     known = every_workload()
-    for name in options.only:
-        if not fnmatch.filter(known, name):
-            raise ValueError(f"no workload {name!r}; there are {', '.join(known)}")
+    names = chosen_names(options.only, known)
     for name in options.peers:
         if name not in BY_NAME:
             raise ValueError(f"no peer {name!r}; there are {', '.join(BY_NAME)}")
     chosen = []
-    for workload in known.values():
-        if options.only and not any(fnmatch.fnmatchcase(workload.name, name) for name in options.only):
-            continue
+    for workload in (known[name] for name in names):
         peers = workload.peers(quick=not (options.full or options.only or options.peers))
-        if peers and options.peers:
+        if peers and (options.peers or options.base):
             peers = [name for name in peers if name == OURS or name in options.peers]
+        if peers and options.base:
+            peers.append(BASE)
         if peers:
             chosen.append((workload, peers))
     return chosen
+
+
+def chosen_names(only: list[str], known: Iterable[str]) -> list[str]:
+    """The known names that fit a pattern; without a pattern, all. Raises ValueError for a pattern that fits none."""
+    names = list(known)
+    for pattern in only:
+        if not fnmatch.filter(names, pattern):
+            raise ValueError(f"no workload {pattern!r}; there are {', '.join(names)}")
+    return [name for name in names if not only or any(fnmatch.fnmatchcase(name, pattern) for pattern in only)]
 
 
 def describe(stage: Stage, missing: dict[str, str], rounds: int, seconds: float) -> dict[str, object]:
@@ -136,7 +166,7 @@ def describe(stage: Stage, missing: dict[str, str], rounds: int, seconds: float)
     }
 
 
-def perform(stage: Stage, steps: list[Step], found: Results) -> None:
+def perform(stage: Stage, steps: list[Step], peers: dict[str, Peer], found: Results) -> None:
     known = every_workload()
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"),
@@ -145,21 +175,21 @@ def perform(stage: Stage, steps: list[Step], found: Results) -> None:
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("", total=len(steps))
         for step in steps:
-            workload, peer = known[step.workload], BY_NAME[step.peer]
+            workload, peer = known[step.workload], peers[step.peer]
             progress.update(task, description=f"{workload.name} · {peer.title} · round {step.round + 1}")
-            run = perform_step(stage, step, workload)
+            run = perform_step(stage, step, peer, workload)
             if run.failed:
                 progress.console.print(f"[red]{workload.title}, {peer.title}: {run.failed}[/]")
             found.runs.append(run)
             progress.advance(task)
 
 
-def perform_step(stage: Stage, step: Step, workload: Workload) -> Run:
+def perform_step(stage: Stage, step: Step, peer: Peer, workload: Workload) -> Run:
     where = (step.workload, step.peer, step.round, step.group)
     busy, own = machine.busy_seconds(), own_seconds()
     begun = os.times().elapsed
     try:
-        metrics = workload.measure(stage, BY_NAME[step.peer], workload)
+        metrics = workload.measure(stage, peer, workload)
     except Failed as failure:
         return Run(*where, failed=str(failure))
     others = (machine.busy_seconds() - busy) - (own_seconds() - own)

@@ -115,9 +115,9 @@ class Stage:
         self._load_command = [str(program)] if program else [sys.executable, "-m", "bench.slow_load"]
         os.sched_setaffinity(0, self.load_cores)  # this process must not disturb the server either
 
-    def spawn(self, command: list[str], cores: set[int], **pipes: Any) -> subprocess.Popen[str]:
-        """A process on these cores from its first instruction on."""
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "random"}
+    def spawn(self, command: list[str], cores: set[int], library: Path = ROOT, **pipes: Any) -> subprocess.Popen[str]:
+        """A process on these cores from its first instruction on, with the `reactor` that is in `library`."""
+        environment = os.environ | {"PYTHONPATH": f"{library}{os.pathsep}{ROOT}", "PYTHONHASHSEED": "random"}
         for name in ("REACTOR_DEBUG", "PYTHONDONTWRITEBYTECODE", "PYTHONASYNCIODEBUG", "PYTHONDEVMODE"):
             environment.pop(name, None)
         before = os.sched_getaffinity(0)
@@ -131,7 +131,9 @@ class Stage:
     def server(self, peer: Peer, role: str, value: str = "") -> Iterator[Server]:
         """Running until the block ends, then killed if it has not exited."""
         with tempfile.TemporaryFile("w+") as errors:
-            process = self.spawn(peer.command(role, value), self.server_cores, stdout=subprocess.PIPE, stderr=errors)
+            process = self.spawn(
+                peer.command(role, value), self.server_cores, peer.library, stdout=subprocess.PIPE, stderr=errors
+            )
             try:
                 assert process.stdout is not None
                 line = process.stdout.readline().strip()
@@ -148,7 +150,9 @@ class Stage:
     def run_alone(self, peer: Peer, role: str, value: str) -> dict[str, float]:
         """A role that needs no load, and prints what it measured."""
         with tempfile.TemporaryFile("w+") as errors:
-            process = self.spawn(peer.command(role, value), self.server_cores, stdout=subprocess.PIPE, stderr=errors)
+            process = self.spawn(
+                peer.command(role, value), self.server_cores, peer.library, stdout=subprocess.PIPE, stderr=errors
+            )
             out, _ = process.communicate()
             if process.returncode != 0:
                 raise Failed(last_line(errors))

@@ -17,10 +17,10 @@ TELL = "\nimport time; print(time.process_time(), open('/proc/self/statm').read(
 PAGE = 4096
 
 
-def cost(stage: Stage, statement: str) -> tuple[float, float]:
+def cost(stage: Stage, peer: Peer, statement: str) -> tuple[float, float]:
     """CPU seconds and resident bytes of an interpreter that has run the statement."""
-    command = [sys.executable, "-c", statement + TELL]
-    process = stage.spawn(command, stage.server_cores, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    command = [sys.executable, "-P", "-c", statement + TELL]
+    process = stage.spawn(command, stage.server_cores, peer.library, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, errors = process.communicate()
     if process.returncode != 0:
         raise Failed(errors.strip().rpartition("\n")[2])
@@ -29,8 +29,8 @@ def cost(stage: Stage, statement: str) -> tuple[float, float]:
 
 
 def importing(stage: Stage, peer: Peer, workload: Workload) -> dict[str, float]:
-    cost(stage, peer.imports)  # writes the bytecode, if it is the first time
-    pairs = [(cost(stage, peer.imports), cost(stage, "pass")) for _ in range(TIMES)]
+    cost(stage, peer, peer.imports)  # writes the bytecode, if it is the first time
+    pairs = [(cost(stage, peer, peer.imports), cost(stage, peer, "pass")) for _ in range(TIMES)]
     return {
         "import_cpu": statistics.median(full[0] - bare[0] for full, bare in pairs),
         "import_memory": statistics.median(full[1] - bare[1] for full, bare in pairs),

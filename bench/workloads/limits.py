@@ -7,7 +7,7 @@ their own with memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from bench.peers import Peer
@@ -16,7 +16,6 @@ from bench.stage import Stage
 from bench.workloads import Workload
 
 PAIRS = 6
-LIMITED = Peer(OURS, "reactor", "ours_limited")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,8 @@ class OfOurs(Workload):
 
 def on_and_off(stage: Stage, peer: Peer, workload: Workload) -> dict[str, float]:
     found: dict[str, list[float]] = {"on": [], "off": []}
-    with stage.server(LIMITED, workload.role, "on") as on, stage.server(LIMITED, workload.role, "off") as off:
+    limited = replace(peer, server="ours_limited")
+    with stage.server(limited, workload.role, "on") as on, stage.server(limited, workload.role, "off") as off:
         for number in range(PAIRS):
             for which, server in sorted({"on": on, "off": off}.items(), reverse=number % 2 == 0):
                 outcome = stage.load(server, workload.mode, warmup=0.1, **workload.load)
