@@ -1,9 +1,9 @@
-"""asyncio as the host of a reactor: both in one thread, each calling the other directly.
+"""A reactor inside an asyncio loop: both in one thread, each calls the other directly.
 
     python examples/asyncio_host.py [port]        then: nc 127.0.0.1 8080, and type something
 
-Whenever the reactor's descriptor is readable, or its next deadline has come, asyncio lets it take one turn that
-does not sleep. What a coroutine does to a connection between turns makes the descriptor readable by itself.
+asyncio lets the reactor take one turn, without sleeping, when the reactor's descriptor is readable or its next
+deadline has come. When a coroutine uses a connection between two turns, the descriptor becomes readable.
 """
 
 import asyncio
@@ -31,7 +31,9 @@ class Guest:
 
 async def answer(conn: Connection, data: bytes) -> None:
     await asyncio.sleep(0.1)  # or a database, or another server
-    conn.write(b"a coroutine says: " + data)  # False if it is over, as when the client has sent FIN by now
+    conn.write(
+        b"a coroutine says: " + data
+    )  # returns False if the connection is ending, for example after the client's FIN
 
 
 async def serve(port: int) -> None:

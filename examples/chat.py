@@ -1,4 +1,4 @@
-"""A line chat. A slow reader harms nobody: it gets nothing more until `drain`, and is told how much it missed.
+"""A line chat. A slow reader delays nobody: it gets no messages until `drain`, then the number that it missed.
 
 python examples/chat.py [port]        then, in two terminals: nc 127.0.0.1 8080
 """
@@ -28,7 +28,7 @@ class Chat:
 
     def refuse(self, conn: Connection, reason: Reason) -> None:
         if reason is Reason.FRAME_TOO_LONG:
-            conn.write(b"* line too long\n")  # it may still be sending, and gets the message all the same
+            conn.write(b"* line too long\n")  # the library delivers this before it ends the connection
 
     def say(self, text: str) -> None:
         for conn in self.members:

@@ -3,8 +3,8 @@
     python examples/device_gateway.py [port]        then, in two terminals: nc 127.0.0.1 8080
     as a device, type: id pump7                     as an operator: tell pump7 open valve 2
 
-A device on which nothing moves for `idle_timeout` is reaped; a command counts only if its kernel acknowledged it.
-Whatever ends a connection, `close` comes once and last: the one place to clean up, with nothing to catch.
+A connection that is idle for `idle_timeout` is closed. Commands that the device's kernel does not acknowledge do not
+keep it open. However a connection ends, `close` comes once and last: clean up there, there is nothing to catch.
 """
 
 import sys
@@ -29,7 +29,7 @@ class Gateway:
     def obey(self, conn: Connection, word: str, name: str = "", command: str = "") -> None:
         if word == "id" and conn not in self.names:
             if name in self.devices:
-                self.devices[name].reset()  # it came back before we knew that it had gone
+                self.devices[name].reset()  # the device came back; its old connection is dead
             self.devices[name], self.names[conn] = conn, name
         elif word == "tell":
             conn.write(b"sent\n" if self.push(name, command) else b"not now\n")
@@ -40,7 +40,7 @@ class Gateway:
 
     def forget(self, conn: Connection, report: CloseReport) -> None:
         name = self.names.pop(conn, "somebody")
-        if self.devices.get(name) is conn:  # and not one that came later by the same name
+        if self.devices.get(name) is conn:  # not a later connection of the same name
             del self.devices[name]
         print(f"{name} has gone: {report.reason.value}", flush=True)
 

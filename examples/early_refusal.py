@@ -1,9 +1,9 @@
-"""What a graceful close is worth: the same client against asyncio and against reactor.
+"""A close in order compared: the same client against asyncio and against reactor.
 
     python examples/early_refusal.py [runs]
 
-The client uploads 8 MiB and only then reads. The server refuses at the first piece: it answers 1 MiB and closes,
-gracefully. Closing a socket that holds unread input makes the kernel send RST and drop the rest of the answer.
+The client uploads 8 MiB and only then reads. The server refuses at the first piece: it writes an answer of 1 MiB and
+closes. Closing a socket with unread input makes the kernel send RST and drop the rest of the answer.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ UPLOAD, ANSWER = bytes(8 << 20), b"too large\n" * 104_858  # 1 MiB
 
 
 class Refuse(asyncio.Protocol):
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # of a socket it is one
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # typeshed says BaseTransport; a socket's is a Transport
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -27,12 +27,12 @@ class Refuse(asyncio.Protocol):
 
 
 def whole(address: tuple[str, int]) -> bool:
-    """Upload, then read: did all of the answer come?"""
+    """Upload, then read; returns True if the whole answer arrived."""
     got = 0
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         client.connect(address)
-        with suppress(OSError):  # reset while it was sending: what arrived before can still be read
+        with suppress(OSError):  # a reset while sending: what arrived before it can still be read
             client.sendall(UPLOAD)
             client.shutdown(socket.SHUT_WR)
         with suppress(OSError):

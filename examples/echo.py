@@ -1,10 +1,10 @@
-"""Echo, with backpressure: no client can make the server hold more than `high_water` and one read for it.
+"""Echo with backpressure: the server keeps at most `high_water` bytes and one read in memory for each client.
 
     python examples/echo.py [port]        then: nc 127.0.0.1 8080
 
-`write` answers False when more than `high_water` bytes wait for a client that does not read. Then the server
-stops reading from that client, and TCP stops the client, until `drain` says that the buffer is low again.
-When the client ends its side, what is still pending is sent before our FIN: the library does that by itself.
+`write` returns False when more than `high_water` bytes are pending for a client that does not read. Then the server
+stops reading from that client, and TCP stops the client, until `drain` tells that the buffer is low again.
+When the client ends its side, the library sends the pending output before our FIN.
 """
 
 import sys

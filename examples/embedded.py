@@ -1,9 +1,9 @@
-"""A program with work of its own in its main thread, and an admin port beside it.
+"""A program that works in its main thread, with an admin port in a second thread.
 
     python examples/embedded.py [port]        then: nc 127.0.0.1 8080, and type: status, slower, faster, stop
 
-The reactor runs in a thread of its own, and everything that touches it happens there: `call_soon_threadsafe`
-makes the server and stops it; its future brings back what that returned, or the error of a port in use.
+The reactor runs in the second thread, and only that thread may touch it. `call_soon_threadsafe` makes and stops the
+server there; it returns a future with the result, or with the error if the port is in use.
 """
 
 import sys
@@ -32,7 +32,7 @@ class Search:
                 self.stopping.set()
             conn.write(b"%d primes, a number in %g s\n" % (len(self.found), self.delay))
         if len(conn.context) > 1000:
-            conn.reset()  # no command is so long
+            conn.reset()  # no command is that long
 
 
 def open_admin_port(loop: Reactor, search: Search, port: int, stopped: threading.Event) -> Server:
@@ -50,7 +50,7 @@ def main(port: int = 8080) -> None:
         server = loop.call_soon_threadsafe(open_admin_port, loop, search, port, stopped).result()
         search.work()
         loop.call_soon_threadsafe(server.shutdown, 2.0)
-        stopped.wait()  # two seconds at most: every wait ends
+        stopped.wait()  # at most 2 s, the grace of the shutdown
 
 
 if __name__ == "__main__":

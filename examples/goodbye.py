@@ -1,10 +1,10 @@
-"""The smallest honest server: it says Goodbye and ends.
+"""The smallest server that loses nothing: it sends the line Goodbye and ends the connection.
 
     python examples/goodbye.py [port]        then: nc 127.0.0.1 8080
 
-`end(data)` sends the data, then FIN, and goes on listening, so that nothing the client still sends can turn
-into a reset that destroys the answer. A client that never ends its own side is cut by `linger_timeout`.
-Ctrl-C or SIGTERM stops the server in order; `serve` returns the account of that stop.
+`end(data)` sends the data, then FIN, and goes on reading: input that nobody reads would make the kernel send a
+reset, which destroys the answer. `linger_timeout` resets a client that never ends its own side.
+Ctrl-C or SIGTERM stops the server in order; `serve` returns the report of that stop.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""A line server for a hostile network: it shouts lines back with every limit on, and tells at its end who broke which.
+"""A line server for a hostile network: it answers lines in capitals with every limit on, and counts who broke which.
 
 python examples/hardened.py [port]        then: nc 127.0.0.1 8080
 """
@@ -9,19 +9,19 @@ from typing import Any
 from reactor import Connection, Reason, Server, ShutdownReport, lines, serve
 
 LIMITS: dict[str, Any] = {
-    # Who may come. `reset` leaves no TIME_WAIT behind when thousands are turned away.
+    # Who is accepted. With `reset`, thousands of refused clients leave no TIME_WAIT sockets.
     "max_connections": 10_000,
     "max_per_address": 100,
-    "accept_rate": (500, 1000),  # a second, and at once after a quiet time
+    "accept_rate": (500, 1000),  # connections a second, and the burst after a quiet time
     "when_full": "reset",
     "give_up_idle": 60,  # when descriptors run out
-    # How long they may take. A line that has begun must come at 240 bytes a second, or whole within 5 s.
+    # Time. A line that has begun must arrive at 240 bytes a second, or whole within 5 s.
     "first_byte_timeout": 10,
     "idle_timeout": 120,
     "max_lifetime": 3600,
     "jitter": 30,
     "min_read_rate": (240, 5),
-    # How much they may hold. Who reads must take 1,000 bytes a second, and not stay behind for half a minute.
+    # Memory. A client must take 1,000 bytes a second while output is pending, and not be 256 KiB behind for 30 s.
     "min_write_rate": (1000, 20),
     "slow_reader": (256 * 1024, 30),
     "buffer_limit": 1 << 20,
@@ -31,7 +31,7 @@ LIMITS: dict[str, Any] = {
 
 def hear(conn: Connection, line: bytes) -> None:
     if not conn.write(line.upper() + b"\n"):
-        conn.pause()  # no more of its lines until it has read the answers
+        conn.pause()  # reads no more lines until the client has read the answers
 
 
 def refuse(conn: Connection, reason: Reason) -> None:

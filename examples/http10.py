@@ -1,4 +1,4 @@
-"""HTTP/1.0, one answer a connection. An upload that is too large is refused while it comes; the refusal arrives whole.
+"""HTTP/1.0, one answer per connection. A too large upload is refused before its end, and the refusal arrives whole.
 
 python examples/http10.py [port]        then: curl -i http://127.0.0.1:8080/ --data hello
 """
@@ -13,7 +13,7 @@ LONGEST_HEAD, LARGEST_BODY = 8192, 10_000_000  # bytes
 
 
 def hear(conn: Connection, data: bytes) -> None:
-    seen = conn.context = ((conn.context or b"") + data)[:LONGEST_HEAD]  # the body is counted, and not kept
+    seen = conn.context = ((conn.context or b"") + data)[:LONGEST_HEAD]  # the body is only counted
     head, blank, _ = seen.partition(b"\r\n\r\n")
     if not blank and len(seen) < LONGEST_HEAD:
         return
@@ -28,12 +28,13 @@ def hear(conn: Connection, data: bytes) -> None:
     page = f"{path} with {size} bytes: {status.phrase}\n".encode()
     top = f"HTTP/1.0 {status.value} {status.phrase}\r\nContent-Type: text/plain\r\nContent-Length: {len(page)}\r\n\r\n"
     conn.write(top.encode() + (b"" if seen.startswith(b"HEAD ") else page))
-    conn.destroy_soon()  # not `end`: a refused client goes on sending, which is of no interest and must not reset it
+    conn.destroy_soon()  # drops what a refused client still sends, so no reset destroys the page
 
 
 def main(port: int = 8080) -> None:
-    told = {"on_server": lambda server: server.on("listening", print)}
-    serve(lambda conn: conn.on("data", hear), "127.0.0.1", port, idle_timeout=30, **told)
+    serve(
+        lambda c: c.on("data", hear), "127.0.0.1", port, on_server=lambda s: s.on("listening", print), idle_timeout=30
+    )
 
 
 if __name__ == "__main__":

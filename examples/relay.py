@@ -1,9 +1,9 @@
-"""A TCP relay: what comes to it goes on to another server, and the answers come back.
+"""A TCP relay: it connects each client to another server and passes on all bytes in both directions.
 
     python examples/relay.py 6380 127.0.0.1 6379        then: redis-cli -p 6380
 
-A pipe pauses its source while its destination is slow, carries a half-close over, and a reset as a reset. So both
-sides end as if there were nobody in between.
+A pipe pauses its source while its destination is slow, and passes on a half-close as a half-close and a reset as a
+reset. So both sides end as if they were connected directly.
 """
 
 import sys
@@ -17,6 +17,7 @@ def announce(server: Server) -> None:
 
 def main(port: int = 8080, host: str = "127.0.0.1", target_port: int = 80) -> None:
     def relay(conn: Connection) -> None:
+        assert conn.server is not None  # None only for a connection made by `connect`
         target = connect(conn.server.loop, host, target_port, connect_timeout=10)
         conn.pipe(target)
         target.pipe(conn)

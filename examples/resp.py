@@ -1,4 +1,4 @@
-"""A store that redis-cli and redis-benchmark can talk to: PING, GET and SET in Redis' protocol (RESP), pipelined too.
+"""A store for redis-cli and redis-benchmark: PING, GET and SET in the protocol of Redis (RESP), also pipelined.
 
 python examples/resp.py [port]        then: redis-cli -p 8080 set colour blue
 """
@@ -7,7 +7,7 @@ import sys
 
 from reactor import Connection, serve
 
-WORDS, SIZES = range(17), range((1 << 20) + 1)  # in a command, of a word in bytes; index() raises beyond
+WORDS, SIZES = range(17), range((1 << 20) + 1)  # words in a command, bytes in a word; index() raises ValueError above
 STORE: dict[bytes, bytes] = {}
 
 
@@ -16,11 +16,11 @@ def hear(conn: Connection, data: bytes = b"") -> None:
     if not data:  # `drain`
         conn.resume()
     try:
-        if len(got) > 2 * SIZES.stop:  # some of the next command may have come too
+        if len(got) > 2 * SIZES.stop:  # the buffer may also have part of the next command
             raise ValueError
         while end := got.find(b"\n") + 1:
-            words = bytes(got[:end]).split()  # typed by hand
-            if got.startswith(b"*"):  # sent by a program: *words, and each as $bytes and itself
+            words = bytes(got[:end]).split()  # a line typed by hand
+            if got.startswith(b"*"):  # sent by a program: *COUNT, then for each word $SIZE and the word
                 words.clear()
                 for _ in range(WORDS.index(int(got[1:end]))):
                     start, end = end, got.find(b"\n", end) + 1
@@ -49,7 +49,7 @@ def answer(name: bytes, *words: bytes) -> bytes:
             return b"+OK\r\n"
         case b"GET", key:
             return b"$%d\r\n%b\r\n" % (len(STORE[key]), STORE[key]) if key in STORE else b"$-1\r\n"
-    return b"-ERR no such command, or not with so many words: %a\r\n" % name[:20]
+    return b"-ERR no such command, or a wrong number of words: %a\r\n" % name[:20]
 
 
 def main(port: int = 8080) -> None:

@@ -1,18 +1,18 @@
-"""A line server, and its test in a simulated network: a thousand orders of events in seconds, hours of time included.
+"""A line server and its test in a simulated network: 1,000 orders of events, with hours of simulated time, in seconds.
 
     python examples/simulated.py
 
-Each seed is another world. `serve_lines` is an ordinary server, and does not know that the kernel is not the real one.
+Each seed is another world. `serve_lines` is an ordinary server; it cannot tell the simulated kernel from the real one.
 """
 
 from reactor import Connection, Reactor, Server
 from reactor.testing import ROUGH, Choices, Simulation, simulate
 
-LONGEST = 100  # bytes a line
+LONGEST = 100  # bytes in a line
 
 
 def serve_lines(loop: Reactor) -> Server:
-    """Answers each line in capitals; a line that is too long ends the connection, and so does a minute of silence."""
+    """Answer each line in capitals; end the connection after a line that is too long, or 60 idle seconds."""
     server = Server(loop, idle_timeout=60)
 
     @server.on("data")
@@ -40,10 +40,10 @@ def every_line_is_answered(choices: Choices) -> None:
             world.run(seconds=draw.pick((0, 0.01, 5)))
         client.end()
         world.run(until=lambda: client.outcome)
-        assert (client.received, client.outcome) == (wanted, "FIN")
+        assert (bytes(client.received), client.outcome) == (wanted, "FIN")
 
 
-def the_silent_are_reaped_after_a_minute(choices: Choices) -> None:
+def a_silent_client_is_closed_after_a_minute(choices: Choices) -> None:
     with Simulation(choices, ROUGH) as world:
         serve_lines(world.loop).listen("10.0.0.1", 7)
         client = world.client("10.0.0.1", 7)
@@ -51,7 +51,7 @@ def the_silent_are_reaped_after_a_minute(choices: Choices) -> None:
 
 
 def main() -> None:
-    for scenario in (every_line_is_answered, the_silent_are_reaped_after_a_minute):
+    for scenario in (every_line_is_answered, a_silent_client_is_closed_after_a_minute):
         simulate(scenario, seeds=range(500))
         print(f"{scenario.__name__}: 500 worlds")
 

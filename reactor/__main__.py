@@ -1,4 +1,4 @@
-"""`python -m reactor APP`: see `cli.process`."""
+"""`python -m reactor APP`, and the entry point of the command `reactor`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The command line: options, apps, and the server process."""
+"""The command line: options, apps and the server process."""

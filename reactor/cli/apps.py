@@ -1,7 +1,7 @@
-"""Built-in apps of the command line: the small services of RFC 862 to 864, the smallest honest server, and a relay,
-which is made for a target and so is no entry of `BUILT_IN`.
+"""The built-in apps of the command line: the small services of RFC 862 to 864, `goodbye`, and a relay.
 
-An app is a function that is called with each new connection.
+An app is a function that is called with each new connection. `relay` makes an app for one target, so it is not in the
+table `BUILT_IN`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ App = Callable[[Connection], object]
 
 
 def echo(conn: Connection) -> None:
-    """Send back what comes in (RFC 862). Who does not read is not read from."""
+    """Send back all input (RFC 862). Reading stops while the client does not read."""
 
     @conn.on("data")
     def send_back(conn: Connection, data: bytes) -> None:
@@ -32,19 +32,19 @@ def echo(conn: Connection) -> None:
 
 
 def goodbye(conn: Connection) -> None:
-    """Send `Goodbye` and end."""
+    """Send the line `Goodbye`, then end."""
     conn.end(b"Goodbye\n")
 
 
 def discard(conn: Connection) -> None:
-    """Read, count and drop what comes in (RFC 863): what a connection does when nobody listens to `data`."""
+    """Read, count and drop all input (RFC 863). A connection without a `data` listener does that by itself."""
 
 
 LINE = 72  # characters, as in RFC 864's example
 
 
 def _pattern() -> bytes:
-    """RFC 864: lines of printable ASCII, each beginning one character later; the 95th brings it round."""
+    """The 95 lines of RFC 864: printable ASCII, each line beginning one character later."""
     ring = bytes(range(0x20, 0x7F))
     return b"".join((ring * 2)[start : start + LINE] + b"\r\n" for start in range(len(ring)))
 
@@ -53,7 +53,7 @@ PATTERN = _pattern()
 
 
 def chargen(conn: Connection) -> None:
-    """Send the pattern of RFC 864 as fast as it is read, and drop what comes in."""
+    """Send the pattern of RFC 864 as fast as the client reads; drop all input."""
 
     @conn.on("drain")
     def send_on(conn: Connection) -> None:
@@ -64,7 +64,7 @@ def chargen(conn: Connection) -> None:
 
 
 def relay(to: Address, **of_clients: Any) -> App:
-    """An app that connects each client to `to`, and passes on what either side says, and how it ends."""
+    """An app that connects each client to `to` and passes on all bytes and the end, in both directions."""
 
     def pass_on(conn: Connection) -> None:
         assert conn.server is not None
@@ -77,16 +77,16 @@ def relay(to: Address, **of_clients: Any) -> App:
         target.pipe(conn)
 
     def unreachable(target: Connection, error: BaseException) -> None:
-        """Its client is reset for it: somebody should know why."""
+        """The pipe resets the client; only this line tells why."""
         log.warning("%s could not be reached: %s", show(to), getattr(error, "strerror", None) or error)
 
     return pass_on
 
 
-#: What `python -m reactor` knows by name, and what each does.
+#: The apps that `python -m reactor` knows by name; the text is for `--help`.
 BUILT_IN: dict[str, tuple[App, str]] = {
-    "echo": (echo, "sends back what comes in (RFC 862)"),
-    "goodbye": (goodbye, "sends the line Goodbye and ends: the smallest honest server"),
-    "discard": (discard, "reads and drops what comes in (RFC 863)"),
-    "chargen": (chargen, "sends a pattern of characters as fast as it is read (RFC 864)"),
+    "echo": (echo, "sends back all input (RFC 862)"),
+    "goodbye": (goodbye, "sends the line Goodbye and ends the connection"),
+    "discard": (discard, "reads and drops all input (RFC 863)"),
+    "chargen": (chargen, "sends a pattern of characters without end (RFC 864)"),
 }

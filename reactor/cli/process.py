@@ -1,8 +1,8 @@
-"""The command line: `python -m reactor APP`.
+"""The server process of `python -m reactor APP`: what it prints and logs, and its exit status.
 
-stdout gets two lines, where it listens and how it stopped; stderr gets the log, and one line where something
-is wrong. Exit status: 0 after an orderly stop; 1 where connections were reset at the end of the grace, or it
-could not start; 2 for unusable arguments.
+stdout gets two lines: where the server listens, and how it stopped. stderr gets the log, and one line if something
+is wrong. Exit status: 0 after a stop in order; 1 if it could not start, or if connections were reset by a second
+signal or at the end of the grace; 2 for unusable arguments.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ OK, FAILED, UNUSABLE = 0, 1, 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit status."""
+    """Run the command line; returns the exit status."""
     try:
         return _Process(parse(argv)).run()
     except Unusable as error:
         return _complain(UNUSABLE, str(error))
-    except KeyboardInterrupt:  # while the program's module was imported: later it is a signal of the loop
+    except KeyboardInterrupt:  # while importing the program's module; later the loop handles SIGINT
         return _complain(FAILED, "interrupted before it could start")
     finally:
         for stream in (sys.stdout, sys.stderr):
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Process:
-    """One server process: what it says and logs, and how it exits."""
+    """One server process, from parsed options to its exit status."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -72,7 +72,7 @@ class _Process:
             return _complain(FAILED, f"could not start: {_explained(error)}")
         _say(f"{report}\n")
         if report.cut:
-            return _complain(FAILED, f"connections reset, by the end of the grace or a second signal: {report.cut}")
+            return _complain(FAILED, f"connections reset by a second signal or at the end of the grace: {report.cut}")
         return OK
 
     def _prepare(self, server: Server) -> None:
@@ -80,21 +80,23 @@ class _Process:
         server.on("draining", self._draining)
         if log.isEnabledFor(logging.INFO):
             server.on("close", _log_close)
-            server.on("error", lambda conn, error: None)  # the line about its close names it
+            server.on("error", lambda conn, error: None)  # the line about the close names the error
         for signum in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(signum, signal.SIG_IGN)  # what `serve` puts back: nothing interrupts the last lines
+            signal.signal(signum, signal.SIG_IGN)  # `serve` restores these: no signal interrupts the last lines
 
     def _listening(self, server: Server, address: Address) -> None:
         self._started = True
         _say(
             f"{self._options.app_name} listens on {show(address)} (Ctrl-C stops it). "
-            f"To see it work, type in another terminal: {self._client(address)}\n"
+            f"To try it, type in another terminal: {self._client(address)}\n"
         )
 
     def _client(self, address: Address) -> str:
-        """What to type to see it work."""
+        """The command that talks to the server."""
         if isinstance(address, str):
-            path = address if os.path.isabs(address) else os.path.realpath(address)  # the other terminal is elsewhere
+            path = (
+                address if os.path.isabs(address) else os.path.realpath(address)
+            )  # the other terminal may be in another directory
             command = f"nc -U {shlex.quote(show(path))}"
         else:
             host, port = address
@@ -106,7 +108,9 @@ class _Process:
     def _draining(self, server: Server, deadline: float) -> None:
         count = len(server.connections)
         if count:
-            log.info("stopping within %g s, connections: %d; a second signal resets them", self._options.grace, count)
+            log.info(
+                "stopping within %g s, connections: %d; a second signal resets those left", self._options.grace, count
+            )
 
 
 def _log_close(conn: Connection, report: CloseReport) -> None:
@@ -124,7 +128,7 @@ def _account(report: CloseReport) -> str:
 
 
 def _explained(error: OSError) -> str:
-    """With the system's words for the number, where the text only names it."""
+    """The error as text; the system's words for its number are added if they are missing."""
     text = described(error)
     number = error.errno or 0
     words = os.strerror(number) if number > 0 else ""  # getaddrinfo's are negative
@@ -137,11 +141,11 @@ def _complain(status: int, text: str) -> int:
 
 
 def _say(text: str, stream: Any = None) -> None:
-    """Write and flush. A reader that has gone (`| head`) or a full disk does not stop a server: what cannot be
-    said then goes nowhere, also what is still in the stream's buffer when the interpreter flushes it at exit.
+    """Write and flush. A server goes on if its reader has gone (`| head`) or the disk is full: the stream is then
+    connected to /dev/null, which also takes what the interpreter flushes at exit.
     """
     out: TextIO | None = stream if stream is not None else sys.stdout
-    if out is None:  # closed before we were started
+    if out is None:  # closed before the process was started
         return
     try:
         out.write(text)

@@ -233,7 +233,7 @@ def test_who_is_left_when_the_grace_is_over_is_reset_with_status_1() -> None:
         with pytest.raises(BrokenPipeError):  # what a peer that has seen our FIN already meets at a reset
             peer.send(b"?")
         assert "(1 shutdown deadline)" in process.out.next()
-        assert process.err.rest()[-1] == "reactor: connections reset, by the end of the grace or a second signal: 1"
+        assert process.err.rest()[-1] == "reactor: connections reset by a second signal or at the end of the grace: 1"
 
 
 def test_a_second_signal_resets_who_is_left() -> None:
@@ -241,7 +241,7 @@ def test_a_second_signal_resets_who_is_left() -> None:
         peer.send(b"in")
         assert peer.receive(2) == b"in"
         process.signal(signal.SIGINT)
-        assert process.err.next().endswith("stopping within 3600 s, connections: 1; a second signal resets them")
+        assert process.err.next().endswith("stopping within 3600 s, connections: 1; a second signal resets those left")
         process.signal(signal.SIGINT)
         assert process.status() == 1
         with pytest.raises(BrokenPipeError):
