@@ -6,7 +6,7 @@
 
 A client that the gate refuses is counted by cause, told as `drop`, and closed or reset, as `when_full` says. Admission
 alone counts the clients inside: they are the ones that the limits count, from the gate until their descriptor is free
-again. So a step that takes time belongs between `admit` and `_connected`: its clients count as inside, and the server
+again. So a step that takes time belongs between the two halves of `admit`: its clients count as inside, and the server
 hears of none before the step is done.
 """
 
@@ -86,10 +86,7 @@ class Admission:
             self._refuse(sock, remote, acceptor, cause)
             return
         self.inside += 1
-        self._connected(sock, remote, acceptor)
-
-    def _connected(self, sock: socket.SocketType, remote: Address, acceptor: Acceptor) -> None:
-        """A client inside has done all that comes before `connection`."""
+        # Past the gate. A step that takes time divides this method here.
         server = self._server
         server._tally.accepted += 1
         conn = self._connection_type(
