@@ -19,13 +19,14 @@ help: ## show this text
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  make run APP=goodbye ARGS="--port 9000"      what else: make run ARGS=--help'
-	@echo '  make test ARGS="-k reset"                    options of pytest'
+	@echo '  make test ARGS="-k reset"                    options of pytest; -n0: in one process'
 
 run: | $(PY) ## serve on 127.0.0.1:8080 (APP=echo), until Ctrl-C
 	@exec $(PY) -m reactor $(APP) $(ARGS)
 
+# Each process compiles the library and the tests anew if it may not write bytecode: a third of the time.
 test: $(VENV)/.has-test ## the whole test suite, with a small form of the stress
-	@$(PY) -m pytest $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n logical --dist worksteal $(ARGS)
 
 stress: $(VENV)/.has-test ## everything goes wrong at once, for up to 15 minutes; SEEDS=10000 simulated worlds
 	@SEEDS=$(SEEDS) $(PY) -m pytest -m slow $(ARGS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import MethodType
 
 from .hints import Any
@@ -94,6 +94,21 @@ def shown(value: Any, most: int = 64) -> str:
     """A value in the text of an error: as `repr`, shortened."""
     text = repr(value)
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def did_you_mean(word: str, allowed: Iterable[str]) -> str:
+    """The end of a sentence that refuses `word`: " (did you mean 'x'?)" with the allowed word that is most like it, or
+    "" if none is like it.
+    """
+    found = closest(word, allowed)
+    return "" if found is None else f" (did you mean {found!r}?)"
+
+
+def closest(word: str, allowed: Iterable[str]) -> str | None:
+    """The allowed word that is most like `word`; None if none is like it."""
+    import difflib  # only where a word is refused: it takes longer to import than this module
+
+    return next(iter(difflib.get_close_matches(word, allowed, n=1)), None)
 
 
 def function(name: str, value: Any) -> Callable[..., Any]:

@@ -6,6 +6,7 @@ connections in order.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import selectors
@@ -31,6 +32,12 @@ def _target(fd: str) -> str:
         return os.readlink(f"/proc/self/fd/{fd}")
     except OSError:
         return "gone"
+
+
+def pytest_collection_finish() -> None:
+    """The collected tests live until the end: no search for garbage need look at them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,8 @@ from ..net.connection.connection import Connection
 from ..net.server.serve import serve
 from ..net.server.server import Server
 from ..net.sockets.addresses import Address, show
-from .options import Options, Unusable, described, parse
+from .errors import Unusable, described
+from .options import Options, parse
 
 log = logging.getLogger("reactor")
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from ..hints import Any
 from .connection.connection import Connection
-from .connection.states import Write
+from .deadlines.keeper import Keeper
 from .deadlines.rules import ACK_LOOK
 
 _CALLS = (
@@ -40,19 +40,25 @@ class CheckedConnection(Connection):
         super()._on_flush()
         self._check()
 
-    def on_look(self, now: float) -> None:
-        super().on_look(now)
-        self._check()
-
     def _check(self) -> None:
         if self._life.over or self._flush_due:
             return
-        unacked = self._life.write is Write.ENDED and bool(self._in_flight())
+        fin_sent = self._life.fin_sent
         now = self._loop.turn_now
-        moment, reason = self._soonest(now, unacked)
-        late = ACK_LOOK if self._life.write is Write.ENDED else 0.0  # it may have been acknowledged since the last look
-        if reason is not None and self.look_at > max(moment, now) + late:
+        moment, reason = self._owner._keeper.explain(self, now, fin_sent and bool(self._sock.unacknowledged()))
+        late = ACK_LOOK if fin_sent else 0.0  # it may have been acknowledged since the last look
+        if reason is not None and self._look_at > max(moment, now) + late:
             raise AssertionError(f"{self!r} ({self._life!r}) has no timer for {reason} at {moment}")
+
+
+class CheckedKeeper(Keeper):
+    """A keeper that lets each connection check itself after a look."""
+
+    __slots__ = ()
+
+    def look(self, stream: Any, now: float) -> None:
+        super().look(stream, now)
+        stream._check()
 
 
 def _checked(name: str) -> Callable[..., Any]:

@@ -149,38 +149,63 @@ class Settings(Fields):
 
     __slots__ = ("drain_at", "first_look", "guarded", "paced", "room")
 
-    idle_timeout: float | None = _setting(None, _timeout, "reap a connection on which nothing moved for so long", "s")
-    read_timeout: float | None = _setting(None, _timeout, "reap a connection from which nothing came for so long", "s")
-    write_timeout: float | None = _setting(60.0, _timeout, "reset a peer that took none of our output for so long", "s")
-    linger_timeout: float | None = _setting(30.0, _timeout, "after our FIN, wait so long for the peer's", "s")
+    idle_timeout: float | None = _setting(None, _timeout, "close a connection that has been idle for this long", "s")
+    read_timeout: float | None = _setting(None, _timeout, "close a connection that has sent nothing for this long", "s")
+    write_timeout: float | None = _setting(
+        60.0, _timeout, "reset a connection that has taken none of its pending output for this long", "s"
+    )
+    linger_timeout: float | None = _setting(
+        30.0, _timeout, "after our FIN, wait this long for the peer's FIN, then reset", "s"
+    )
     half_open_timeout: float | None = _setting(
-        600.0, _timeout, "reset a connection left half-closed, or paused with its peer gone, for so long", "s"
+        600.0, _timeout, "reset a connection left half-closed, or paused after its peer has gone, for this long", "s"
     )
-    first_byte_timeout: float | None = _setting(None, _timeout, "reap a connection that sends nothing for so long", "s")
-    max_lifetime: float | None = _setting(None, _timeout, "end a connection in order when it is so old", "s")
+    first_byte_timeout: float | None = _setting(
+        None, _timeout, "close a new connection that sends no byte for this long", "s"
+    )
+    max_lifetime: float | None = _setting(None, _timeout, "end a connection in order at this age, busy or not", "s")
     jitter: float | None = _setting(
-        None, _timeout, "give each up to so much more of idle_timeout, read_timeout and max_lifetime, by lot", "s"
+        None,
+        _timeout,
+        "lengthen idle_timeout, read_timeout, max_lifetime by a random time up to this, fixed for each connection",
+        "s",
     )
-    on_idle: str = _setting("close", _on_idle, "how to end an idle connection: close (orderly) or reset")
-    allow_half_open: bool = _setting(False, arguments.flag, "the peer's FIN does not end our half")
-    pause_on_connect: bool = _setting(False, arguments.flag, "connections begin paused")
-    no_delay: bool = _setting(True, arguments.flag, "TCP_NODELAY: small writes leave at once")
+    on_idle: str = _setting(
+        "close",
+        _on_idle,
+        "how an idle, silent or slow connection ends: close (in order) or reset",
+    )
+    allow_half_open: bool = _setting(False, arguments.flag, "keep our half open after the peer's FIN")
+    pause_on_connect: bool = _setting(False, arguments.flag, "connections begin paused: nothing is read until resume()")
+    no_delay: bool = _setting(True, arguments.flag, "TCP_NODELAY: the kernel sends small writes at once")
     keep_alive: bool | float = _setting(
-        False, _keep_alive, "TCP keep-alive: true, or the seconds before the first probe"
+        False, _keep_alive, "TCP keep-alive: true, or the seconds of silence before the first probe"
     )
-    high_water: int = _setting(64 * KIB, _size, "write() answers False above so much pending output", "bytes")
+    high_water: int = _setting(64 * KIB, _size, "write() returns False while more output than this is pending", "bytes")
     low_water: int | None = _setting(
-        None, _maybe_size, "drain is emitted when it falls to this; by default a quarter of high_water", "bytes"
+        None,
+        _maybe_size,
+        "emit drain when pending output has fallen to this; by default a quarter of high_water",
+        "bytes",
     )
-    buffer_limit: int = _setting(64 * MIB, _size, "reset a connection that writes more with so much pending", "bytes")
+    buffer_limit: int = _setting(
+        64 * MIB, _size, "reset a connection that writes while more output than this is pending", "bytes"
+    )
     slow_reader: Excess | None = _setting(
-        None, _excess, "reset a connection with more than so many bytes pending for so long", "bytes, s"
+        None, _excess, "reset a connection that has had more output than this pending for this long", "bytes, s"
     )
     min_read_rate: Speed | None = _setting(
-        None, _speed, "reap a connection that sends slower; with lines or frames: a message that does", "bytes/s"
+        None,
+        _speed,
+        "close a connection that sends fewer bytes a second, averaged over 5 s or the given seconds; "
+        "with lines or frames, only within a message",
+        "bytes/s",
     )
     min_write_rate: Speed | None = _setting(
-        None, _speed, "reset a peer that takes output which is pending slower", "bytes/s"
+        None,
+        _speed,
+        "reset a connection that takes less pending output a second, averaged over 5 s or the given seconds",
+        "bytes/s",
     )
 
     drain_at: int  #: The low-water mark in force, bytes.
@@ -214,21 +239,28 @@ class ServerSettings(Fields):
 
     gated: bool  #: Is there a limit on who may come?
 
-    max_connections: int | None = _setting(None, _limit, "let in so many at a time")
-    max_per_address: int | None = _setting(None, _limit, "let in so many at a time from one address (IPv6: one /64)")
+    max_connections: int | None = _setting(None, _limit, "accept up to this many connections at a time")
+    max_per_address: int | None = _setting(
+        None, _limit, "accept up to this many connections at a time from one address (IPv6: one /64)"
+    )
     accept_rate: Rate | None = _setting(
-        None, _accept_rate, "let in so many a second, after a quiet time a burst at once"
+        None,
+        _accept_rate,
+        "accept up to this many connections a second, and up to the burst at once after a quiet time",
     )
     when_full: str = _setting(
-        "drop", _when_full, "who is over a limit: drop (close), reset; or wait in the backlog for place and rate"
+        "drop", _when_full, "what happens to a client over a limit: drop (close), reset, or wait in the backlog"
     )
-    block: tuple[Network, ...] = _setting((), _networks, "networks whose clients are dropped at accept")
-    allow: tuple[Network, ...] = _setting((), _networks, "networks whose clients alone are let in; empty: all")
+    block: tuple[Network, ...] = _setting((), _networks, "drop clients from these networks")
+    allow: tuple[Network, ...] = _setting((), _networks, "drop clients from all other networks; none: accept from all")
     memory_limit: int | None = _setting(
-        None, _limit, "with so much pending on all connections, reset the one that holds most", "bytes"
+        None, _limit, "while more output than this is pending in all, reset the connection with the most", "bytes"
     )
     give_up_idle: float | None = _setting(
-        None, _timeout, "out of descriptors, give up connections idle for so long, the longest idle first", "s"
+        None,
+        _timeout,
+        "when descriptors run out, close connections idle for this long, the longest idle first",
+        "s",
     )
 
     def _complete(self) -> None:
@@ -241,15 +273,21 @@ class ClientSettings(Fields):
 
     __slots__ = ()
 
-    local_address: tuple[str, int] | None = _setting(None, _local_address, "connect from this (host, port)")
-    family: int = _setting(socket.AF_UNSPEC, _family, "resolve names to this family only: AF_INET or AF_INET6")
+    local_address: tuple[str, int] | None = _setting(
+        None, _local_address, "connect from this (address, port); port 0 is any"
+    )
+    family: int = _setting(
+        socket.AF_UNSPEC, _family, "resolve names to addresses of this family only: AF_INET or AF_INET6"
+    )
     lookup: Callable[..., object] | None = _setting(
-        None, arguments.maybe_function, "resolve names by lookup(host, family, done) and not by getaddrinfo"
+        None, arguments.maybe_function, "resolve names with lookup(host, family, done) instead of getaddrinfo"
     )
     attempt_delay: float = _setting(
-        0.25, arguments.seconds, "try the next address when one has not answered for so long (RFC 8305)", "s"
+        0.25, arguments.seconds, "if an address has not answered for this long, try the next one too (RFC 8305)", "s"
     )
-    connect_timeout: float | None = _setting(60.0, _timeout, "give up connecting, all addresses together", "s")
+    connect_timeout: float | None = _setting(
+        60.0, _timeout, "give up connecting after this long, all addresses together", "s"
+    )
 
 
 CONNECTION_SETTINGS = frozenset(Settings.FIELDS)

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from both_kernels import Pair, acknowledge_at_once
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from reactor.testing import Kernel
+from tests.contract.both_kernels import Pair, acknowledge_at_once
 
 EXAMPLES = int(os.environ.get("REACTOR_EXAMPLES", "300"))
 

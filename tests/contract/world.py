@@ -19,11 +19,10 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
-from promises import LIMIT, PATTERN, Boom, Track
-
 from reactor import Connection, Reactor, Reason, Server, ShutdownReport
 from reactor.net.connection.listeners import CONNECTION_EVENTS
 from reactor.testing import ManualClock
+from tests.contract.promises import LIMIT, PATTERN, Boom, Track
 
 REAL_TIME = 1.0  # seconds that a real kernel may take for its part; it takes milliseconds
 LEAVING = {"end": {"peer ended"}, "close": {"peer ended", "peer left"}, "reset": {"peer left"}}

@@ -27,8 +27,9 @@ class Mutation(NamedTuple):
         return text.replace(self.find, self.replace)
 
 
-def behaviour(*names: str) -> tuple[str, ...]:
-    return tuple(f"tests/behaviour/test_{name}.py" for name in names)
+def held_by(*names: str) -> tuple[str, ...]:
+    """The files of tests for names like "ending/end"."""
+    return tuple("tests/{}/test_{}.py".format(*name.split("/")) for name in names)
 
 
 MUTATIONS = (
@@ -44,7 +45,7 @@ MUTATIONS = (
         if self._life.read is Read.DISCARDING:
             self._step(Event.DESTROY)
 """,
-        behaviour("early_refusal", "destroy_soon"),
+        held_by("ending/early_refusal", "ending/destroy_soon"),
     ),
     Mutation(
         "drop the tail",
@@ -56,7 +57,7 @@ MUTATIONS = (
         """            count -= len(self.chunks.popleft())
         self._offset = count + 1 if count else 0
 """,
-        ("tests/unit/test_outbuf.py", *behaviour("writing")),
+        ("tests/unit/test_outbuf.py", *held_by("writing/writing")),
     ),
     Mutation(
         "emit close twice",
@@ -64,7 +65,7 @@ MUTATIONS = (
         "reactor/net/connection/ending.py",
         'for listener in self._listeners.each("close"):',
         'for listener in [*self._listeners.each("close")] * 2:',
-        behaviour("event_order", "close_report"),
+        held_by("ending/event_order", "ending/close_report"),
     ),
     Mutation(
         "forget the timer of the linger",
@@ -72,7 +73,7 @@ MUTATIONS = (
         "reactor/net/connection/timed.py",
         "        if moment < self.look_at:\n",
         "        if moment < self.look_at and self._life.write is not Write.ENDED:\n",
-        behaviour("linger_timeout"),
+        held_by("deadlines/linger_timeout"),
     ),
     Mutation(
         "spin on EMFILE",
@@ -83,7 +84,7 @@ MUTATIONS = (
             self._pause_until(self._host.quiet_until)
 """,
         "",
-        behaviour("accept_trouble"),
+        held_by("server/accept_trouble"),
     ),
     Mutation(
         "reset instead of FIN",
@@ -91,7 +92,7 @@ MUTATIONS = (
         "reactor/net/connection/transport.py",
         "            self._sock.shutdown(socket.SHUT_WR)\n",
         "            return self.cut(Reason.RESET)\n",
-        behaviour("end"),
+        held_by("ending/end"),
     ),
     Mutation(
         "count our FIN as an unacknowledged byte",
@@ -99,7 +100,7 @@ MUTATIONS = (
         "reactor/net/connection/ending.py",
         "max(unacked - self._fin_sent, 0)",
         "unacked",
-        behaviour("close_report", "write_timeout"),
+        held_by("ending/close_report", "deadlines/write_timeout"),
     ),
     Mutation(
         "count what is acknowledged twice",
@@ -107,7 +108,7 @@ MUTATIONS = (
         "reactor/net/connection/ending.py",
         "            self._unacked = unacked if unacked is None else",
         "            self._unacked = unacked if unacked is None else unacked // 2 if unacked else",
-        ("tests/stress/test_stalled_readers.py", *behaviour("close_report")),
+        ("tests/stress/test_stalled_readers.py", *held_by("ending/close_report")),
     ),
     Mutation(
         "reap with unread input",
@@ -115,7 +116,7 @@ MUTATIONS = (
         "reactor/net/connection/timed.py",
         "if self._out is None and not self._in_flight() and not self._input_waits():",
         "if self._out is None and not self._in_flight():",
-        behaviour("idle_reaping", "read_timeout"),
+        held_by("deadlines/idle_reaping", "deadlines/read_timeout"),
     ),
     Mutation(
         "watch for nothing while paused",
@@ -123,7 +124,7 @@ MUTATIONS = (
         "reactor/net/connection/transport.py",
         "            mask = output | GONE\n",
         "            mask = output\n",
-        behaviour("hangup_while_paused"),
+        held_by("ending/hangup_while_paused"),
     ),
     Mutation(
         "close after the report",
@@ -137,7 +138,7 @@ MUTATIONS = (
         self._loop.queue(self._close)
         self._loop.queue(self._sock.close)
 """,
-        behaviour("destroy_and_reset", "event_order"),
+        held_by("ending/destroy_and_reset", "ending/event_order"),
     ),
     Mutation(
         "lose the callbacks of what was not sent",
@@ -145,7 +146,7 @@ MUTATIONS = (
         "reactor/net/connection/answers.py",
         "            yield callback, self._answer_for(position)\n",
         "            if position <= self.bytes_written:\n                yield callback, self._answer_for(position)\n",
-        behaviour("callbacks"),
+        held_by("writing/callbacks"),
     ),
     Mutation(
         "reap although input waits",
@@ -153,7 +154,7 @@ MUTATIONS = (
         "reactor/net/connection/timed.py",
         "        if moment <= now and reason is not None and self._was_not_silent(reason):\n",
         "        if False:\n",
-        behaviour("idle_reaping", "read_timeout", "our_own_stall"),
+        held_by("deadlines/idle_reaping", "deadlines/read_timeout", "deadlines/our_own_stall"),
     ),
     Mutation(
         "charge the client for a turn that stood still",
@@ -161,7 +162,7 @@ MUTATIONS = (
         "reactor/engine/turn.py",
         "        if ended - self.turn_now >= STALL:\n",
         "        if False:\n",
-        behaviour("our_own_stall"),
+        held_by("deadlines/our_own_stall"),
     ),
     Mutation(
         "reap never",
@@ -169,7 +170,7 @@ MUTATIONS = (
         "reactor/net/deadlines/rules.py",
         "        if settings.idle_timeout is not None:\n",
         "        if settings.idle_timeout is not None and at.pending:\n",
-        behaviour("idle_reaping"),
+        held_by("deadlines/idle_reaping"),
     ),
     Mutation(
         "leave the backlog behind at a shutdown",
@@ -177,15 +178,15 @@ MUTATIONS = (
         "reactor/net/server/stopping.py",
         "            acceptor.accept(BACKLOG_BOUND)\n",
         "            pass\n",
-        behaviour("shutdown"),
+        held_by("server/shutdown"),
     ),
     Mutation(
         "reset at once at a shutdown",
         "pending output drains within the grace",
         "reactor/net/server/stopping.py",
-        "            self._waiting.popleft().destroy_soon_by_us()\n",
-        "            self._waiting.popleft().cut(Reason.SHUTDOWN_DEADLINE)\n",
-        behaviour("shutdown"),
+        "            waiting.popleft().destroy_soon_by_us()\n",
+        "            waiting.popleft().cut(Reason.SHUTDOWN_DEADLINE)\n",
+        held_by("server/shutdown"),
     ),
     Mutation(
         "answer True above the high-water mark",
@@ -193,7 +194,7 @@ MUTATIONS = (
         "reactor/net/connection/transport.py",
         "        if out.held > self._settings.high_water:\n",
         "        if out.held > self._settings.buffer_limit:\n",
-        behaviour("writing"),
+        held_by("writing/writing"),
     ),
     Mutation(
         "ignore buffer_limit",
@@ -201,7 +202,7 @@ MUTATIONS = (
         "reactor/net/connection/writing.py",
         "            self.cut(Reason.BUFFER_LIMIT)\n",
         "            pass\n",
-        behaviour("write_failures", "writing"),
+        held_by("writing/write_failures", "writing/writing"),
     ),
     Mutation(
         "keep the registration of a closed descriptor",
@@ -224,7 +225,7 @@ MUTATIONS = (
             self._lose(errno.ECONNRESET, "read")
             return
         self._orderly""",
-        behaviour("write_failures"),
+        held_by("writing/write_failures"),
     ),
     Mutation(
         "call a broken connection clean",
@@ -232,7 +233,7 @@ MUTATIONS = (
         "reactor/net/connection/ending.py",
         "        clean = both_fins and arrived and not self._unsent and self._error is None\n",
         "        clean = both_fins and arrived\n",
-        behaviour("close_report", "write_failures", "shutdown"),
+        held_by("ending/close_report", "writing/write_failures", "server/shutdown"),
     ),
     Mutation(
         "lose what was held back",
@@ -240,7 +241,7 @@ MUTATIONS = (
         "reactor/net/connection/transport.py",
         "            self._held_back += data\n",
         "            self._discarded += len(data)\n",
-        behaviour("read_ahead"),
+        held_by("reading/read_ahead"),
     ),
     Mutation(
         "deliver to who was paused by another",
@@ -248,7 +249,7 @@ MUTATIONS = (
         "reactor/net/connection/transport.py",
         "        if data and self._flowing:\n            count = len(data)\n",
         "        if data:\n            count = len(data)\n",
-        behaviour("read_ahead"),
+        held_by("reading/read_ahead"),
     ),
     Mutation(
         "cut a slow reader",
@@ -256,7 +257,7 @@ MUTATIONS = (
         "reactor/net/connection/timed.py",
         "        if acked > self._acked:\n",
         "        if False:\n",
-        behaviour("write_timeout"),
+        held_by("deadlines/write_timeout"),
     ),
     Mutation(
         "let a listener that raises go on",
@@ -264,7 +265,7 @@ MUTATIONS = (
         "reactor/net/connection/ending.py",
         "            self.cut(Reason.LISTENER_FAILED)\n",
         "            pass\n",
-        behaviour("listeners_that_raise"),
+        held_by("ending/listeners_that_raise"),
     ),
     Mutation(
         "keep the frames of a listener that raised",
@@ -272,7 +273,10 @@ MUTATIONS = (
         "reactor/net/connection/ending.py",
         "error.with_traceback(None)",
         "error",
-        ("tests/stress/test_listeners_that_fail.py::test_listeners_that_raise", *behaviour("listeners_that_raise")),
+        (
+            "tests/stress/test_listeners_that_fail.py::test_listeners_that_raise",
+            *held_by("ending/listeners_that_raise"),
+        ),
     ),
     Mutation(
         "deliver after destroy_soon()",
@@ -280,7 +284,7 @@ MUTATIONS = (
         "reactor/net/connection/states.py",
         "    (Read.OPEN, Event.DESTROY_SOON): Read.DISCARDING,\n",
         "    (Read.OPEN, Event.DESTROY_SOON): Read.OPEN,\n",
-        ("tests/unit/test_lifecycle.py", *behaviour("destroy_soon")),
+        ("tests/unit/test_lifecycle.py", *held_by("ending/destroy_soon")),
     ),
     Mutation(
         "wait for ever for a program whose peer has gone",
@@ -288,7 +292,7 @@ MUTATIONS = (
         "reactor/net/deadlines/rules.py",
         "        return at.gone or state.write in (Write.ENDED, Write.BROKEN)\n",
         "        return state.write in (Write.ENDED, Write.BROKEN)\n",
-        behaviour("half_open_timeout", "hangup_while_paused"),
+        held_by("deadlines/half_open_timeout", "ending/hangup_while_paused"),
     ),
     Mutation(
         "leave FIN to close(2) when reaping",
@@ -296,7 +300,7 @@ MUTATIONS = (
         "reactor/net/connection/ending.py",
         "            options.say_fin(self._sock)\n",
         "            pass\n",
-        behaviour("idle_reaping"),
+        held_by("deadlines/idle_reaping"),
     ),
     Mutation(
         "read again what there was no memory for",
@@ -312,7 +316,7 @@ MUTATIONS = (
         "reactor/engine/turn.py",
         "            self.in_turn = False\n            try:\n",
         "            try:\n",
-        ("tests/behaviour/test_signals.py::test_a_plain_signal_handler_may_call_anything_while_the_loop_sleeps",),
+        ("tests/loop/test_signals.py::test_a_plain_signal_handler_may_call_anything_while_the_loop_sleeps",),
     ),
     Mutation(
         "let a reader that keeps up keep the loop",
@@ -320,7 +324,7 @@ MUTATIONS = (
         "reactor/engine/turn.py",
         "        return self._sends_left >= 0\n",
         "        return True\n",
-        behaviour("syscalls"),
+        held_by("loop/syscalls"),
     ),
     Mutation(
         "accept until nobody is there",
@@ -328,6 +332,6 @@ MUTATIONS = (
         "reactor/net/sockets/kernel.py",
         "if info[0] == _LISTEN else None\n",
         "if info[0] != _LISTEN else None\n",
-        behaviour("accepting"),
+        held_by("server/accepting"),
     ),
 )

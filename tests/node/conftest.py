@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from drivers import Stages, open_stages
+
+from tests.node.drivers import Stages, open_stages
 
 
 @pytest.fixture(scope="session")

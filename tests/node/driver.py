@@ -16,10 +16,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from raw import pattern
-
 import reactor
 from reactor import AttemptsFailed, CloseReport, Connection, Reactor, ReactorError, Server
+from tests.node.raw import pattern
 
 SETTLED = 6  # turns of the loop after which what could happen without the outside has happened
 SHORT = 64  # bytes of data that are told as they are

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from node_names import TABLE
+from tests.node.node_names import TABLE
 
 HERE = Path(__file__).parent
 OLDEST = (18, 19)  # of Node: before it some calls and events were missing, which 18 got on its way

@@ -22,10 +22,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import pytest
-from differences import DIFFERENCES
-from drivers import OLDEST, Driver, Message, Stages
-from node_names import ATTEMPT_EVENTS, CLIENT_EVENTS, EVENTS
-from raw import ROOMY, SECONDS, Raw, describe, pattern
+
+from tests.node.differences import DIFFERENCES
+from tests.node.drivers import OLDEST, Driver, Message, Stages
+from tests.node.node_names import ATTEMPT_EVENTS, CLIENT_EVENTS, EVENTS
+from tests.node.raw import ROOMY, SECONDS, Raw, describe, pattern
 
 Program = dict[str, list[list[Any]]]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from raw import MANY, NARROW, ROOMY
-from stage import Play, plays
+from tests.node.raw import MANY, NARROW, ROOMY
+from tests.node.stage import Play, plays
 
 
 @plays({"connection": [["write", {"pattern": MANY}]], "drain": [["end"]]})

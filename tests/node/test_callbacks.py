@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from raw import MANY, ROOMY
-from stage import Play, plays
+from tests.node.raw import MANY, ROOMY
+from tests.node.stage import Play, plays
 
 
 @plays({"connection": [["write", "a", "1"], ["write", "b", "2"], ["write", "c", "3"]]})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from raw import MANY, MIB
-from stage import Play, plays
+from tests.node.raw import MANY, MIB
+from tests.node.stage import Play, plays
 
 
 @plays({"connect": [["ask", "state"]]}, role="client")

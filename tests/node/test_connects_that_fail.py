@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stage import Play, plays
+from tests.node.stage import Play, plays
 
 TWO = {"lookup": ["127.0.0.2", "127.0.0.1"]}  # the raw listener is on the second
 ATTEMPTS = (20, 12)  # the Node that has the events of attempts

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from raw import MANY, MIB, NARROW, ROOMY
-from stage import Play, plays
+from tests.node.raw import MANY, MIB, NARROW, ROOMY
+from tests.node.stage import Play, plays
 
 HALF_OPEN = {"allow_half_open": True}
 SHORT = 0.05  # seconds

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from raw import MANY
-from stage import Play, plays
+from tests.node.raw import MANY
+from tests.node.stage import Play, plays
 
 
 @plays({"connection": [["end", "bye"]]})

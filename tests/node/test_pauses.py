@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stage import Play, plays
+from tests.node.stage import Play, plays
 
 
 @plays({"told resume": [["resume"]]}, options={"pause_on_connect": True})

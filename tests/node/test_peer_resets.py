@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from raw import MANY, NARROW
-from stage import Play, plays
+from tests.node.raw import MANY, NARROW
+from tests.node.stage import Play, plays
 
 
 @plays({})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 
-from raw import Raw
-from stage import Play, plays
+from tests.node.raw import Raw
+from tests.node.stage import Play, plays
 
 
 @plays({"data": [["server.close", "c"]]}, deaf=("close",))

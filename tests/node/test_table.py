@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from differences import DIFFERENCES
-from drivers import HERE, open_stages
+
+from tests.node.differences import DIFFERENCES
+from tests.node.drivers import HERE, open_stages
 
 SCENARIO = re.compile(r"^def (test_\w+)\(play: Play\) -> None:$", re.MULTILINE)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from raw import MIB, pattern
-from stage import Play, plays
+from tests.node.raw import MIB, pattern
+from tests.node.stage import Play, plays
 
 
 @plays({"connection": [["set_encoding", "utf-8"]]})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stage import Play, plays
+from tests.node.stage import Play, plays
 
 SHORT = 0.05  # seconds
 LONGER = 0.15

@@ -11,7 +11,8 @@ import time
 from typing import Any
 
 import pytest
-from accounts import Account, Row, table
+
+from tests.stress.accounts import Account, Row, table
 
 ROWS = pytest.StashKey[list[Row]]()
 WIDTH = 110  # columns of the progress line

@@ -11,15 +11,14 @@ from collections import Counter
 from math import inf
 from typing import Any
 
-from acts import draw_plan
-from ledger import Ledger
-from scripts import Script, draw_script
-from worlds import HOST, PORT, World
-
 from reactor import CloseReport, Connection, Server
 from reactor.net.connection.listeners import CONNECTION_EVENTS
 from reactor.net.connection.states import Read
 from reactor.testing import Choices, Remote
+from tests.stress.acts import draw_plan
+from tests.stress.ledger import Ledger
+from tests.stress.scripts import Script, draw_script
+from tests.stress.worlds import HOST, PORT, World
 
 GRACES = (5.0, 0.0, 60.0)
 SHUT_OUT = 12.0  # seconds that a client may wait though there is room: some accepts fail, and each costs a second

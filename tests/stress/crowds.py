@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from server_process import PATIENCE, Served
+
+from tests.stress.server_process import PATIENCE, Served
 
 HERE = Path(__file__).parent
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from acts import Plan
-from promises import PATTERN, STRENGTH, Boom, Track
-from scripts import Script
-
 from reactor import CloseReport, Connection, Reason
 from reactor.testing import Remote
+from tests.contract.promises import PATTERN, STRENGTH, Boom, Track
+from tests.stress.acts import Plan
+from tests.stress.scripts import Script
 
 if TYPE_CHECKING:
-    from crowd import Crowd
+    from tests.stress.crowd import Crowd
 
 SLACK = 1.6  # seconds: a look for an acknowledged FIN once a second, and the time that calls take
 LATE = 1.125  # of a deadline: looks are an eighth of it apart

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from promises import PATTERN
-from scripts import Script, draw_script
-from worlds import HOST, PORT, World
-
 from reactor import CloseReport, Connection, Reason, Server, connect
 from reactor.testing import Choices, Remote
+from tests.contract.promises import PATTERN
+from tests.stress.scripts import Script, draw_script
+from tests.stress.worlds import HOST, PORT, World
 
 BACK_PORT = 81
 NOWHERE = "203.0.113.1"  # no answer comes from there

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from promises import LIMIT, PATTERN
-
 from reactor.testing import Kernel, Remote
 from reactor.testing.choices import Stream
+from tests.contract.promises import LIMIT, PATTERN
 
 Step = tuple[float, str, Any]  # seconds after the one before, what, how much
 

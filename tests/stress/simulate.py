@@ -1,7 +1,7 @@
 """Live many simulated worlds, and say what was done to them. `make stress` does, among other things; alone it is
 
-python tests/stress/simulate.py 5000            5,000 fresh seeds
-python tests/stress/simulate.py --seed 17       one seed again; if it fails, simplified
+python -m tests.stress.simulate 5000            5,000 fresh seeds
+python -m tests.stress.simulate --seed 17       one seed again; if it fails, simplified
 
 A world has 20 connections (`crowd.py`). Exit status 1 where a promise was broken.
 """
@@ -16,18 +16,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests/contract"), str(ROOT / "tests/stress")]
-
-from crowd import Crowd  # noqa: E402  # after the path
-from relays import Relays  # noqa: E402
-from worlds import World  # noqa: E402
-
-from reactor.testing import Choices  # noqa: E402
-from reactor.testing.simulation import failure_of, simplest  # noqa: E402
+from reactor.testing import Choices
+from reactor.testing.simulation import failure_of, simplest
+from tests.stress.crowd import Crowd
+from tests.stress.relays import Relays
+from tests.stress.worlds import World
 
 SIZE = 20  # connections a world
 BATCH = 50  # worlds between two lines of progress
@@ -98,7 +93,7 @@ def table(done: Counter[str], failed: list[tuple[int, str]]) -> str:
 
 def failures(failed: list[tuple[int, str]]) -> list[str]:
     """The first few, and how to see them again."""
-    return [f"\n{text}\n  again: python tests/stress/simulate.py --seed {seed}" for seed, text in failed[:SHOWN]]
+    return [f"\n{text}\n  again: python -m tests.stress.simulate --seed {seed}" for seed, text in failed[:SHOWN]]
 
 
 def again(seed: int) -> int:

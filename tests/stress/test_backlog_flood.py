@@ -9,9 +9,10 @@ from __future__ import annotations
 import signal
 
 import pytest
-from accounts import Account
-from crowds import crowd
-from server_process import served, until
+
+from tests.stress.accounts import Account
+from tests.stress.crowds import crowd
+from tests.stress.server_process import served, until
 
 SIZE = 10_000  # bytes that each must get
 

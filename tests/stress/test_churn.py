@@ -9,10 +9,10 @@ import subprocess
 import sys
 
 import pytest
-from accounts import Account
-from server_process import ROOT, Served, served
 
 from bench.machine import compiled
+from tests.stress.accounts import Account
+from tests.stress.server_process import ROOT, Served, served
 
 MIB = 1 << 20
 AT_A_TIME = 100

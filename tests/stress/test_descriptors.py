@@ -7,9 +7,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from accounts import Account
-from crowds import crowd, honest, worst
-from server_process import served, until
+
+from tests.stress.accounts import Account
+from tests.stress.crowds import crowd, honest, worst
+from tests.stress.server_process import served, until
 
 LIMIT = 64  # descriptors of the server
 NOTHING_ELSE = 20  # what it needs besides its clients, at most

@@ -7,9 +7,10 @@ import socket
 import time
 
 import pytest
-from accounts import Account
-from crowds import honest, worst
-from server_process import served, until
+
+from tests.stress.accounts import Account
+from tests.stress.crowds import honest, worst
+from tests.stress.server_process import served, until
 
 
 def outcome(sock: socket.socket) -> str:

@@ -10,8 +10,9 @@ import select
 import socket
 
 import pytest
-from accounts import Account
-from server_process import served, until
+
+from tests.stress.accounts import Account
+from tests.stress.server_process import served, until
 
 HEARD = ["give 1000000 end", "give 1000000 destroy_soon", "call end", "call destroy_soon"]
 UNHEARD = ["call destroy", "call reset", "give 100 destroy"]

@@ -7,9 +7,10 @@ import time
 from typing import Any
 
 import pytest
-from accounts import Account
-from crowds import crowd, honest, worst
-from server_process import served
+
+from tests.stress.accounts import Account
+from tests.stress.crowds import crowd, honest, worst
+from tests.stress.server_process import served
 
 EVERYTHING: list[dict[str, Any]] = [
     {"count": 4, "line": "take", "uploads": True},

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from accounts import Account
-from crowds import crowd, honest, worst
-from server_process import Served, served, until
+
+from tests.stress.accounts import Account
+from tests.stress.crowds import crowd, honest, worst
+from tests.stress.server_process import Served, served, until
 
 MIB = 1 << 20
 STALL = 2.0  # seconds

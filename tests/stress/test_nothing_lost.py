@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import raw_clients
-from accounts import Account
 
 from reactor import CloseReport, Connection, Reactor, Reason, Server
+from tests.stress import raw_clients
+from tests.stress.accounts import Account
 
 AT_ONCE = 300  # descriptors on either side, a little more
 HOSTS = [f"127.0.0.{host}" for host in range(1, 5)]  # so that ports in TIME_WAIT do not run out

@@ -16,8 +16,9 @@ import sys
 import time
 
 import pytest
-import raw_offenders
-from programs import ROOT, running
+
+from tests.stress import raw_offenders
+from tests.support.programs import ROOT, running
 
 OFFENDERS = 2_000
 HONEST = 20

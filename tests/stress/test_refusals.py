@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from accounts import Account
-from crowds import honest, worst
-from server_process import Served, served
+
+from tests.stress.accounts import Account
+from tests.stress.crowds import honest, worst
+from tests.stress.server_process import Served, served
 
 UPLOAD = bytes(8 << 20)
 ANSWER = 1 << 20

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import raw_ends
-from accounts import Account
-from raw_ends import CLIENT, TARGET, Part, Seen
 
 from reactor import CloseReport, Connection, Reactor, Reason, Server, connect
+from tests.stress import raw_ends
+from tests.stress.accounts import Account
+from tests.stress.raw_ends import CLIENT, TARGET, Part, Seen
 
 READ = 262_144  # bytes a turn and connection, at most
 OTHERS = 256  # descriptors that are no relayed connection
@@ -132,8 +132,12 @@ def _problems(parts: dict[str, Part], ends: dict[str, Seen], reports: dict[str, 
 
 
 def _for_a_reason(report: CloseReport, end: Seen) -> bool:
-    """Somebody has reset. A target that did so at once may not have been noticed to be there at all."""
-    unnoticed = report.reason is Reason.CONNECT_FAILED and isinstance(report.error, ConnectionResetError) and end.reset
+    """Somebody has reset. A relay may not notice that a target was there if the target resets at once.
+
+    The kernel then reports ECONNRESET, or EPIPE if the target's FIN came before its RST.
+    """
+    cut = isinstance(report.error, ConnectionResetError | BrokenPipeError)
+    unnoticed = report.reason is Reason.CONNECT_FAILED and cut and end.reset
     return report.reason in ORDERLY + CUT or unnoticed
 
 

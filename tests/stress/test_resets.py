@@ -9,8 +9,9 @@ import time
 from typing import Any, NamedTuple
 
 import pytest
-from accounts import Account
-from server_process import Served, served, until
+
+from tests.stress.accounts import Account
+from tests.stress.server_process import Served, served, until
 
 MUCH = 3_000_000  # bytes; more than the kernel takes for a reader that does not read
 SETTINGS = {"allow_half_open": True}

@@ -8,9 +8,10 @@ import signal
 from typing import Any
 
 import pytest
-from accounts import Account
-from crowds import crowd
-from server_process import Served, served, until
+
+from tests.stress.accounts import Account
+from tests.stress.crowds import crowd
+from tests.stress.server_process import Served, served, until
 
 FAST, SLOW, STALLED, WAITING = 60, 30, 20, 40  # clients of each kind
 SIZE = 3_000_000  # bytes for each, more than the kernel takes for a slow reader

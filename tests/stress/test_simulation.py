@@ -1,7 +1,7 @@
 """Whatever a program, its clients, the network and the kernel do, in simulated worlds: every promise is kept.
 
 The seeds are fixed, so that a run of the suite says the same every time; `make stress` lives fresh ones. A failure
-names the seed, and `python tests/stress/simulate.py --seed N` shows the simplest way to it.
+names the seed, and `python -m tests.stress.simulate --seed N` shows the simplest way to it.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import sys
 from pathlib import Path
 
 import pytest
-import simulate
-from accounts import Account
-from crowd import Crowd
 
 from reactor.testing import Choices
+from tests.stress import simulate
+from tests.stress.accounts import Account
+from tests.stress.crowd import Crowd
 
 WORLDS = 40  # a test
 TRACE = """
-import simulate
+from tests.stress import simulate
 from reactor.testing import Choices
 for seed in range(20):
     world = simulate.made(Choices(seed))
@@ -61,7 +61,7 @@ def test_every_promise_is_kept_in_as_many_fresh_worlds_as_are_asked_for(account:
 def test_a_seed_is_lived_again_to_the_byte_whatever_the_hash_seed() -> None:
     traces = []
     for hash_seed in ("0", "1"):
-        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(Path(__file__).parent)}
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(Path(__file__).parents[2])}
         run = subprocess.run(
             [sys.executable, "-c", TRACE], capture_output=True, check=True, env=environment, timeout=60
         )

@@ -6,9 +6,10 @@ import statistics
 import time
 
 import pytest
-from accounts import Account
-from crowds import Honest, crowd, honest
-from server_process import Served, served, until
+
+from tests.stress.accounts import Account
+from tests.stress.crowds import Honest, crowd, honest
+from tests.stress.server_process import Served, served, until
 
 HONEST = 100
 RATE = 1000  # messages a second, of all honest clients together

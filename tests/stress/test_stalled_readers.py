@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 
 import pytest
-from accounts import Account
-from server_process import served, until
+
+from tests.stress.accounts import Account
+from tests.stress.server_process import served, until
 
 PENDING = 64 << 20
-STALL = 2.0  # seconds; the server's write_timeout
+STALL = 1.0  # seconds; the server's write_timeout
 MIB = 1 << 20
 
 

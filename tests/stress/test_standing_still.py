@@ -8,9 +8,10 @@ import signal
 import time
 
 import pytest
-from accounts import Account
-from crowds import crowd, honest
-from server_process import served, until
+
+from tests.stress.accounts import Account
+from tests.stress.crowds import crowd, honest
+from tests.stress.server_process import served, until
 
 SIZE = 5_000_000  # bytes
 

@@ -13,10 +13,9 @@ import logging
 import weakref
 from collections import Counter
 
-from promises import Boom
-
 from reactor import CloseReport, Connection, Reactor, Server, ShutdownReport
 from reactor.testing import Choices, Kernel, Weather
+from tests.contract.promises import Boom
 
 HOST, PORT = "127.0.0.1", 80
 LONGEST = 20_000.0  # seconds of simulated time that a world may take: above all deadlines together

@@ -24,10 +24,16 @@ class Closed:
     def fileno(self) -> int:
         return -1
 
+    def __repr__(self) -> str:
+        return "Closed()"
+
 
 class Odd:
     def fileno(self) -> str:
         return "3"
+
+    def __repr__(self) -> str:
+        return "Odd()"
 
 
 def refusal(check: Callable[..., Any], *args: Any, **options: Any) -> str:
@@ -141,6 +147,25 @@ def test_anything_else_is_told_the_words(value: Any) -> None:
     assert repr(value) in text
 
 
+# did_you_mean
+
+SETTINGS = ("idle_timeout", "read_timeout", "high_water", "low_water")
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("idle_timeuot", "idle_timeout"), ("idletimeout", "idle_timeout"), ("highwater", "high_water")],
+)
+def test_a_misspelt_word_is_answered_with_the_one_most_like_it(word: str, meant: str) -> None:
+    assert arguments.did_you_mean(word, SETTINGS) == f" (did you mean {meant!r}?)"
+
+
+@pytest.mark.parametrize("word", ["", "x", "colour"])
+def test_a_word_like_no_other_is_answered_with_nothing(word: str) -> None:
+    assert arguments.did_you_mean(word, SETTINGS) == ""
+    assert arguments.did_you_mean(word, iter(())) == ""
+
+
 # function
 
 
@@ -150,7 +175,7 @@ def test_what_can_be_called_is_a_function(value: Any) -> None:
     assert arguments.maybe_function("thing", value) is value
 
 
-@pytest.mark.parametrize("value", [5, "print", b"", [], {}, object()], ids=repr)
+@pytest.mark.parametrize("value", [5, "print", b"", [], {}, Odd()], ids=repr)
 @pytest.mark.parametrize("check", [arguments.function, arguments.maybe_function])
 def test_what_cannot_be_called_is_no_function(check: Callable[..., Any], value: Any) -> None:
     assert "callable" in refused(check, value, kind=TypeError)

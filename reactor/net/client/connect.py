@@ -12,21 +12,18 @@ from collections.abc import Callable
 from ... import arguments
 from ...engine.loop import Reactor
 from ...errors import ReactorError
-from ...hints import TYPE_CHECKING, Any
+from ...hints import Any
 from ..connection.account import Reason
 from ..connection.connection import Connection
 from ..connection.listeners import Listeners
 from ..connection.states import CONNECTING
-from ..deadlines.agenda import Schedule
-from ..debug import CheckedConnection
+from ..deadlines.keeper import Keeper
+from ..debug import CheckedConnection, CheckedKeeper
 from ..settings import ClientSettings, Settings, split
 from ..sockets.addresses import Address
 from ..sockets.unix import check_path
 from . import names
 from .stand_in import Connecting
-
-if TYPE_CHECKING:
-    from ..server.memory import MemoryLimit
 
 
 def connect(
@@ -102,16 +99,15 @@ def _check_families(host: str, settings: ClientSettings) -> None:
 class Clients:
     """All clients of one reactor: what a server is to those it accepted."""
 
-    __slots__ = ("_connections", "_listeners", "_loop", "_schedule")
+    __slots__ = ("_connections", "_keeper", "_listeners", "_loop")
 
-    _memory: MemoryLimit | None = None  # each is the program's own
+    _server = None
 
     def __init__(self, loop: Reactor) -> None:
         self._loop = loop
         self._connections: dict[Connection, None] = {}
         self._listeners = Listeners()  # none: there is no server to add any
-        #: The deadlines of all of them.
-        self._schedule = Schedule(loop)
+        self._keeper = CheckedKeeper(loop) if loop.debug else Keeper(loop)
 
     @classmethod
     def of(cls, loop: Reactor) -> Clients:
@@ -134,13 +130,9 @@ class Clients:
     def abandon(self) -> None:
         """The reactor closes."""
         for conn in list(self._connections):
-            conn.cut(Reason.DESTROYED)
+            conn._cut(Reason.DESTROYED)
 
-    # What the connections say (owner.Owner).
-
-    @property
-    def server(self) -> None:
-        return None
+    # What the connections say (`connection.owner.Owner`).
 
     def _connection_torn(self, conn: Connection) -> None:
         """Nobody waits for its descriptor."""

@@ -83,6 +83,18 @@ class Connecting:
 
     # As a socket.
 
+    def unread(self) -> int:
+        return 0
+
+    def unacknowledged(self) -> int | None:
+        return 0
+
+    def shutdown(self, how: int) -> None:
+        raise OSError(errno.ENOTCONN, "not connected")
+
+    def reset_on_close(self) -> None:
+        options.reset_on_close(self)
+
     def fileno(self) -> int:
         return -1
 
@@ -224,7 +236,7 @@ class Connecting:
         self._under_way.remove(attempt)
         self.close()
         _set_all(sock, self._options)
-        conn.connected(sock, remote, local)
+        conn._connected(opening.connected_socket(sock), remote, local)
 
     def _timed_out(self) -> None:
         self._fail(kernel.os_error(errno.ETIMEDOUT, "connect", self._where), Reason.CONNECT_TIMEOUT)
@@ -233,7 +245,7 @@ class Connecting:
         conn = self._live
         if conn is not None:
             self.close()
-            conn.never_connected(error, reason)
+            conn._never_got_through(error, reason)
 
 
 class Attempt:

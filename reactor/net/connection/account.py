@@ -1,15 +1,20 @@
-"""Why a connection ended, and the report about it.
+"""Why a connection ends: the reasons, what each means for how it ends, and the report. Pure.
 
-Reports are named tuples: immutable, readable, and with the cheapest constructor Python has, since every
-connection makes one, also when thousands come and go each second.
+Everything that depends on a reason stands in one table, `ROWS`: the code that ends a connection, tells the program,
+closes the socket or passes the end on through a pipe looks there, and a new reason is one member and one row.
+
+What is known of an ending so far is a `Cause`, which never changes: each fact makes a new one of it. So the many that
+end in order share two, and only a connection that something has cut has one of its own.
 """
 
 from __future__ import annotations
 
 import enum
 
-from ...hints import NamedTuple
-from .words import Words
+from ...hints import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Reason(enum.Enum):
@@ -21,15 +26,15 @@ class Reason(enum.Enum):
     ENDED = "ended"  #: We ended first, and the peer followed.
     DESTROYED = "destroyed"  #: The program called `destroy()`, or closed the reactor.
     RESET = "reset"  #: The program called `reset()`.
-    PEER_RESET = "peer reset"  #: The peer sent RST, or was found to be gone by a write.
-    NETWORK_ERROR = "network error"  #: Anything else the network did: unreachable, timed out, ...
+    PEER_RESET = "peer reset"  #: The peer sent RST, or a write found that it was gone.
+    NETWORK_ERROR = "network error"  #: Any other error of the network: unreachable, timed out, ...
     IDLE = "idle"  #: `idle_timeout`: nothing moved in either direction.
     READ_TIMEOUT = "read timeout"  #: `read_timeout`: nothing was received.
     WRITE_TIMEOUT = "write timeout"  #: `write_timeout`: the peer took none of our output.
-    LINGER_TIMEOUT = "linger timeout"  #: `linger_timeout`: all was delivered, the peer's FIN did not come.
+    LINGER_TIMEOUT = "linger timeout"  #: `linger_timeout`: all was delivered, and the peer's FIN did not come.
     HALF_OPEN_TIMEOUT = "half-open timeout"  #: `half_open_timeout`: one side had ended and the program did nothing.
     FIRST_BYTE_TIMEOUT = "first byte timeout"  #: `first_byte_timeout`: not one byte was received.
-    MAX_LIFETIME = "max lifetime"  #: `max_lifetime`: it was old enough.
+    MAX_LIFETIME = "max lifetime"  #: `max_lifetime`: the connection had been open for this long.
     READ_RATE = "read rate"  #: `min_read_rate`: the peer sent too slowly.
     WRITE_RATE = "write rate"  #: `min_write_rate`: the peer took our output too slowly.
     SLOW_READER = "slow reader"  #: `slow_reader`: too much output was pending for too long.
@@ -38,20 +43,50 @@ class Reason(enum.Enum):
     CONNECT_FAILED = "connect failed"  #: No address answered, or the name is unknown.
     LISTENER_FAILED = "listener failed"  #: A listener or callback of this connection raised.
     SHUTDOWN_DEADLINE = "shutdown deadline"  #: Still open when `shutdown()`'s grace was over.
-    GIVEN_UP = "given up"  #: It lingered, or had long been idle, when descriptors ran out.
+    GIVEN_UP = "given up"  #: Ended when descriptors ran out, because it lingered or had long been idle.
     DECODE_FAILED = "decode failed"  #: Bytes came that the encoding given to `set_encoding()` does not have.
-    FRAME_TOO_LONG = "frame too long"  #: A message above the `max_length` of its framer.
+    FRAME_TOO_LONG = "frame too long"  #: A message was longer than the `max_length` of its framer.
     FRAME_CUT_OFF = "frame cut off"  #: The peer's FIN came in the middle of a message.
     FILE_FAILED = "file failed"  #: A file given to `send_file()` was shorter than it had been, or could not be read.
-    BUFFER_LIMIT = "buffer limit"  #: `buffer_limit` when more was written, or it held most at `memory_limit`.
+    BUFFER_LIMIT = "buffer limit"  #: Over `buffer_limit`, or it held most when `memory_limit` was passed.
     REFUSED = "refused"  #: Never let in, by a limit of the server, or because no descriptor was left.
 
     def __repr__(self) -> str:
         return f"Reason.{self.name}"
 
 
-class Fault(Words):
-    """Whose error it is that a connection ended with."""
+class Way(enum.Enum):
+    """How a deadline ends a connection."""
+
+    RESET = "reset"  # RST: both halves at once
+    IN_ORDER = "in order"  # FIN and close in one turn if nothing can be lost by it, else as `destroy_soon()`
+    BY_LINGER = "by linger"  # as `destroy_soon()`, within `linger_timeout` in all
+
+
+class Row(NamedTuple):
+    """What a reason means."""
+
+    way: Way = Way.RESET  #: How the deadline of this name ends a connection.
+    announced: bool = False  #: `timeout` is emitted first, and `touch()` in its listener keeps the connection.
+    input_speaks: bool = False  #: Input that waits to be read shows that the peer was not silent, so it is kept.
+    fin_first: bool = False  #: FIN is sent before close(2), which sends none while another process has a copy (fact 3).
+    passes_as_end: bool = False  #: A pipe passes it on as an end and not as a cut: nothing was lost by it.
+
+
+PLAIN = Row()
+ROWS: Mapping[Reason, Row] = dict.fromkeys(Reason, PLAIN) | {
+    Reason.IDLE: Row(Way.IN_ORDER, announced=True, input_speaks=True, fin_first=True, passes_as_end=True),
+    Reason.READ_TIMEOUT: Row(Way.IN_ORDER, announced=True, input_speaks=True, fin_first=True, passes_as_end=True),
+    Reason.FIRST_BYTE_TIMEOUT: Row(Way.IN_ORDER, announced=True, input_speaks=True, fin_first=True, passes_as_end=True),
+    Reason.READ_RATE: Row(Way.IN_ORDER, announced=True, input_speaks=True, fin_first=True),
+    Reason.MAX_LIFETIME: Row(Way.BY_LINGER, announced=True, passes_as_end=True),
+    Reason.LINGER_TIMEOUT: Row(input_speaks=True),
+    Reason.GIVEN_UP: Row(fin_first=True, passes_as_end=True),
+}
+
+
+class Fault(enum.Enum):
+    """Whose error a connection ended with."""
 
     NETWORK = "network"  # told by `error`, or logged at INFO
     PROGRAM = "program"  # given to `destroy(error)`, or found in what it was given to send or to decode: told too
@@ -59,8 +94,9 @@ class Fault(Words):
 
 
 class CloseReport(NamedTuple):
-    """The account of one connection, given to its `close` listeners. "Acknowledged" speaks of the peer's
-    kernel, not its program.
+    """The account of one connection, given to its `close` listeners.
+
+    "Acknowledged" speaks of the peer's kernel, not of its program. Bytes are counts, times are seconds.
     """
 
     reason: Reason
@@ -74,3 +110,60 @@ class CloseReport(NamedTuple):
     bytes_unacked: int | None  #: Handed over, not acknowledged at the close; None where nobody can tell.
     opened_at: float  #: In the reactor's time, seconds.
     duration: float  #: Seconds.
+
+
+class Cause(NamedTuple):
+    """What is known of an ending so far. The first of each counts."""
+
+    reason: Reason | None = None  #: The first cause that is no orderly end.
+    orderly: Reason | None = None  #: PEER_ENDED or ENDED, once the peer's FIN was read: by whose FIN came first.
+    error: BaseException | None = None
+    fault: Fault | None = None  #: Whose error it is.
+    abort: bool = False  #: The socket is closed with RST.
+
+    def because(self, reason: Reason) -> Cause:
+        """With this reason, unless there was one before."""
+        return self if self.reason is not None else self._replace(reason=reason)
+
+    def cut(self, reason: Reason) -> Cause:
+        """Likewise, to be closed with RST."""
+        return self._replace(reason=self.reason or reason, abort=True)
+
+    def blame(self, fault: Fault, error: BaseException | None) -> Cause:
+        """With this error, unless there was one before."""
+        return self if self.error is not None or error is None else self._replace(fault=fault, error=error)
+
+    def fin_read(self, ours_first: bool) -> Cause:
+        """The peer's FIN was read."""
+        if self is UNKNOWN:
+            return WE_FIRST if ours_first else PEER_FIRST
+        return self._replace(orderly=Reason.ENDED if ours_first else Reason.PEER_ENDED)
+
+    def report(
+        self,
+        phase: str,
+        fin_sent: bool,
+        read: int,
+        discarded: int,
+        written: int,
+        unsent: int,
+        unacked: int | None,
+        opened_at: float,
+        now: float,
+    ) -> CloseReport:
+        """The account, from what was counted. Where nobody can tell what has arrived (`unacked` is None), an ending is
+        clean unless something has cut it.
+        """
+        reason, orderly, error, _, _ = self
+        arrived = reason is None if unacked is None else not unacked
+        clean = orderly is not None and fin_sent and arrived and not unsent and error is None
+        return CloseReport(  # by position: by name it takes twice as long, and every connection makes one
+            reason or orderly or Reason.ENDED, phase, error, clean, read, discarded, written, unsent, unacked,
+            opened_at, now - opened_at,
+        )  # fmt: skip
+
+
+#: Nothing is known yet; and the two that end most connections.
+UNKNOWN = Cause()
+PEER_FIRST = Cause(orderly=Reason.PEER_ENDED)
+WE_FIRST = Cause(orderly=Reason.ENDED)

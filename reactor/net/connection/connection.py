@@ -1,36 +1,55 @@
 """A connection, as programs see it: what may be called, what may be asked.
 
-The methods here decide, and the layers below (`ending.py`, `answers.py`, `transport.py`, `timed.py`, `writing.py`)
+The highest of the three storeys of a connection. The methods here check and decide; `stream.py` and `closing.py`
 perform, mostly at the end of the turn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ... import arguments
-from ...hints import TYPE_CHECKING, Any, TypeVar
-from ..deadlines.agenda import NEVER
-from ..settings import RATES, Deadlined
-from ..sockets import addresses, options
-from ..sockets.addresses import Address
+from ...hints import TYPE_CHECKING
+from ..deadlines.gauges import Gauges
+from ..settings import Deadlined
+from ..sockets import addresses, kernel, options
 from .account import Fault, Reason
-from .answers import REFUSED
-from .holding import Callback
-from .listeners import CLIENT_EVENTS, CONNECTION_EVENTS, Emitter, Listener, Listeners
-from .states import Event, Read, Write
-from .writing import Writing, bytes_view
+from .callbacks import Until
+from .files import open_part
+from .listeners import CLIENT_EVENTS, CONNECTION_EVENTS, Emitter
+from .outbuf import bytes_view
+from .pause import Pause
+from .states import DESTROY, DESTROY_SOON, END
+from .stream import Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, TypeVar
+
     from ..server.server import Server
-    from .pipes import Pipe
+    from ..sockets.addresses import Address
+    from .callbacks import Callback
+    from .states import Event
 
-D = TypeVar("D")
+    D = TypeVar("D")
 
-_STRENGTH = {None: 0, Event.END: 1, Event.DESTROY_SOON: 2, Event.DESTROY: 3}
+_STRENGTH = {None: 0, END: 1, DESTROY_SOON: 2, DESTROY: 3}
 
 
-class Connection(Writing, Deadlined, Emitter):
+class Cork:
+    """A block in which a connection keeps what is written."""
+
+    __slots__ = ("_conn",)
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+
+    def __enter__(self) -> None:
+        self._conn._cork(1)
+
+    def __exit__(self, *_: object) -> None:
+        self._conn._cork(-1)
+
+
+class Connection(Stream, Deadlined, Emitter):
     """One TCP or Unix-socket connection. Made by a server, or by `connect`; never by the program itself.
 
     Events, each with the connection first: a client's `lookup`, `connection_attempt…`, `connect(conn)` and
@@ -62,11 +81,11 @@ class Connection(Writing, Deadlined, Emitter):
         arguments.maybe_function("callback", callback)
         refused = False
         if data if isinstance(data, bytes) else len(bytes_view(data)):
-            refused = self._life.write is not Write.OPEN
+            refused = not self._life.writable
             self._write_last(data)
-        self._call(Event.END, seconds)
+        self._call(END, seconds)
         if callback is not None:
-            self._answer_at(REFUSED if refused else NEVER, callback)
+            self._wait(Until.REFUSED if refused else Until.FIN, callback)
 
     def destroy_soon(self, timeout: float | None = None) -> None:
         """Deliver what was written, and listen no more: what comes in is read, counted and dropped (a
@@ -76,10 +95,10 @@ class Connection(Writing, Deadlined, Emitter):
         `timeout` seconds (0: now) from now. A client that is not connected yet and has nothing to deliver is
         destroyed.
         """
-        self._call(Event.DESTROY_SOON, arguments.maybe_seconds("timeout", timeout, zero=True))
+        self._call(DESTROY_SOON, arguments.maybe_seconds("timeout", timeout, zero=True))
         if not self._life.connected and not self.pending_bytes:  # nothing to connect for
-            self._reason = self._reason or Reason.DESTROYED
-            self._step(Event.DESTROY)
+            self._because(Reason.DESTROYED)
+            self._step(DESTROY)
 
     def destroy(self, error: BaseException | None = None) -> None:
         """Drop everything, now: pending output is discarded and reported; `close` follows in the next turn,
@@ -90,15 +109,14 @@ class Connection(Writing, Deadlined, Emitter):
         if error is not None and not isinstance(error, BaseException):
             raise TypeError(f"error must be an exception or None, not {error!r}")
         if not self._life.over:
-            self._reason = self._reason or Reason.DESTROYED
-            self._blame(Fault.PROGRAM, error)
+            self._cause = self._cause.because(Reason.DESTROYED).blame(Fault.PROGRAM, error)
             self._drop_pending()
-        self._call(Event.DESTROY, None)
+        self._call(DESTROY, None)
 
     def reset(self) -> None:
         """Abort: as `destroy()`, and the peer gets RST. On a Unix socket, which has none, a plain close."""
-        self.cut(Reason.RESET)
-        self._call(Event.DESTROY, None)
+        self._cut(Reason.RESET)
+        self._call(DESTROY, None)
 
     def _call(self, ending: Event, timeout: float | None) -> None:
         """The program calls one of the four."""
@@ -108,7 +126,74 @@ class Connection(Writing, Deadlined, Emitter):
         if not self._life.over:
             if timeout is not None:
                 self._end_by = min(self._end_by, self._loop.clock_time() + timeout)
-            self._flush_soon()  # also where only the read half changes: it reads again to drop
+            self._flush_soon()  # also where nothing changes but the deadline
+
+    # Writing.
+
+    def _write_last(self, data: Any) -> None:
+        """`write` for what `end()` is given: the kernel keeps it for the FIN that follows at the end of this turn, and
+        both leave in one segment (MSG_MORE, send(2)). It saves an eighth of what greeting a client costs.
+        """
+        if self._direct and type(data) is bytes and self._loop.in_turn and self._wrote_at is not self._loop.turn_now:
+            sent = self._send_now(data, kernel.MORE)
+            if sent < len(data):
+                self._keep(memoryview(data)[sent:], blocked=True)
+        else:
+            self.write(data)
+
+    def writelines(self, chunks: Iterable[Any], callback: Callback | None = None) -> bool:
+        """`write` several bytes-like objects as one. Answers, calls back and raises as `write` does."""
+        try:
+            joined = b"".join([bytes_view(chunk) for chunk in chunks])
+        except TypeError as error:
+            raise TypeError(
+                f"chunks must be an iterable of bytes-like objects, not {arguments.shown(chunks)}: {error}"
+            ) from None
+        return self._write(joined, callback)
+
+    def send_file(
+        self, path_or_file: Any, offset: int = 0, count: int | None = None, callback: Callback | None = None
+    ) -> bool:
+        """Send `count` bytes of a file from its byte `offset` (None: to its end as of now), in order among what is
+        written; the connection survives.
+
+        The kernel reads and sends them (sendfile(2)). `path_or_file` is a path, or a file opened in binary mode,
+        which may be closed at once. An object that has only `seek` and `read` must stay open until the callback: it
+        is read by the loop, a little at a time, and left at another position. The bytes count as pending, and not
+        for the water marks and `buffer_limit`, since they are not in memory; but each file that waits holds a
+        descriptor, so send the next from the callback. Answers, calls back and raises as `write` does, OSError for
+        a path that cannot be opened, ValueError for an offset or a count beyond the file and for what is no regular
+        file, TypeError for a text file. A file that turns out shorter resets the connection, reason `FILE_FAILED`,
+        with an OSError: what was announced cannot be kept.
+        """
+        arguments.maybe_function("callback", callback)
+        if self._called is not None:
+            raise self._called_error()
+        part = open_part(path_or_file, offset, count)
+        if part.left and self._life.writable:
+            accepted = self._keep(part, blocked=False)
+        else:
+            accepted = self._life.writable and not self._drain_due
+            self._unsent += part.left
+            part.close()
+        if callback is not None:
+            self._wait(self._position, callback)
+        return accepted
+
+    def corked(self) -> Cork:
+        """`with conn.corked():` what is written inside leaves together, at the end of the turn in which the
+        block ends.
+        """
+        return Cork(self)
+
+    def _cork(self, change: int) -> None:
+        """One block of `corked()` more, or one less: 1 or -1."""
+        self._corks += change
+        if self._corks:
+            self._direct = False
+        else:
+            self._direct = self._life.open and self._out is None
+            self._flush_soon()
 
     # Reading.
 
@@ -116,13 +201,16 @@ class Connection(Writing, Deadlined, Emitter):
         """No more `data` until `resume()`; TCP then throttles the peer. Its leaving is noticed (`hangup`).
         Legal in every state.
         """
-        self._held_by_program = True
-        self.update_pause()
+        if self._pause is None:
+            self._pause = Pause()
+        self._pause.by_program = True
+        self._update_pause()
 
     def resume(self) -> None:
         """Deliver `data` again, as soon as no pipe has to wait for its destination. Legal in every state."""
-        self._held_by_program = False
-        self.update_pause()
+        if self._pause is not None:
+            self._pause.by_program = False
+        self._update_pause()
 
     def set_encoding(self, encoding: str | None, errors: str = "strict") -> None:
         """Give `data` listeners text, decoded so that no character is split; None: bytes again.
@@ -131,15 +219,9 @@ class Connection(Writing, Deadlined, Emitter):
         reason `DECODE_FAILED`, with a UnicodeDecodeError; with `errors="replace"` and the other handlers of
         `bytes.decode` they do not. Raises ValueError for an unknown name.
         """
-        from .text import Decoder, check_encoding
+        from .text import set_encoding
 
-        if encoding is not None:
-            check_encoding(encoding, errors)
-        left = self._decoder.unfinished() if self._decoder is not None else b""
-        if self._finished:
-            return
-        self._decoder = Decoder(encoding, errors, left) if encoding is not None or left else None
-        self._own_listeners().pass_data(None if self._decoder is None else self._decoder.through)
+        set_encoding(self, encoding, errors)
 
     # Pipes.
 
@@ -152,61 +234,25 @@ class Connection(Writing, Deadlined, Emitter):
         only bytes pass. `a.pipe(b)` and `b.pipe(a)` are a relay; `conn.pipe(conn)` is an echo. Raises TypeError
         for what cannot be written to, ValueError for what is piped to already.
         """
-        from .pipes import Pipe, PipeToObject
+        from .pipes import join
 
-        arguments.flag("end", end)
-        if not all(callable(getattr(destination, name, None)) for name in ("write", "end")):
-            raise TypeError(f"destination must be a connection, or have write and end, not {destination!r}")
-        if any(pipe.destination is destination for pipe in self._pipes):
-            raise ValueError(f"destination must not be piped to already, as {destination!r} is")
-        kind = Pipe if isinstance(destination, Connection) else PipeToObject
-        if isinstance(destination, Connection) and destination._loop is not self._loop:
-            raise ValueError(f"destination must be a connection of the same reactor, not {destination!r}")
-        if self._loop.closed:
-            return destination
-        pipe = kind(self, destination, end)
-        pipe.open()
-        self._pipes = (*self._pipes, pipe)
-        self.resume()
+        join(self, destination, arguments.flag("end", end))
         return destination
 
     def unpipe(self, destination: Any = None) -> None:
         """Pass nothing on to `destination` any more; None: to nobody. After the last one the connection is paused,
         so that nothing is lost before the program resumes it. Harmless when there is no such pipe.
         """
-        wanted = [pipe for pipe in self._pipes if destination is None or pipe.destination is destination]
-        if wanted and len(wanted) == len(self._pipes):
+        piped = () if self._pause is None else self._pause.pipes
+        wanted = [pipe for pipe in piped if destination is None or pipe.destination is destination]
+        if wanted and len(wanted) == len(piped):
             self.pause()
         for pipe in wanted:
-            self.forget_pipe(pipe)
-
-    def forget_pipe(self, pipe: Pipe) -> bool:
-        """It is over, or not wanted any more. False: somebody was here before, perhaps a listener of the same event."""
-        if pipe not in self._pipes:
-            return False
-        self._pipes = tuple(other for other in self._pipes if other is not pipe)
-        pipe.close()
-        self.update_pause()
-        return True
-
-    def update_pause(self) -> None:
-        """Read or do not read, as the program and the pipes want it: any of them can hold it."""
-        held = self._held_by_program or any(pipe.waiting for pipe in self._pipes)
-        if held is not (self._life.read is Read.PAUSED):
-            self._step(Event.PAUSE if held else Event.RESUME)
-            if not held and self._frames:
-                self.hear_held_soon()
-        self._flush_soon()  # also where the program joins a pipe: a deadline runs now that did not
-
-    def _other_end_acts(self) -> bool:
-        if self._life.read is not Read.PAUSED:
-            # A source whose own half is over has a deadline, and that ends this pipe.
-            return any(pipe.ends and pipe.source._life.write is not Write.OPEN for pipe in self._fed)
-        return not self._held_by_program and any(pipe.waits_for_connection for pipe in self._pipes)
+            pipe.leave()
 
     def touch(self) -> None:
         """Count as movement now: `idle_timeout` and `read_timeout` start anew."""
-        self._kept_at = self._loop.clock_time()
+        self._made_gauges().kept_at = self._loop.clock_time()
 
     def set_timeout(self, seconds: float | None, listener: Callable[..., object] | None = None) -> None:
         """Emit `timeout(conn, None)` once per silence of `seconds`, and close nothing: any byte read or
@@ -216,34 +262,23 @@ class Connection(Writing, Deadlined, Emitter):
         """
         wanted = arguments.maybe_seconds("seconds", seconds, zero=True)
         arguments.maybe_function("listener", listener)
-        if self._silence is not None:
-            self._silence.cancel()
-            self._silence = None
+        if self._gauges is not None:
+            self._gauges.end_silence()
         if wanted and not self._life.over:
             from .silence import Silence
 
-            self._silence = Silence(self, wanted)
+            self._made_gauges().silence = Silence(self, wanted)
             if listener is not None:
                 self.once("timeout", listener)
 
+    def _made_gauges(self) -> Gauges:
+        if self._gauges is None:
+            self._gauges = Gauges()
+        return self._gauges
+
     # Listening.
 
-    def _add_listener(self, event: str, fn: Listener, once: bool) -> None:
-        if not self._finished:
-            listeners = self._own_listeners()
-            (listeners.add_once if once else listeners.add)(event, fn)
-
-    def _own_listeners(self) -> Listeners:
-        """The table of this connection alone, made when the first one is needed."""
-        if self._listeners.shared:
-            self._listeners = Listeners(self._listeners)
-        return self._listeners
-
-    def _remove_listener(self, event: str, fn: Listener) -> None:
-        if not self._listeners.shared:
-            self._listeners.discard(event, fn)
-
-    def refresh_listeners(self) -> None:
+    def _refresh_listeners(self) -> None:
         """The server's listeners have changed."""
         if not self._listeners.shared:
             self._listeners.refresh()
@@ -287,8 +322,7 @@ class Connection(Writing, Deadlined, Emitter):
     def _change_setting(self, name: str, value: Any) -> None:
         self._settings = self._settings.replaced(name, value)
         if not self._life.over:
-            if name in RATES:
-                self.begin_window(name)
+            self._owner._keeper.setting_changed(self, name)
             self._flush_soon()  # a deadline may come earlier now
 
     def ref(self) -> None:
@@ -317,8 +351,9 @@ class Connection(Writing, Deadlined, Emitter):
     @property
     def peer_gone(self) -> bool:
         """Is the peer known to have ended or reset its side?"""
-        broken = self._fault is Fault.NETWORK and not self._never_connected
-        return self._gone or self._orderly is not None or broken
+        cause = self._cause
+        broken = cause.fault is Fault.NETWORK and not self._never_connected
+        return (self._pause is not None and self._pause.gone) or cause.orderly is not None or broken
 
     @property
     def local_address(self) -> Address:
@@ -330,7 +365,8 @@ class Connection(Writing, Deadlined, Emitter):
     @property
     def server(self) -> Server | None:
         """The server that accepted this connection; None for a client's."""
-        return self._owner.server
+        server: Server | None = self._owner._server
+        return server
 
     def fileno(self) -> int:
         """The descriptor; -1 after the close."""

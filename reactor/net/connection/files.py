@@ -14,13 +14,24 @@ from __future__ import annotations
 import errno
 import io
 import os
-import socket
 import stat
 
 from ... import arguments
-from ...hints import Any, Protocol
+from ...hints import TYPE_CHECKING
 from ..sockets import kernel
 from .outbuf import Part
+
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    from ..sockets.sock import Sock
+
+    class _Source(Protocol):
+        @property
+        def fd(self) -> int | None: ...
+        def read(self, count: int, offset: int) -> bytes: ...
+        def close(self) -> None: ...
+
 
 CHUNK = 262_144  # bytes a call; larger ones send a file on loopback no faster
 
@@ -55,9 +66,10 @@ class FilePart(Part):
     def offer(self) -> int:
         return min(self.left, CHUNK)
 
-    def send(self, sock: socket.SocketType) -> int:
+    def send(self, sock: Sock) -> int:
         """Hand the next bytes to the kernel; how many it took. Raises the socket's OSError, or FileFailed."""
-        sent = self._send_by_kernel(sock) if self._by_kernel else None
+        fd = self._source.fd
+        sent = self._send_by_kernel(sock, fd) if self._by_kernel and fd is not None else None
         if sent is None:
             data = self._read()
             if self._closed:  # by what it is read from, which may be the program's
@@ -67,10 +79,10 @@ class FilePart(Part):
             raise FileFailed(self._error(errno.EIO, f"it ends {self.left} bytes early"))
         return sent
 
-    def _send_by_kernel(self, sock: socket.SocketType) -> int | None:
+    def _send_by_kernel(self, sock: Sock, fd: int) -> int | None:
         """None: it cannot, for this file."""
         try:
-            return kernel.send_file(sock, self._source.fd, self._offset, self.offer)  # type: ignore[arg-type]  # not None: `_by_kernel`
+            return sock.send_file(fd, self._offset, self.offer)
         except OSError as error:
             if error.errno in _OF_THE_FILE:
                 raise FileFailed(self._error(error.errno or errno.EIO)) from None
@@ -98,13 +110,6 @@ class FilePart(Part):
     def close(self) -> None:
         self._closed = True
         self._source.close()
-
-
-class _Source(Protocol):
-    @property
-    def fd(self) -> int | None: ...
-    def read(self, count: int, offset: int) -> bytes: ...
-    def close(self) -> None: ...
 
 
 class _Descriptor:

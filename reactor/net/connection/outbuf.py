@@ -15,6 +15,9 @@ from __future__ import annotations
 
 from collections import deque
 
+from ... import arguments
+from ...hints import Any
+
 JOIN_LIMIT = 65_536  # bytes; copying this much costs about as much as one more system call
 ALONE = 32_768  # bytes; so many are not joined with what follows
 
@@ -120,3 +123,12 @@ class OutBuffer:
 
     def __repr__(self) -> str:
         return f"<OutBuffer {self.size} bytes in {len(self.chunks)} chunks>"
+
+
+def bytes_view(data: Any) -> memoryview:
+    """A bytes-like object as a flat view of bytes. Raises TypeError for anything else."""
+    try:
+        view = memoryview(data)
+    except TypeError:
+        raise TypeError(f"data must be a bytes-like object, not {arguments.shown(data)}") from None
+    return view.cast("B") if view.c_contiguous else memoryview(bytes(view))

@@ -1,24 +1,26 @@
-"""What a connection needs of its owner: of its server, or of the clients of its reactor."""
+"""What a connection belongs to, and reports to: its server, or the clients of its reactor."""
 
 from __future__ import annotations
 
 from ...hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Any, Protocol
 
-    from ..deadlines.agenda import Schedule
-    from ..server.memory import MemoryLimit
-    from ..server.server import Server
-    from .connection import Connection
+    class Plans(Protocol):
+        """Who sees to it that somebody looks when a deadline has passed (`deadlines.keeper`)."""
+
+        def plan(self, stream: Any, /) -> None: ...
+        def explain(self, stream: Any, now: float, unacked: bool, /) -> tuple[float, Any]: ...
+        def setting_changed(self, stream: Any, name: str, /) -> None: ...
+        def forget(self, stream: Any, /) -> None: ...
 
     class Owner(Protocol):
-        """What a connection belongs to, and reports to."""
-
-        _schedule: Schedule  # the deadlines of all its connections
-        _memory: MemoryLimit | None  # the limit on what they hold in memory together, where there is one
+        """What a connection asks of its owner."""
 
         @property
-        def server(self) -> Server | None: ...
-        def _connection_torn(self, conn: Connection) -> None: ...  # its descriptor is free again
-        def _connection_closed(self, conn: Connection) -> None: ...  # its `close` was delivered
+        def _server(self) -> Any: ...  # None: the program's own clients
+        @property
+        def _keeper(self) -> Plans: ...
+        def _connection_torn(self, conn: Any, /) -> None: ...  # its descriptor is free again
+        def _connection_closed(self, conn: Any, /) -> None: ...  # its `close` was delivered

@@ -11,23 +11,38 @@ Two pipes, one each way, are a relay, and each carries the half-close of its own
 fed by a pipe is not ended by us when its own peer ends: the pipe ends it. With `end=False` a pipe carries bytes
 only, and no ending in either direction.
 
-Who was reaped for silence was not cut off: whatever had come was passed on, so the other side is ended in order
-too. And who is ending by other means already, be it by `shutdown()`, is left to that.
+A source that was ended because it was silent was not cut off: whatever had come was passed on, so the other side is
+ended in order too (`account.Row.passes_as_end`). And a connection that is ending by other means already, be it by
+`shutdown()`, is left to that.
 """
 
 from __future__ import annotations
 
-from ...hints import TYPE_CHECKING, Any
-from .account import CloseReport, Reason
+from ...hints import TYPE_CHECKING
+from .account import ROWS, Reason
 from .listeners import PIPED
-from .states import Read, Write
+from .pause import Pause
+from .stream import Stream
 
 if TYPE_CHECKING:
-    from .connection import Connection
+    from typing import Any
 
-_IN_ORDER = (
-    Reason.IDLE, Reason.READ_TIMEOUT, Reason.FIRST_BYTE_TIMEOUT, Reason.MAX_LIFETIME, Reason.GIVEN_UP,
-)  # fmt: skip
+    from .account import CloseReport
+
+
+def join(source: Stream, destination: Any, ends: bool) -> None:
+    """Begin a pipe. Raises TypeError and ValueError for what cannot be one."""
+    if not all(callable(getattr(destination, name, None)) for name in ("write", "end")):
+        raise TypeError(f"destination must be a connection, or have write and end, not {destination!r}")
+    if source._pause is None:
+        source._pause = Pause()
+    if any(pipe.destination is destination for pipe in source._pause.pipes):
+        raise ValueError(f"destination must not be piped to already, as {destination!r} is")
+    if isinstance(destination, Stream) and destination._loop is not source._loop:
+        raise ValueError(f"destination must be a connection of the same reactor, not {destination!r}")
+    if not source._loop.closed:
+        kind = Pipe if isinstance(destination, Stream) else PipeToObject
+        kind(source, destination, ends).open()
 
 
 class Pipe:
@@ -35,32 +50,49 @@ class Pipe:
 
     __slots__ = ("_discarded_before", "destination", "ends", "source", "waiting")
 
-    def __init__(self, source: Connection, destination: Any, ends: bool) -> None:
+    def __init__(self, source: Stream, destination: Any, ends: bool) -> None:
         self.source = source
         self.destination = destination
         self.ends = ends
-        #: Is the source not read because the destination has enough?
+        #: True while the source is not read because the destination has enough.
         self.waiting = False
         self._discarded_before = source._discarded
 
     def open(self) -> None:
         """Begin to listen. What has happened already is caught up with in the next turn."""
+        assert self.source._pause is not None  # made by `join`
         self._attach()
+        self.source._pause.pipes = (*self.source._pause.pipes, self)
+        self.source._pause.by_program = False
+        self.source._update_pause()
         for event, listener in self._of_source():
             self.source._add_listener(event, listener, once=False)
         self.source._loop.call_soon(self._catch_up)
 
-    def close(self) -> None:
-        """Nothing passes any more."""
+    def leave(self) -> bool:
+        """Nothing passes any more. False: that was so before, perhaps by a listener of the same event."""
+        if self.source._pause is None or not self.source._pause.forget(self):
+            return False
         self.waiting = False
         for event, listener in self._of_source():
             self.source._remove_listener(event, listener)
         self._detach()
+        self.source._update_pause()
+        return True
 
     @property
     def waits_for_connection(self) -> bool:
-        """Does it wait for what has a deadline of its own?"""
+        """True if it waits for what has deadlines of its own."""
         return self.waiting
+
+    @property
+    def source_says_no_more(self) -> bool:
+        """True if the source's own half is ending or has ended: it has a deadline, which ends this pipe."""
+        return not self.source._life.writable
+
+    @property
+    def _joined(self) -> bool:
+        return self.source._pause is not None and self in self.source._pause.pipes
 
     def _of_source(self) -> list[tuple[str, Any]]:
         return [(PIPED, self._on_data), ("end", self._on_end), ("close", self._on_source_closed)]
@@ -70,9 +102,9 @@ class Pipe:
 
     def _catch_up(self) -> None:
         source = self.source
-        if self not in source._pipes:
+        if not self._joined:
             return
-        if source._orderly is not None:
+        if source._cause.orderly is not None:
             self._on_end(source)
         elif source.report is not None:
             self._on_source_closed(source, source.report)
@@ -81,17 +113,17 @@ class Pipe:
 
     # What the source says.
 
-    def _on_data(self, source: Connection, data: bytes) -> None:
-        if self in source._pipes and not self._write(data):
+    def _on_data(self, source: Stream, data: bytes) -> None:
+        if self._joined and not self._write(data):
             self.waiting = True
-            source.update_pause()
+            source._update_pause()
 
-    def _on_end(self, source: Connection) -> None:
-        if source.forget_pipe(self) and self.ends:
+    def _on_end(self, source: Stream) -> None:
+        if self.leave() and self.ends:
             self._end() if self._complete() else self._cut()
 
-    def _on_source_closed(self, source: Connection, report: CloseReport) -> None:
-        if source.forget_pipe(self) and self.ends:
+    def _on_source_closed(self, source: Stream, report: CloseReport) -> None:
+        if self.leave() and self.ends:
             self._end() if _was_silent(report) and self._complete() else self._cut()
 
     def _complete(self) -> bool:
@@ -101,49 +133,56 @@ class Pipe:
     # What the destination says.
 
     def on_drain(self, *_: Any) -> None:
-        """There is nothing to wait for: it has drained, or it never will."""
+        """It has drained, or never will: there is nothing to wait for."""
         self.waiting = False
-        self.source.update_pause()
+        self.source._update_pause()
 
     def _on_finish(self, *_: Any) -> None:
         """Somebody else has ended it: nothing more can be passed on."""
-        self.source.forget_pipe(self)
+        self.leave()
 
     def _on_destination_closed(self, destination: Any = None, report: CloseReport | None = None) -> None:
-        if self.source.forget_pipe(self) and self.ends:
+        if self.leave() and self.ends:
             if report is not None and _was_silent(report):
-                self.source.destroy_soon_by_us()
+                self.source._destroy_soon_by_us()
             else:
                 _reset(self.source)
 
     # What is done to the destination.
 
     def _attach(self) -> None:
-        self.destination._fed = (*self.destination._fed, self)
+        destination: Stream = self.destination
+        if destination._pause is None:
+            destination._pause = Pause()
+        destination._pause.fed = (*destination._pause.fed, self)
         for event, listener in self._of_destination():
             self.destination._add_listener(event, listener, once=False)
 
     def _detach(self) -> None:
-        self.destination._fed = tuple(pipe for pipe in self.destination._fed if pipe is not self)
-        self.destination._flush_soon()  # its own peer may have ended meanwhile
+        destination: Stream = self.destination
+        assert destination._pause is not None  # made by `_attach`
+        destination._pause.fed = tuple(pipe for pipe in destination._pause.fed if pipe is not self)
+        destination._flush_soon()  # its own peer may have ended meanwhile
         for event, listener in self._of_destination():
             self.destination._remove_listener(event, listener)
 
     def _see_destination(self) -> None:
-        """What has it said already?"""
-        destination: Connection = self.destination
+        """Catch up with what it has said already."""
+        destination: Stream = self.destination
         if destination.report is not None:
             self._on_destination_closed(destination, destination.report)
-        elif destination._life.write is Write.ENDED:
+        elif destination._life.fin_sent:
             self._on_finish()
 
     def _write(self, data: bytes) -> bool:
         """False: wait for `drain`."""
-        destination: Connection = self.destination
-        return destination.write_piped(data) or destination._life.write is not Write.OPEN
+        destination: Stream = self.destination
+        # That the program has ended it meanwhile is a race here, and no error.
+        accepted = destination._keep(data, False) if destination._called is not None else destination.write(data)
+        return accepted or not destination._life.writable
 
     def _end(self) -> None:
-        self.destination.end_by_us()
+        self.destination._end_by_us()
 
     def _cut(self) -> None:
         _reset(self.destination)
@@ -202,10 +241,10 @@ class PipeToObject(Pipe):
 
 
 def _was_silent(report: CloseReport) -> bool:
-    """Reaped, with nothing lost by it."""
-    return report.reason in _IN_ORDER and report.error is None and not report.bytes_unsent
+    """True if it was ended for silence, with nothing lost by it."""
+    return ROWS[report.reason].passes_as_end and report.error is None and not report.bytes_unsent
 
 
-def _reset(conn: Connection) -> None:
-    if conn._life.read is not Read.DISCARDING:
-        conn.cut(Reason.RESET)
+def _reset(conn: Stream) -> None:
+    if not conn._life.discarding:
+        conn._cut(Reason.RESET)

@@ -9,7 +9,7 @@ from ...hints import TYPE_CHECKING
 from ..deadlines.agenda import NEVER
 
 if TYPE_CHECKING:
-    from .connection import Connection
+    from .stream import Stream
 
 
 class Silence:
@@ -17,7 +17,7 @@ class Silence:
 
     __slots__ = ("_conn", "_fired_at", "_seconds", "_started_at", "_timer")
 
-    def __init__(self, conn: Connection, seconds: float) -> None:
+    def __init__(self, conn: Stream, seconds: float) -> None:
         self._conn = conn
         self._seconds = seconds
         self._started_at = conn._loop.clock_time()
@@ -26,6 +26,9 @@ class Silence:
 
     def cancel(self) -> None:
         self._timer.cancel()
+
+    def unref(self) -> None:
+        """It never keeps `run()` going."""
 
     def _set(self, when: float) -> Timer:
         return self._conn._loop.call_at(when, self._look).unref()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import codecs
 
-from ...hints import TYPE_CHECKING, Any
+from ...hints import TYPE_CHECKING
 from .account import Reason
+from .intake import Intake
 
 if TYPE_CHECKING:
-    from .connection import Connection
+    from typing import Any
+
     from .listeners import Listener
+    from .stream import Stream
 
 
 class Decoder:
@@ -34,18 +37,18 @@ class Decoder:
         self._listener = listener
         return self._skip if listener is None else self._pass_on
 
-    def finish(self, conn: Connection) -> None:
+    def finish(self, conn: Stream) -> None:
         """The stream has ended: what is held back is all there is of it."""
         if self._listener is not None:
             self._pass_on(conn, b"", final=True)
 
-    def _skip(self, conn: Connection, data: bytes) -> None:
+    def _skip(self, conn: Stream, data: bytes) -> None:
         try:
             self._decoder.decode(self._take(data))
         except UnicodeError:
             self._decoder.reset()
 
-    def _pass_on(self, conn: Connection, data: bytes, final: bool = False) -> None:
+    def _pass_on(self, conn: Stream, data: bytes, final: bool = False) -> None:
         data = self._take(data)
         before = self._decoder.getstate()
         failed = None
@@ -57,7 +60,7 @@ class Decoder:
         if text and self._listener is not None:
             self._listener(conn, text)
         if failed is not None:
-            conn.fail(Reason.DECODE_FAILED, failed)
+            conn._fail(Reason.DECODE_FAILED, failed)
 
     def _take(self, data: bytes) -> bytes:
         data, self._left = self._left + data, b""
@@ -71,6 +74,21 @@ class Decoder:
             return self._decoder.decode(data[: max(good, 0)])
         except UnicodeError:
             return ""
+
+
+def set_encoding(conn: Stream, encoding: str | None, errors: str) -> None:
+    """Put a decoder in front of the listeners of `data`, or take it away. Raises what `check_encoding` raises."""
+    if encoding is not None:
+        check_encoding(encoding, errors)
+    if conn._finished:
+        return
+    if conn._intake is None:
+        conn._intake = Intake()
+    before = conn._intake.decoder
+    left = b"" if before is None else before.unfinished()
+    decoder = Decoder(encoding, errors, left) if encoding is not None or left else None
+    conn._intake.decoder = decoder
+    conn._own_listeners().pass_data(None if decoder is None else decoder.through)
 
 
 def check_encoding(encoding: object, errors: object) -> None:

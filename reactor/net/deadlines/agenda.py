@@ -20,25 +20,41 @@ timeout is over; moving an entry at each message.
 from __future__ import annotations
 
 import heapq
-from collections import deque
-from collections.abc import Callable
 from itertools import count
 
-from ...hints import Protocol
+from ...hints import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    class Looked(Protocol):
+        """What can be entered: it keeps the moment itself."""
+
+        _look_at: float
+
+    class Cancellable(Protocol):
+        """A timer."""
+
+        def cancel(self) -> None: ...
+        def unref(self) -> object: ...
+
+    class Clockwork(Protocol):
+        """What is needed of a reactor's turns."""
+
+        @property
+        def now(self) -> float: ...
+        @property
+        def turn_now(self) -> float: ...
+        def call_at(self, when: float, fn: Callable[..., object], /) -> Cancellable: ...
+        def call_later(self, seconds: float, fn: Callable[..., object], /) -> Cancellable: ...
+
 
 NEVER = float("inf")
 
 
-class Looked(Protocol):
-    """What can be entered: it keeps the moment itself."""
-
-    look_at: float
-
-    def on_look(self, now: float) -> None: ...
-
-
 class Agenda:
-    """The deadlines of many connections. `look_at` of a member is NEVER while it has no entry."""
+    """The deadlines of many connections. `_look_at` of a member is NEVER while it has no entry."""
 
     __slots__ = ("_far", "_near", "_order", "_reached", "_seconds")
 
@@ -51,11 +67,11 @@ class Agenda:
 
     def enter(self, member: Looked, moment: float) -> None:
         """Look at `member` at `moment`, and not at the time it was entered for before."""
-        if member.look_at == moment:
+        if member._look_at == moment:
             return
-        if member.look_at != NEVER:
+        if member._look_at != NEVER:
             self.remove(member)
-        member.look_at = moment
+        member._look_at = moment
         second = int(moment)
         members = self._far.get(second)
         if members is not None:
@@ -68,33 +84,33 @@ class Agenda:
 
     def remove(self, member: Looked) -> None:
         """No look at it any more. Harmless when it has no entry."""
-        if member.look_at != NEVER:
-            members = self._far.get(int(member.look_at))
+        if member._look_at != NEVER:
+            members = self._far.get(int(member._look_at))
             if members is not None:
                 members.pop(member, None)
-            member.look_at = NEVER
+            member._look_at = NEVER
 
     def next_moment(self) -> float:
         """When `due` should be called next; NEVER when there is no entry. May be early, by less than a
         second.
         """
         near = self._near
-        while near and near[0][2].look_at != near[0][0]:
+        while near and near[0][2]._look_at != near[0][0]:
             heapq.heappop(near)
         moment = near[0][0] if near else NEVER
         return min(moment, self._seconds[0]) if self._seconds else moment
 
-    def due(self, now: float, limit: int) -> list[Looked]:
+    def due(self, now: float, limit: int) -> list[Any]:
         """Up to `limit` members whose moment has come, in order, their entries removed. There may be more:
         see `next_moment`.
         """
         self._open_seconds(int(now))
-        found: list[Looked] = []
+        found: list[Any] = []
         near = self._near
         while near and near[0][0] <= now and len(found) < limit:
             moment, _, member = heapq.heappop(near)
-            if member.look_at == moment:
-                member.look_at = NEVER
+            if member._look_at == moment:
+                member._look_at = NEVER
                 found.append(member)
         return found
 
@@ -103,77 +119,11 @@ class Agenda:
         near = self._near
         while self._seconds and self._seconds[0] <= reached:
             members = self._far.pop(heapq.heappop(self._seconds))
-            near.extend((member.look_at, next(self._order), member) for member in members)
+            near.extend((member._look_at, next(self._order), member) for member in members)
             heapq.heapify(near)
         self._reached = max(self._reached, reached)
 
     def __len__(self) -> int:
         # Distinct: one that was taken back and entered for the same moment again is in the heap twice.
-        valid = {id(member) for moment, _, member in self._near if member.look_at == moment}
+        valid = {id(member) for moment, _, member in self._near if member._look_at == moment}
         return len(valid) + sum(map(len, self._far.values()))
-
-
-class Schedule:
-    """An agenda kept by a reactor: one timer, set for the next moment, and a bounded number of looks each
-    turn.
-
-    A mass expiry is so spread over many turns, and live clients are served in between.
-    """
-
-    __slots__ = ("_agenda", "_loop", "_timer", "_wake_at")
-
-    LOOKS_PER_TURN = 16  # half a millisecond of endings, so that who talks meanwhile hardly notices
-
-    def __init__(self, loop: Clockwork) -> None:
-        self._loop = loop
-        self._agenda = Agenda()
-        self._timer: Cancellable | None = None
-        self._wake_at = NEVER
-
-    def enter(self, member: Looked, moment: float) -> None:
-        """Look at `member` at `moment`; NEVER means not at all."""
-        if moment == NEVER:
-            self._agenda.remove(member)
-            return
-        self._agenda.enter(member, moment)
-        if moment < self._wake_at:
-            self._set_timer()
-
-    def remove(self, member: Looked) -> None:
-        self._agenda.remove(member)
-
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._wake_at = self._agenda.next_moment()
-        self._timer = None
-        if self._wake_at != NEVER:
-            self._timer = self._loop.call_at(self._wake_at, self._look)
-            self._timer.unref()
-
-    def _look(self) -> None:
-        now = self._loop.turn_now
-        members = deque(self._agenda.due(now, self.LOOKS_PER_TURN))
-        try:
-            while members:
-                members.popleft().on_look(now)
-        finally:  # a listener may leave run(), and the others must be looked at in the next one
-            for member in members:
-                self._agenda.enter(member, now)
-            self._set_timer()
-
-    def __len__(self) -> int:
-        return len(self._agenda)
-
-
-class Cancellable(Protocol):
-    def cancel(self) -> None: ...
-    def unref(self) -> object: ...
-
-
-class Clockwork(Protocol):
-    """What a schedule needs of a reactor."""
-
-    @property
-    def turn_now(self) -> float: ...
-    def call_at(self, when: float, fn: Callable[..., object], /) -> Cancellable: ...

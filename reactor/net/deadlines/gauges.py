@@ -1,6 +1,6 @@
 """What the limits on speed remember of a connection, from look to look. Pure: time and counts come as arguments.
 
-Nothing here is kept up to date by traffic. When somebody looks (`Timed.on_look`, or the flush at the end of a turn),
+Nothing here is kept up to date by traffic. When somebody looks (`Keeper.look`, or the flush at the end of a turn),
 the counters are compared with what they were when the window began; a window in which enough has moved is followed by
 the next. So a connection costs one look a window.
 
@@ -10,7 +10,10 @@ measurement for each message.
 
 from __future__ import annotations
 
-from ...hints import NamedTuple
+from ...hints import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from .agenda import Cancellable
 
 NOT_YET = -float("inf")
 
@@ -62,14 +65,17 @@ class Window:
 
 
 class Gauges:
-    """Of one connection. Made when one of its limits needs it."""
+    """Of one connection: what its deadlines know beside its stamps. It exists from the first need on."""
 
-    __slots__ = ("above_since", "read", "written")
+    __slots__ = ("above_since", "kept_at", "lot", "read", "silence", "written")
 
     def __init__(self) -> None:
         self.read = Window()
         self.written = Window()
-        self.above_since: float | None = None  # so long has more been pending than `slow_reader` says
+        self.above_since: float | None = None  # since when more has been pending than `slow_reader` allows
+        self.kept_at = NOT_YET  # the last touch()
+        self.lot: float | None = None  # from 0 to 1, fixed for each connection: its share of `jitter`
+        self.silence: Cancellable | None = None  # the timer of `set_timeout`
 
     def excess(self, now: float, held: int, limit: Excess) -> float | None:
         """When the patience with this reader ends; None: it holds no more than it may."""
@@ -79,3 +85,18 @@ class Gauges:
         if self.above_since is None:
             self.above_since = now
         return self.above_since + limit.seconds
+
+    def begin(self, rate: str, now: float, read: int) -> None:
+        """A rate was set: what it asks for is asked from now on, and the others go on."""
+        if rate == "min_read_rate":
+            self.read.begin(now, read)
+        elif rate == "min_write_rate":
+            self.written.stop()
+        elif rate == "slow_reader":
+            self.above_since = None
+
+    def end_silence(self) -> None:
+        """No `timeout` for `set_timeout` any more."""
+        if self.silence is not None:
+            self.silence.cancel()
+            self.silence = None

@@ -5,22 +5,21 @@ itself in `Moments`, and `soonest` says when its earliest deadline expires, whic
 future.
 
 Movement by acknowledgement has no time of its own: the kernel tells how many bytes are acknowledged, not
-since when. `acked_at` is the best that is known, see `Timed.on_look`.
+since when. `acked_at` is the best that is known, see `Keeper.look`.
 """
 
 from __future__ import annotations
 
-from ...hints import NamedTuple
+from ...hints import TYPE_CHECKING, NamedTuple
 from ..connection.account import Reason
-from ..connection.states import Read, State, Write
-from ..settings import LOOKS_PER_STALL, Settings
+from ..settings import LOOKS_PER_STALL
 from .agenda import NEVER
 
+if TYPE_CHECKING:
+    from ..connection.states import State
+    from ..settings import Settings
+
 ACK_LOOK = 1.0  # seconds between looks at a FIN that is not acknowledged: the linger begins with that
-
-
-#: Those that `timeout` announces, and that end in order: the peer has done nothing wrong, or nothing much.
-REAPED = frozenset({Reason.IDLE, Reason.READ_TIMEOUT, Reason.FIRST_BYTE_TIMEOUT, Reason.READ_RATE, Reason.MAX_LIFETIME})
 
 
 class Guards(NamedTuple):
@@ -58,27 +57,27 @@ def soonest(state: State, settings: Settings, at: Moments) -> tuple[float, Reaso
     A moment with None as its reason is no deadline, but the time to ask the kernel for acknowledgements again.
     """
     found: list[tuple[float, Reason | None]] = [(at.end_by, Reason.END_TIMEOUT)]
-    if not state.connected:  # `connecting.py` has a timer of its own
+    if not state.connected:  # the stand-in has a timer of its own
         return found[0] if at.end_by != NEVER else (NEVER, None)
     more = 0.0
     if at.guards is not None:
         more = at.guards.lot * (settings.jitter or 0.0)
         found += _guarded(state, settings, at, at.guards, more)
-    if state.write is Write.OPEN:
+    if state.writable:
         if settings.idle_timeout is not None:
             found.append((max(at.read_at, at.acked_at, at.kept_at) + settings.idle_timeout + more, Reason.IDLE))
-        if settings.read_timeout is not None and state.read is Read.OPEN:
+        if settings.read_timeout is not None and state.flowing:
             found.append((max(at.read_at, at.since, at.kept_at) + settings.read_timeout + more, Reason.READ_TIMEOUT))
-    ending = state.write in (Write.ENDING, Write.ENDED)  # a broken connection has nothing that could still move
+    ending = state.draining or state.fin_sent  # a broken connection has nothing that could still move
     stalled = at.pending or (at.unacked and ending)
     if stalled and settings.write_timeout is not None:
         found.append((max(at.wrote_at, at.acked_at) + settings.write_timeout, Reason.WRITE_TIMEOUT))
         found.append((at.now + settings.write_timeout / LOOKS_PER_STALL, None))
-    if state.write is Write.ENDED and state.read is not Read.PAUSED and settings.linger_timeout is not None:
+    if state.fin_sent and not state.paused and settings.linger_timeout is not None:
         linger_by = _linger_since(state, at) + settings.linger_timeout
         if not at.unacked:
             found.append((linger_by, Reason.LINGER_TIMEOUT))
-        elif state.read is Read.ENDED:
+        elif state.read_ended:
             found.append((linger_by, Reason.LINGER_TIMEOUT))
             found.append((at.now + settings.linger_timeout / LOOKS_PER_STALL, None))
         else:  # it does not run yet; when it begins must not go unnoticed for long
@@ -94,9 +93,9 @@ def _guarded(
 ) -> list[tuple[float, Reason | None]]:
     """The limits that are off by default."""
     found: list[tuple[float, Reason | None]] = [(guards.write_by, Reason.WRITE_RATE)]
-    if settings.max_lifetime is not None and not is_closing(state):
+    if settings.max_lifetime is not None and not state.closing:
         found.append((guards.opened_at + settings.max_lifetime + more, Reason.MAX_LIFETIME))
-    if state.write is Write.OPEN and state.read is Read.OPEN:
+    if state.writable and state.flowing:
         if settings.first_byte_timeout is not None and not guards.heard:
             found.append((at.since + settings.first_byte_timeout, Reason.FIRST_BYTE_TIMEOUT))
         found.append((guards.read_by, Reason.READ_RATE if guards.reading else None))
@@ -106,26 +105,21 @@ def _guarded(
     return found
 
 
-def is_closing(state: State) -> bool:
-    """Is it on its way out already, whatever the peer does?"""
-    return state.read is Read.DISCARDING or (state.read is Read.ENDED and state.write is not Write.OPEN)
-
-
 def _linger_since(state: State, at: Moments) -> float:
     """Silence after `end()`; total time after `destroy_soon()`, where what comes in does not count."""
     begun = max(at.since, at.acked_at)
-    return max(begun, at.read_at) if state.read is Read.OPEN else begun
+    return max(begun, at.read_at) if state.flowing else begun
 
 
 def _program_must_act(state: State, at: Moments) -> bool:
     """Half-closed or gone, and nothing happens unless the program does something."""
-    if state.write is Write.BROKEN and state.read is not Read.PAUSED:
+    if state.broken and not state.paused:
         return True
     if at.piped:
         return False
-    if state.read is Read.PAUSED:
-        return at.gone or state.write in (Write.ENDED, Write.BROKEN)
-    return state.read is Read.ENDED and state.write is Write.OPEN and not at.pending
+    if state.paused:
+        return at.gone or state.fin_sent or state.broken
+    return state.read_ended and state.writable and not at.pending
 
 
 def _moment(entry: tuple[float, Reason | None]) -> float:

@@ -4,8 +4,8 @@ TCP has no messages. What a listener of `data` gets may be half a line, or three
 framer is a listener of `data` that joins and cuts, and calls the program once for each message. It may serve one
 connection, or all of a server.
 
-What a framer remembers of a connection, `Held`, lies with the connection, among what few have (`rare.py`), and goes
-with it. Messages that are complete wait there too: the program may pause or end a connection in the middle of a chunk,
+What a framer remembers of a connection, `Held`, lies with the connection (`connection/intake.py`), and goes with it.
+Messages that are complete wait there too: the program may pause or end a connection in the middle of a chunk,
 and then hears no more of it until it resumes, or never. What was never heard counts as discarded.
 
 Time is linear in the bytes: what came of an unfinished message is appended to, never searched or copied again until it
@@ -18,23 +18,23 @@ nothing; `set_encoding` changes nothing here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ... import arguments
-from ...hints import TYPE_CHECKING, Any
+from ...hints import TYPE_CHECKING
 from ..connection.account import Reason
+from ..connection.intake import Intake
 
 if TYPE_CHECKING:
-    from typing import Literal
+    from collections.abc import Callable
+    from typing import Any, Literal
 
-    from ..connection.connection import Connection
+    from ..connection.stream import Stream
+
+    OnFrame = Callable[[Any, bytes], object]
+    OnError = Callable[[Any, Reason], object]
 
 LONGEST_LINE = 65_536  # bytes, as asyncio's StreamReader
 LARGEST_FRAME = 1_048_576  # bytes, as the websockets library's max_size
 WIDEST = 8  # bytes of a length; nobody sends more
-
-OnFrame = Callable[[Any, bytes], object]
-OnError = Callable[[Any, Reason], object]
 
 
 class Held:
@@ -70,7 +70,7 @@ class Framer:
         #: Bytes of the longest message that is let through.
         self.max_length = max_length
 
-    def __call__(self, conn: Connection, data: bytes) -> None:
+    def __call__(self, conn: Stream, data: bytes) -> None:
         held = self._held(conn) or self._hold(conn)
         held.heard = conn._listeners.heard_beside
         if held.fault is None:
@@ -82,7 +82,7 @@ class Framer:
             held.partial = held.partial + data
         self.deliver(conn, held)
 
-    def take(self, conn: Connection) -> bytes:
+    def take(self, conn: Stream) -> bytes:
         """What came and was not delivered, as it came: the program has it from now on, and the framer nothing."""
         held = self._held(conn)
         if held is None:
@@ -92,44 +92,41 @@ class Framer:
         held.partial, held.fault = b"", None
         return rest
 
-    def deliver(self, conn: Connection, held: Held) -> None:
+    def deliver(self, conn: Stream, held: Held) -> None:
         """Call the program with what is ready, as long as it wants to hear."""
         ready, on_frame, listener = held.ready, self._on_frame, conn._listeners.data
-        try:
-            while ready and conn._flowing:
-                if conn._listeners.data is not listener and not conn.hears(self):
-                    return  # taken off meanwhile; `take` has the rest
-                frame = ready.pop()
+        while ready and conn._flowing:
+            if conn._listeners.data is not listener and not conn._hears(self):
+                return  # taken off meanwhile; `take` has the rest
+            frame = ready.pop()
+            try:
                 on_frame(conn, frame[:-1] if held.trim and frame.endswith(b"\r") else frame)
-        except BaseException:  # a listener leaves run(): the rest is delivered when it goes on
-            conn.hear_held_soon()
-            raise
-        if held.fault is not None and conn._flowing and conn.hears(self):
+            except BaseException as error:
+                conn._raised(error)
+        if held.fault is not None and conn._flowing and conn._hears(self):
             self._give_up(conn, held.fault)
 
-    def finish(self, conn: Connection, held: Held) -> None:
+    def finish(self, conn: Stream, held: Held) -> None:
         """The stream has ended: what is held back is all there is."""
         self.deliver(conn, held)
         if held.partial and conn._flowing:
             self._give_up(conn, Reason.FRAME_CUT_OFF)
 
-    def _give_up(self, conn: Connection, reason: Reason) -> None:
-        conn.blame_peer(reason)
-        try:
-            if self._on_error is not None:
-                self._on_error(conn, reason)
-        finally:
-            conn.destroy_soon_by_us()
+    def _give_up(self, conn: Stream, reason: Reason) -> None:
+        conn._because(reason)
+        if self._on_error is not None:
+            conn._guarded(self._on_error, conn, reason)
+        conn._destroy_soon_by_us()
 
-    def _held(self, conn: Connection) -> Held | None:
-        for held in conn._frames:
-            if held.framer is self:
-                return held
-        return None
+    def _held(self, conn: Stream) -> Held | None:
+        held = None if conn._intake is None else conn._intake.frames_of(self)
+        return held if isinstance(held, Held) else None
 
-    def _hold(self, conn: Connection) -> Held:
+    def _hold(self, conn: Stream) -> Held:
         held = Held(self)
-        conn._frames = (*conn._frames, held)
+        if conn._intake is None:
+            conn._intake = Intake()
+        conn._intake.frames = (*conn._intake.frames, held)
         return held
 
     def cut(self, held: Held, data: bytes) -> None:

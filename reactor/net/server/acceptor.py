@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from ...engine.timers import Timer
+    from ..sockets.sock import Sock
     from ..sockets.unix import SocketFile
 
     class Host(Protocol):
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
         queues: bool  # ask has_room() before each accept; False: there is always room
 
         def has_room(self) -> bool: ...  # False: leave clients in the backlog for now
-        def admit(self, sock: socket.SocketType, remote: Address, acceptor: Acceptor) -> None: ...
+        def admit(self, sock: Sock, remote: Address, acceptor: Acceptor) -> None: ...
         def make_room(self) -> int: ...  # the number of descriptors that become free in this turn
         def accept_failed(self, error: OSError, shed: int, broken: Acceptor | None) -> None: ...
 
@@ -191,7 +192,6 @@ class Acceptor:
                     self._trouble(error)
                 return
             else:
-                sock.setblocking(False)
                 host.admit(sock, raw if ipv4 else addresses.address_of(raw), self)
             if self.sock.fileno() < 0:  # a listener has closed it
                 return

@@ -21,7 +21,6 @@ from ..sockets import addresses, options
 from .pressure import give_up
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterable
     from typing import Any, Protocol
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from ..connection.owner import Owner
     from ..settings import ServerSettings, Settings
     from ..sockets.addresses import Address
+    from ..sockets.sock import Sock
     from .acceptor import Acceptor
     from .gate import Gate
     from .tally import Tally
@@ -79,7 +79,7 @@ class Admission:
 
     # A client comes.
 
-    def admit(self, sock: socket.SocketType, remote: Address, acceptor: Acceptor) -> None:
+    def admit(self, sock: Sock, remote: Address, acceptor: Acceptor) -> None:
         """Let in a client that was accepted, or refuse it."""
         if self._gate is not None and (cause := self._gate.refusal(remote, self.inside, self._server.loop.now)):
             self._gate.refusals.note(cause, remote)
@@ -95,9 +95,15 @@ class Admission:
         server._connections[conn] = None
         if server._settings.pause_on_connect:
             conn.pause()
-        conn.begin(server._own_listeners.get("connection", ()))
+        conn._flush_soon()
+        for listener in server._own_listeners.get("connection", ()):
+            if not conn._life.over:
+                try:  # `_guarded` in place: every connection passes here
+                    listener(conn)
+                except BaseException as error:
+                    conn._raised(error)
 
-    def _refuse(self, sock: socket.SocketType, remote: Address, acceptor: Acceptor, cause: str) -> None:
+    def _refuse(self, sock: Sock, remote: Address, acceptor: Acceptor, cause: str) -> None:
         server = self._server
         server._tally.refused[cause] += 1
         if server._own_listeners.get("drop"):

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         _settings: Settings
 
         def _held(self) -> int: ...  # bytes
-        def cut(self, reason: Reason) -> None: ...
+        def _cut(self, reason: Reason) -> None: ...
 
 
 RECOUNT = 0.1  # seconds
@@ -101,7 +101,7 @@ class MemoryLimit:
                 if self.total <= self.limit:
                     break
                 self.forget(conn)
-                conn.cut(Reason.BUFFER_LIMIT)
+                conn._cut(Reason.BUFFER_LIMIT)
         if self._most > self.limit and self._timer is None:
             self._timer = self._loop.call_later(RECOUNT, self.recount)
             self._timer.unref()

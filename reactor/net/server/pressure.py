@@ -16,33 +16,61 @@ from heapq import nsmallest
 
 from ...hints import TYPE_CHECKING
 from ..connection.account import Reason
+from ..connection.states import DESTROY
+from ..deadlines.gauges import NOT_YET
+from ..deadlines.keeper import loses_nothing
 
 if TYPE_CHECKING:
-    from ..connection.connection import Connection
+    from ..connection.stream import Stream
 
 LINGERING_BATCH = 64  # given up at a time
 IDLE_BATCH = 32  # given up at a time; nginx drains up to 32
 
 
-def give_up(connections: Collection[Connection], idle: float | None, now: float) -> int:
+def give_up(connections: Collection[Stream], idle: float | None, now: float) -> int:
     """End some of them. Returns the number of descriptors that become free."""
     return _give_up_lingering(connections) or (0 if idle is None else _give_up_idle(connections, now - idle))
 
 
-def _give_up_lingering(connections: Collection[Connection]) -> int:
+def _give_up_lingering(connections: Collection[Stream]) -> int:
     given_up = 0
     for conn in connections:
-        if conn.lingers:
-            conn.cut(Reason.GIVEN_UP)
+        if _lingers(conn):
+            conn._cut(Reason.GIVEN_UP)
             given_up += 1
             if given_up == LINGERING_BATCH:
                 break
     return given_up
 
 
-def _give_up_idle(connections: Collection[Connection], since: float) -> int:
+def _give_up_idle(connections: Collection[Stream], since: float) -> int:
     given_up = 0
-    idle = (conn for conn in connections if conn.moved_at <= since)
-    for conn in nsmallest(IDLE_BATCH, idle, key=lambda conn: conn.moved_at):
-        given_up += conn.give_up()
+    idle = (conn for conn in connections if _moved_at(conn) <= since)
+    for conn in nsmallest(IDLE_BATCH, idle, key=_moved_at):
+        if _is_idle(conn):
+            conn._because(Reason.GIVEN_UP)
+            conn._step(DESTROY)
+            given_up += 1
     return given_up
+
+
+def _lingers(conn: Stream) -> bool:
+    """True if every byte of ours is delivered, and what the peer may still say is dropped."""
+    fin = 1  # it alone may still be unacknowledged
+    return conn._life.discarding and conn._life.fin_sent and (conn._sock.unacknowledged() or 0) <= fin
+
+
+def _moved_at(conn: Stream) -> float:
+    """The last movement, as far as it has been noticed."""
+    kept_at = NOT_YET if conn._gauges is None else conn._gauges.kept_at
+    return max(conn._read_at, conn._wrote_at, conn._acked_at, kept_at)
+
+
+def _is_idle(conn: Stream) -> bool:
+    """True if closing it now loses no byte and no half of a message."""
+    return (
+        conn._life.flowing
+        and conn._life.open
+        and loses_nothing(conn)
+        and not (conn._intake is not None and conn._intake.unfinished)
+    )

@@ -17,7 +17,7 @@ from ...hints import TYPE_CHECKING, Any
 from ...log import log
 from ..connection.connection import Connection
 from ..connection.listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listener, Listeners, Once, without
-from ..deadlines.agenda import Schedule
+from ..deadlines.keeper import Keeper
 from ..settings import CONNECTION_SETTINGS, Deadlined, ServerSettings, Setting, split
 from ..sockets import addresses, options
 from ..sockets.addresses import Address
@@ -45,8 +45,21 @@ class Server(Deadlined, Emitter):
 
     # Slots also make an error of a misspelt setting.
     __slots__ = (
-        "__weakref__", "_acceptors", "_admission", "_connections", "_holding", "_limits", "_listeners",
-        "_memory", "_own_listeners", "_ref", "_schedule", "_settings", "_stop", "_tally", "loop",
+        "__weakref__",
+        "_acceptors",
+        "_admission",
+        "_connections",
+        "_holding",
+        "_keeper",
+        "_limits",
+        "_listeners",
+        "_memory",
+        "_own_listeners",
+        "_ref",
+        "_settings",
+        "_stop",
+        "_tally",
+        "loop",
     )  # fmt: skip
 
     _EVENTS = CONNECTION_EVENTS + SERVER_EVENTS
@@ -79,9 +92,9 @@ class Server(Deadlined, Emitter):
         self._tally = Tally()
         self._stop: Stop | None = None
         self._memory: MemoryLimit | None = None
+        self._keeper = _keeper(loop)
         self._admission = Admission(self)
         self._apply_limits()
-        self._schedule = Schedule(loop)
         if arguments.maybe_function("on_connection", on_connection) is not None:
             self.on("connection", on_connection)  # type: ignore[type-var]  # not None: checked above
 
@@ -215,8 +228,7 @@ class Server(Deadlined, Emitter):
     # What the connections report (owner.Owner).
 
     @property
-    def server(self) -> Server:
-        """This server."""
+    def _server(self) -> Server:
         return self
 
     def _connection_torn(self, conn: Connection) -> None:
@@ -251,7 +263,7 @@ class Server(Deadlined, Emitter):
 
     def _refresh_connections(self) -> None:
         for conn in self._connections:
-            conn.refresh_listeners()
+            conn._refresh_listeners()
 
     def _emit(self, event: str, *args: Any) -> None:
         for listener in self._own_listeners.get(event, ()):
@@ -286,6 +298,7 @@ class Server(Deadlined, Emitter):
             from .memory import memory_limit_for  # here: it is loaded only where there is a limit
 
             self._memory = memory_limit_for(self.loop, self._limits.memory_limit, inside, self._memory)
+            self._keeper.memory = self._memory
 
     # Holding the reactor.
 
@@ -314,3 +327,11 @@ class Server(Deadlined, Emitter):
     def __repr__(self) -> str:
         where = ", ".join(addresses.show(address) for address in self.addresses) or "not listening"
         return f"<Server {where} connections={len(self._connections)}>"
+
+
+def _keeper(loop: Reactor) -> Keeper:
+    if not loop.debug:
+        return Keeper(loop)
+    from ..debug import CheckedKeeper
+
+    return CheckedKeeper(loop)

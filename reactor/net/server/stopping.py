@@ -148,7 +148,7 @@ class Stop:
         """End the connections that are due, the oldest first."""
         self._cancel_spread()
         for _ in range(spread.due(len(self._waiting), self._server.loop.now)):
-            self._waiting.popleft().destroy_soon_by_us()
+            self._waiting.popleft()._destroy_soon_by_us()
         if self._waiting:
             self._spread_timer = self._server.loop.call_later(spread.pause, self._end_due, spread)
 
@@ -156,7 +156,7 @@ class Stop:
         """The grace is over."""
         self._drain()
         for conn in list(self._server._connections):
-            conn.cut(Reason.SHUTDOWN_DEADLINE)
+            conn._cut(Reason.SHUTDOWN_DEADLINE)
 
     def check(self) -> None:
         """Stop, if no acceptor and no connection is left: tell the listeners of `stopped`, then the callbacks."""
@@ -194,4 +194,4 @@ class Tenant:
         """The reactor closes: stop at once, and end every connection."""
         self._server.close()
         for conn in list(self._server._connections):
-            conn.cut(Reason.DESTROYED)
+            conn._cut(Reason.DESTROYED)

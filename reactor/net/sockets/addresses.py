@@ -5,7 +5,16 @@ from __future__ import annotations
 import os
 import socket
 
-from ...hints import Any
+from ...hints import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Named(Protocol):
+        """Anything that knows where it is."""
+
+        def getsockname(self) -> Any: ...
+
 
 #: (host, port) for both IP families, a path for Unix sockets.
 Address = tuple[str, int] | str
@@ -25,7 +34,7 @@ def host_and_port(raw: Any) -> tuple[str, int]:
     return (f"{host}%{raw[3]}" if scoped else host, port)
 
 
-def local_address(sock: socket.SocketType) -> Address:
+def local_address(sock: Named) -> Address:
     """Where this end is; an empty path where the kernel does not say."""
     try:
         return address_of(sock.getsockname())

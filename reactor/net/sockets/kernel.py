@@ -1,94 +1,51 @@
-"""Questions to the kernel about a socket, and the errors it gives.
+"""Questions to the kernel about any socket, and the errors it gives.
 
-The questions are: how many bytes has the peer not acknowledged, how many wait to be read, how many clients wait to be
-accepted, which error is pending. Where a platform cannot tell, the function says so by its answer.
+The questions are: how many clients wait to be accepted, which error is pending. Where a platform cannot tell, the
+function says so by what it returns.
 """
 
 from __future__ import annotations
 
-import array
 import errno
-import os
 import socket
 import sys
 
-from ...hints import Any
+from ...hints import TYPE_CHECKING
 from .addresses import Address, show
 
-try:
-    import fcntl
-    import termios
-except ImportError:  # Windows has neither; nothing is known of its queues
-    fcntl = None  # type: ignore[assignment]  # a module, or None where it is not there
-    termios = None  # type: ignore[assignment]  # likewise
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Asked(Protocol):
+        """Anything whose options can be asked for."""
+
+        def getsockopt(self, level: int, option: int, /) -> int: ...
+
+
 _RESETS = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN, errno.ECONNABORTED, errno.ESHUTDOWN})
-_answer = array.array("i", [0])  # where ioctl(2) writes; one is enough for one thread at a time
-_OUTQ = getattr(termios, "TIOCOUTQ", None)  # the number of SIOCOUTQ (tcp(7))
 MORE = getattr(socket, "MSG_MORE", 0)  # Linux: more follows at once
-_INQ = getattr(termios, "FIONREAD", None)
 _TCP_INFO = getattr(socket, "TCP_INFO", None) if sys.platform == "linux" else None  # others have other structures
 _LISTEN = 10  # TCP_LISTEN, what tcpi_state is then
 _BACKLOG = slice(24, 28)  # where tcpi_unacked is, which on a listening socket counts those who wait (tcp_get_info)
 
 
-def unacknowledged(sock: socket.SocketType) -> int | None:
-    """Bytes handed to the kernel of a TCP socket that the peer's kernel has not acknowledged (SIOCOUTQ, tcp(7)).
-
-    An unacknowledged FIN counts one. None where nobody can tell.
-    """
-    return None if _OUTQ is None else _ask(sock, _OUTQ)
-
-
-def unread(sock: socket.SocketType) -> int:
-    """Received bytes that wait to be read; 0 also where nobody can tell."""
-    return 0 if _INQ is None else _ask(sock, _INQ) or 0
-
-
 def waiting(sock: socket.socket) -> int | None:
     """How many can be accepted from a listening socket now; None where nobody can tell."""
-    if _TCP_INFO is None or _simulated(sock):
+    if _TCP_INFO is None:
         return None
     try:
         info = sock.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _BACKLOG.stop)
-    except OSError:  # a Unix socket
+    except OSError:  # a Unix socket, or a double
         return None
     return int.from_bytes(info[_BACKLOG], sys.byteorder) if info[0] == _LISTEN else None
 
 
-def _ask(sock: Any, request: int) -> int | None:
-    fd = sock.fileno()
-    if fd < 0:  # not connected yet: nothing can be under way
-        return 0
-    try:
-        if _simulated(sock):
-            count: int = sock.ioctl(request)
-            return count
-        fcntl.ioctl(fd, request, _answer, True)
-    except OSError:
-        return None
-    return _answer[0]
-
-
-def _simulated(sock: Any) -> bool:
-    """Is it a double, which answers by a method of its own what is asked of a descriptor else? (Windows has a method
-    of that name, and is not asked.)
-    """
-    return hasattr(sock, "ioctl")
-
-
-def pending_error(sock: socket.SocketType) -> int:
+def pending_error(sock: Asked) -> int:
     """The socket's error, 0 if there is none. Asking consumes it (closing.md, fact 7)."""
     try:
         return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     except OSError as error:
         return error.errno or errno.EIO
-
-
-def send_file(sock: socket.SocketType, fd: int, offset: int, count: int) -> int:
-    """sendfile(2); a simulated kernel has none."""
-    if _simulated(sock):
-        raise OSError(errno.EINVAL, "not a socket of the system")
-    return os.sendfile(sock.fileno(), fd, offset, count)
 
 
 def os_error(code: int, syscall: str, address: Address | None = None) -> OSError:

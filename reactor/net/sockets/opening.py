@@ -9,10 +9,15 @@ import errno
 import os
 import socket
 
-from ...hints import Any
+from ...hints import TYPE_CHECKING, Any
 from .addresses import Address
 from .kernel import name_error, os_error
+from .sock import StreamSocket, UnixStreamSocket
 
+if TYPE_CHECKING:
+    from .sock import Sock
+
+_UNIX = getattr(socket, "AF_UNIX", None)  # Python on Windows has none
 _UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EINTR, getattr(errno, "WSAEWOULDBLOCK", errno.EINPROGRESS)})
 
 
@@ -20,6 +25,15 @@ def stream_socket(system: Any, family: int) -> socket.socket:
     """A new one, of the operating system, or of the one that is simulated (`Poller.system`)."""
     made: socket.socket = (system or socket).socket(family, socket.SOCK_STREAM)
     return made
+
+
+def connected_socket(sock: Any) -> Sock:
+    """A socket as a connection needs it: one of the system without its layers in Python; a double as it is."""
+    if type(sock) is not socket.socket:
+        made: Sock = sock
+        return made
+    kind = UnixStreamSocket if sock.family == _UNIX else StreamSocket
+    return kind(int(sock.family), int(sock.type), 0, sock.detach())
 
 
 def start_connect(system: Any, family: int, raw: Any, address: Address, local: tuple[str, int] | None) -> socket.socket:
@@ -136,13 +150,17 @@ def _check_listens(sock: socket.SocketType, name: str, value: Any) -> None:
         raise ValueError(f"{name} must be listening already (call its listen() first), not {value!r}")
 
 
-def accept(sock: socket.socket, family: int, kind: int) -> tuple[socket.SocketType, Any]:
-    """`sock.accept()` without its detours: turning family and type, which the caller knows, into enumerations costs
-    as much as the system call; `SocketType` is what `socket.socket` is made of, without layers in Python.
+def accept(sock: socket.socket, family: int, kind: int) -> tuple[Sock, Any]:
+    """`sock.accept()` without its detours, made non-blocking: turning family and type, which the caller knows, into
+    enumerations costs as much as the system call.
 
     `_accept` is what `socket.accept` itself calls; a double that has none is asked in public.
     """
     if type(sock) is not socket.socket:
-        return sock.accept()
-    fd, address = sock._accept()  # type: ignore[attr-defined]
-    return socket.SocketType(family, kind, 0, fd), address
+        made, address = sock.accept()
+        made.setblocking(False)
+        return connected_socket(made), address
+    fd, address = sock._accept()  # type: ignore[attr-defined]  # typeshed lists only what is public
+    accepted = (UnixStreamSocket if family == _UNIX else StreamSocket)(family, kind, 0, fd)
+    accepted.setblocking(False)
+    return accepted, address

@@ -8,6 +8,20 @@ from __future__ import annotations
 import array
 import socket
 
+from ...hints import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Adjustable(Protocol):
+        """Anything that takes the options of a socket."""
+
+        @property
+        def family(self) -> int: ...
+        def setsockopt(self, level: int, option: int, value: int | bytes, /) -> None: ...
+        def shutdown(self, how: int, /) -> None: ...
+
+
 _UNIX = getattr(socket, "AF_UNIX", None)  # Python on Windows has none
 _LINGER_NONE = array.array("i", [1, 0]).tobytes()  # struct linger: on, 0 seconds
 _KEEP_ALIVE_DELAY = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))  # Linux, macOS
@@ -15,13 +29,13 @@ LONGEST_KEEP_ALIVE = 32_767  # seconds; MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL o
 LONGEST_USER_TIMEOUT = 2_147_483  # seconds; milliseconds in a C int
 
 
-def reset_on_close(sock: socket.SocketType) -> None:
+def reset_on_close(sock: Adjustable) -> None:
     """Let `close(2)` discard both queues and send RST (socket(7), SO_LINGER). Means nothing on a Unix socket."""
     if sock.family != _UNIX:
         set_option(sock, socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
 
 
-def say_fin(sock: socket.SocketType) -> None:
+def say_fin(sock: Adjustable) -> None:
     """Send FIN before `close(2)`, which sends it only when no other process holds a copy (fact 3)."""
     try:
         sock.shutdown(socket.SHUT_WR)
@@ -29,14 +43,14 @@ def say_fin(sock: socket.SocketType) -> None:
         pass
 
 
-def set_no_delay(sock: socket.SocketType, enable: bool) -> None:
+def set_no_delay(sock: Adjustable, enable: bool) -> None:
     """TCP_NODELAY, where it means anything."""
     if sock.family != _UNIX:
         set_option(sock, socket.IPPROTO_TCP, socket.TCP_NODELAY, int(enable))
 
 
 def set_keep_alive(
-    sock: socket.SocketType,
+    sock: Adjustable,
     enable: bool,
     delay: float | None = None,
     interval: float | None = None,
@@ -55,7 +69,7 @@ def set_keep_alive(
             set_option(sock, socket.IPPROTO_TCP, option, max(1, round(value)))
 
 
-def set_user_timeout(sock: socket.SocketType, seconds: float) -> None:
+def set_user_timeout(sock: Adjustable, seconds: float) -> None:
     """TCP_USER_TIMEOUT (RFC 5482, Linux): how long sent data may stay unacknowledged; 0 is the system's
     default.
     """
@@ -86,7 +100,7 @@ def _system_keep_alive_delay(like: socket.socket) -> float | None:
         return None
 
 
-def set_option(sock: socket.SocketType, level: int, option: int, value: int | bytes) -> None:
+def set_option(sock: Adjustable, level: int, option: int, value: int | bytes) -> None:
     """Set it where it means anything."""
     try:
         sock.setsockopt(level, option, value)

@@ -17,13 +17,6 @@ from .tcp import Endpoint, State
 if TYPE_CHECKING:
     from ..kernel import Kernel
 
-try:
-    import termios
-except ImportError:  # Windows: nobody asks there
-    termios = None  # type: ignore[assignment]  # a module, or None where it is not there
-
-FIONREAD, TIOCOUTQ = getattr(termios, "FIONREAD", None), getattr(termios, "TIOCOUTQ", None)
-
 LINGER = struct.Struct("ii")
 
 
@@ -136,6 +129,8 @@ class SimulatedSocket(socket.socket):
             self.endpoint.send_buffer = 2 * value
 
     def getsockopt(self, level: int, option: int, length: int = 0) -> Any:
+        if length:  # a structure, like TCP_INFO
+            raise OSError(errno.ENOPROTOOPT, "")
         self._called("getsockopt")
         if (level, option) == (socket.SOL_SOCKET, socket.SO_ERROR):
             return self.endpoint.take_error()
@@ -143,15 +138,29 @@ class SimulatedSocket(socket.socket):
             return int(self.endpoint.state is State.LISTEN)
         return self._options.get((level, option), 0)
 
-    def ioctl(self, request: int) -> int:
-        """SIOCOUTQ and FIONREAD."""
-        self._called("ioctl")
-        if request == FIONREAD:
-            return len(self.endpoint.rx)
-        if request == TIOCOUTQ:
-            self.endpoint.told_unacked = self.endpoint.unacknowledged_bytes
-            return self.endpoint.outq
-        raise OSError(errno.ENOTTY, "")
+    def unread(self) -> int:
+        """FIONREAD; 0 where the call fails."""
+        try:
+            self._called("ioctl")
+        except OSError:
+            return 0
+        return len(self.endpoint.rx)
+
+    def unacknowledged(self) -> int | None:
+        """SIOCOUTQ; None where the call fails."""
+        try:
+            self._called("ioctl")
+        except OSError:
+            return None
+        self.endpoint.told_unacked = self.endpoint.unacknowledged_bytes
+        return self.endpoint.outq
+
+    def reset_on_close(self) -> None:
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER.pack(1, 0))
+
+    def send_file(self, fd: int, offset: int, count: int) -> int:
+        """There is no sendfile(2) here: it is to be read and sent."""
+        raise OSError(errno.EINVAL, "not a socket of the system")
 
     def __repr__(self) -> str:
         return f"<SimulatedSocket {self._fd} {self.endpoint.state.value}>"

@@ -1,0 +1,73 @@
+"""From the name of an app to the app: a built-in one, or `module:callable` of the program.
+
+Importing a module runs its code, which can do anything: whatever it raises becomes one line that names the place.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+import traceback
+from typing import Any, cast
+
+from ..arguments import did_you_mean
+from . import apps
+from .errors import Unusable, described
+
+RELAY = "relay"  # built in too, but made for a target (`apps.relay`)
+
+
+def load(name: str) -> apps.App:
+    """The app of that name; the current directory comes first on the path. Raises `Unusable`."""
+    if name in apps.BUILT_IN:
+        return apps.BUILT_IN[name][0]
+    module_name, colon, path = name.partition(":")
+    if not colon:
+        known = (*apps.BUILT_IN, RELAY)
+        hint = did_you_mean(name, known)
+        raise Unusable(f"unknown app {name!r}{hint}: expected {', '.join(known)} or module:callable")
+    if not all(part.isidentifier() for part in (*module_name.split("."), *path.split("."))):
+        raise Unusable(f"APP must be like package.module:callable, not {name!r}")
+    thing: Any = _import(module_name)
+    for part in path.split("."):
+        try:
+            thing = getattr(thing, part)
+        except AttributeError:
+            hint = did_you_mean(part, dir(thing))
+            raise Unusable(f"{module_name} has no attribute {part!r}{hint}, which {name} asks for") from None
+    return _checked(name, thing)
+
+
+def _import(name: str) -> Any:
+    sys.path.insert(0, "")
+    try:
+        return importlib.import_module(name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too
+        raise Unusable(f"cannot import {name}: {described(error)}{_where(error)}") from None
+
+
+def _where(error: BaseException) -> str:
+    """The file and line that raised, in brackets; "" if the module was not found."""
+    if isinstance(error, SyntaxError):
+        return f" ({error.filename}, line {error.lineno})"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen")]
+    place = frames[-1]
+    ours = place.filename in (__file__, importlib.__file__)
+    return "" if ours else f" ({place.filename}, line {place.lineno})"
+
+
+def _checked(name: str, thing: Any) -> apps.App:
+    if not callable(thing):
+        raise Unusable(f"{name} must be callable, not of type {type(thing).__name__}")
+    if inspect.iscoroutinefunction(thing):
+        raise Unusable(f"{name} must be a plain function, not a coroutine function")
+    try:
+        inspect.signature(thing).bind(None)
+    except TypeError:
+        raise Unusable(f"{name} must take one argument, the connection") from None
+    except ValueError:  # a function written in C may have no signature
+        pass
+    return cast(apps.App, thing)

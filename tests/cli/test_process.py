@@ -1,0 +1,325 @@
+"""`python -m reactor APP` as a process: what it says, what it logs, how it stops, how it exits."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reactor.testing import Peer
+from tests.support.process import COMMAND, SECONDS, Process, environment, run
+
+MIB = 1024 * 1024
+ACCOUNT = re.compile(
+    r"INFO reactor: (?P<peer>\S+) closed: (?P<reason>.+), (?P<read>\d+) bytes in, (?P<written>\d+) out, "
+    r"(?P<unsent>\d+) unsent, (?P<seconds>\d+\.\d{3}) s$"
+)
+
+
+def program(folder: Path, name: str, text: str) -> str:
+    """Write a module; its name."""
+    (folder / f"{name}.py").write_text(text)
+    return name
+
+
+# What it says.
+
+
+def test_the_first_line_says_where_it_listens_and_what_to_type() -> None:
+    with Process("echo") as process:
+        host, port = process.address
+        assert process.greeting.startswith(f"echo listens on {host}:{port} ")
+        assert process.greeting.endswith(f": nc {host} {port}")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "none"])
+def test_what_it_says_to_type_reaches_it(host: str) -> None:
+    with Process("goodbye", "--host", host) as process, process.connect() as peer:
+        assert peer.receive_all() == (b"Goodbye\n", "FIN")
+
+
+def test_an_ipv6_address_is_shown_in_brackets_and_typed_without() -> None:
+    with Process("goodbye", "--host", "::1") as process, process.connect() as peer:
+        assert process.greeting.startswith(f"goodbye listens on [::1]:{process.address[1]} ")
+        assert peer.receive_all() == (b"Goodbye\n", "FIN")
+
+
+def test_a_callable_of_a_module_here_is_given_each_connection(tmp_path: Path) -> None:
+    program(
+        tmp_path,
+        "mine",
+        "class Apps:\n    @staticmethod\n    def greet(conn): conn.end(b'%d' % len(conn.server.addresses))\n",
+    )
+    with Process("mine:Apps.greet", cwd=tmp_path) as process, process.connect() as peer:
+        assert process.greeting.startswith("mine:Apps.greet listens on ")
+        assert peer.receive_all() == (b"1", "FIN")
+
+
+def test_settings_given_as_options_are_the_servers(tmp_path: Path) -> None:
+    text = "def tell(conn): conn.end(repr((conn.idle_timeout, conn.allow_half_open, conn.server.block)).encode())"
+    program(tmp_path, "mine", text)
+    options = ("--idle-timeout", "7.5", "--allow-half-open", "--block", "10.0.0.0/8")
+    with Process("mine:tell", *options, cwd=tmp_path) as process, process.connect() as peer:
+        assert peer.receive_all()[0] == b"(7.5, True, (IPv4Network('10.0.0.0/8'),))"
+
+
+def test_debug_checks_calls_of_the_program(tmp_path: Path) -> None:
+    program(tmp_path, "mine", "def tell(conn): conn.end(repr(conn.server.loop.debug).encode())")
+    with Process("mine:tell", "--debug", cwd=tmp_path) as process, process.connect() as peer:
+        assert peer.receive_all()[0] == b"True"
+
+
+def test_a_path_is_served_and_what_it_says_to_type_reaches_it(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with Process("goodbye", "--path", str(path), "--mode", "600") as process:
+        assert process.greeting.startswith(f"goodbye listens on {path} (Ctrl-C stops it). ")
+        assert process.greeting.endswith(f": nc -U {path}")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        with Peer(process.path) as peer:
+            assert peer.receive_all() == (b"Goodbye\n", "FIN")
+        assert process.stop() == 0
+    assert not path.exists()
+
+
+def test_a_relative_path_is_typed_so_that_it_works_in_another_directory(tmp_path: Path) -> None:
+    with Process("goodbye", "--path", "./my socket", cwd=tmp_path) as process:
+        assert process.greeting.startswith("goodbye listens on ./my socket ")
+        with Peer(process.path) as peer:
+            assert peer.receive_all() == (b"Goodbye\n", "FIN")
+
+
+def test_a_path_that_cannot_be_printed_is_served_all_the_same(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path / "s") + b"\xff"
+    with Process("goodbye", "--path", os.fsdecode(path)) as process:
+        assert process.greeting.startswith(f"goodbye listens on {tmp_path}/s\\udcff ")
+        with Peer(os.fsdecode(path)) as peer:
+            assert peer.receive_all() == (b"Goodbye\n", "FIN")
+
+
+# What it logs.
+
+
+def test_a_peer_without_a_name_is_logged_as_unix(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with Process("echo", "--path", path) as process:
+        with Peer(path) as peer:
+            peer.send(b"hello")
+            assert peer.receive(5) == b"hello"
+        account = ACCOUNT.search(process.err.next())
+        assert account
+        assert (account["peer"], account["reason"], account["read"]) == ("unix", "peer ended", "5")
+
+
+def test_a_closed_connection_is_one_line_with_its_account() -> None:
+    with Process("echo") as process:
+        with process.connect() as peer:
+            peer.send(b"hello")
+            assert peer.receive(5) == b"hello"
+            peer.end()
+            assert peer.outcome() == "FIN"
+            host, port = peer.address
+        line = process.err.next()
+        account = ACCOUNT.search(line)
+        assert account, line
+        assert account["peer"] == f"{host}:{port}"
+        assert account["reason"] == "peer ended"
+        assert (account["read"], account["written"], account["unsent"]) == ("5", "5", "0")
+        assert process.stop() == 0
+        assert process.err.rest() == []
+
+
+def test_a_reset_connection_is_one_line_that_names_the_error() -> None:
+    with Process("echo") as process:
+        peer = process.connect()
+        peer.send(b"hello")
+        peer.receive(5)
+        peer.reset()
+        account = ACCOUNT.search(process.err.next())
+        assert account
+        assert account["reason"] == "peer reset (read ECONNRESET)"
+        assert process.stop() == 0
+        assert process.err.rest() == []
+
+
+def test_what_was_not_sent_stands_in_the_line(tmp_path: Path) -> None:
+    text = "def drop(conn, data):\n    conn.write(bytes(32 << 20))\n    conn.reset()\n"
+    program(tmp_path, "mine", text + "def greet(conn): conn.on('data', drop)\n")
+    with Process("mine:greet", cwd=tmp_path) as process, process.connect(receive_buffer=4096) as peer:
+        peer.send(b"go")
+        found = re.search(r"closed: reset, 2 bytes in, (\d+) out, (\d+) unsent, ", process.err.next())
+        assert found
+        assert int(found[1]) + int(found[2]) == 32 * MIB
+
+
+def test_a_refused_connection_is_told_with_its_cause() -> None:
+    with Process("echo", "--max-connections", "1") as process, process.connect() as first:
+        first.send(b"in")
+        assert first.receive(2) == b"in"
+        with process.connect() as second:
+            assert second.outcome() == "FIN"
+            host, port = second.address
+        assert process.err.next().endswith(
+            f"WARNING reactor: clients were refused: 1 by max_connections; the last was {host}:{port}"
+        )
+
+
+@pytest.mark.parametrize("option", [("--quiet",), ("--log-level", "warning")])
+def test_quiet_logs_no_connections(option: tuple[str, ...]) -> None:
+    with Process("goodbye", *option) as process:
+        with process.connect() as peer:
+            assert peer.receive_all() == (b"Goodbye\n", "FIN")
+        assert process.stop() == 0
+        assert process.err.rest() == []
+        assert process.out.next().startswith("stopped in ")
+
+
+def test_a_program_that_raises_is_logged_and_harms_no_other_connection(tmp_path: Path) -> None:
+    program(
+        tmp_path, "mine", "def greet(conn):\n    conn.on('data', lambda conn, data: conn.end(b'%d' % (6 // int(data))))"
+    )
+    with Process("mine:greet", cwd=tmp_path) as process, process.connect() as good:
+        with process.connect() as bad:
+            bad.send(b"0")
+            assert bad.outcome() == "ECONNRESET"
+        good.send(b"2")
+        assert good.receive_all() == (b"3", "FIN")
+        good.close()
+        assert process.stop() == 0
+        log = process.err.rest()
+        assert [line for line in log if "closed: listener failed (ZeroDivisionError: " in line]
+        assert "ERROR" in log[0]
+
+
+# How it stops.
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_with_a_report_and_status_0(signum: int) -> None:
+    with Process("echo") as process, process.connect() as peer:
+        peer.send(b"in")
+        assert peer.receive(2) == b"in"
+        process.signal(signum)
+        assert peer.outcome() == "FIN"
+        peer.close()
+        assert process.status() == 0
+        report, *more = process.out.rest()
+        assert re.fullmatch(r"stopped in \d\.\d{3} s: 1 \w+ ended, 1 of them clean \(1 ended\), 0 bytes unsent", report)
+        assert not more
+
+
+def test_what_was_written_before_the_signal_is_delivered(tmp_path: Path) -> None:
+    program(tmp_path, "mine", "def pour(conn): conn.write(b'x' * (8 << 20))")
+    with Process("mine:pour", cwd=tmp_path) as process, process.connect(receive_buffer=65_536) as peer:
+        assert peer.receive(1) == b"x"
+        process.signal(signal.SIGTERM)
+        assert "stopping within 10 s" in process.err.next()
+        data, outcome = peer.receive_all()
+        assert (len(data), outcome) == (8 * MIB - 1, "FIN")
+        peer.close()
+        assert process.status() == 0
+
+
+def test_who_is_left_when_the_grace_is_over_is_reset_with_status_1() -> None:
+    with Process("echo", "--grace", "0.05") as process, process.connect() as peer:
+        peer.send(b"in")
+        assert peer.receive(2) == b"in"
+        assert process.stop() == 1
+        with pytest.raises(BrokenPipeError):  # what a peer that has seen our FIN already meets at a reset
+            peer.send(b"?")
+        assert "(1 shutdown deadline)" in process.out.next()
+        assert process.err.rest()[-1] == "reactor: connections reset, by the end of the grace or a second signal: 1"
+
+
+def test_a_second_signal_resets_who_is_left() -> None:
+    with Process("echo", "--grace", "3600") as process, process.connect() as peer:
+        peer.send(b"in")
+        assert peer.receive(2) == b"in"
+        process.signal(signal.SIGINT)
+        assert process.err.next().endswith("stopping within 3600 s, connections: 1; a second signal resets them")
+        process.signal(signal.SIGINT)
+        assert process.status() == 1
+        with pytest.raises(BrokenPipeError):
+            peer.send(b"?")
+        assert "(1 shutdown deadline)" in process.out.next()
+
+
+def test_a_grace_of_0_resets_at_once() -> None:
+    with Process("echo", "--grace", "0") as process, process.connect() as peer:
+        peer.send(b"in")
+        assert peer.receive(2) == b"in"
+        assert process.stop() == 1
+
+
+def test_a_program_that_stops_the_loop_itself_ends_with_a_report(tmp_path: Path) -> None:
+    program(tmp_path, "mine", "def greet(conn): conn.on('data', lambda conn, data: conn.server.loop.stop())")
+    with Process("mine:greet", cwd=tmp_path) as process, process.connect() as peer:
+        peer.send(b"enough")
+        assert process.status() == 0
+        assert process.out.next().startswith("stopped in ")
+
+
+# What may be missing.
+
+
+def test_a_reader_of_stdout_that_goes_away_changes_nothing() -> None:
+    with Process("goodbye", "--quiet") as process:
+        process.close_stdout()
+        with process.connect() as peer:
+            assert peer.receive_all() == (b"Goodbye\n", "FIN")
+        assert process.stop() == 0
+        assert process.err.rest() == []
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_into_a_pipe_that_nobody_reads_is_no_error(option: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [*COMMAND, option], env=environment(), stdout=writing, stderr=subprocess.PIPE, timeout=SECONDS, check=False
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+# How it fails to start.
+
+
+def test_an_address_in_use_is_one_line_and_status_1() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = run("echo", "--port", str(port))
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr == f"reactor: could not start: listen EADDRINUSE 127.0.0.1:{port} (Address already in use)\n"
+
+
+def test_a_path_in_use_is_one_line_and_status_1(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with Process("echo", "--path", path):
+        ended = run("echo", "--path", path)
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert ended.stderr == f"reactor: could not start: listen EADDRINUSE {path} (Address already in use)\n"
+        with Peer(path) as peer:
+            peer.send(b"hello")
+            assert peer.receive(5) == b"hello"
+
+
+def test_a_host_that_cannot_be_resolved_is_one_line_and_status_1() -> None:
+    ended = run("echo", "--host", "a..b")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "reactor: could not start: getaddrinfo ENOTFOUND a..b\n"
+
+
+def test_unusable_arguments_are_one_line_and_status_2() -> None:
+    ended = run("ecko")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        "reactor: unknown app 'ecko' (did you mean 'echo'?): "
+        "expected echo, goodbye, discard, chargen, relay or module:callable\n"
+    )

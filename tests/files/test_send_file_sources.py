@@ -1,0 +1,272 @@
+"""What send_file can send: paths, open files, and whatever has seek and read."""
+
+# ruff: noqa: SIM115 - the files that the tests are about are closed by the tests
+
+from __future__ import annotations
+
+import bz2
+import errno
+import gzip
+import io
+import lzma
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reactor.testing import pump
+from tests.support.sending import LARGE, SIZE, SOURCE, Reading, opened, receive_all
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A file of SOURCE."""
+    made = tmp_path / "file"
+    made.write_bytes(SOURCE)
+    return made
+
+
+def sent(wire: Any, *args: Any, **options: Any) -> bytes:
+    """What a peer gets of `send_file(*args)`."""
+    peer, conn = wire.connect()
+    conn.send_file(*args, **options)
+    conn.end()
+    got, outcome = receive_all(wire.loop, peer)
+    assert outcome == "FIN"
+    return got
+
+
+# Paths.
+
+
+class OwnPath:
+    """Neither str nor pathlib: only `__fspath__`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __fspath__(self) -> bytes:
+        return os.fsencode(self.path)
+
+
+@pytest.mark.parametrize("kind", [str, os.fsencode, Path, OwnPath])
+def test_a_path_may_be_text_bytes_or_path_like(harness: Any, path: Path, kind: Callable[[Path], Any]) -> None:
+    assert sent(harness(), kind(path)) == SOURCE
+
+
+def test_a_path_need_not_be_text(harness: Any, tmp_path: Path) -> None:
+    raw = os.fsencode(tmp_path) + b"/\xff\n"
+    with open(raw, "wb") as file:
+        file.write(b"odd")
+    assert sent(harness(), raw) == sent(harness(), os.fsdecode(raw)) == b"odd"
+
+
+def test_a_path_is_opened_at_the_call_and_closed_when_it_is_sent(harness: Any, path: Path) -> None:
+    wire = harness()
+    peer, conn = wire.connect()
+    conn.send_file(path)
+    assert opened(path) == 1
+    reading = Reading(peer)
+    pump(wire.loop, lambda: reading.read() or not conn.pending_bytes)
+    assert opened(path) == 0
+
+
+# Open files.
+
+
+def opened_by_number(path: Path) -> Any:
+    return open(os.open(path, os.O_RDONLY), "rb")
+
+
+def with_pending_output(path: Path) -> Any:
+    file = open(path, "w+b")
+    file.write(SOURCE[:-5])
+    file.flush()
+    file.write(SOURCE[-5:])
+    return file
+
+
+OPEN_FILES: dict[str, Callable[[Path], Any]] = {
+    "buffered": lambda path: open(path, "rb"),
+    "raw": lambda path: open(path, "rb", buffering=0),
+    "for reading and writing": lambda path: open(path, "r+b"),
+    "raw for reading and writing": lambda path: open(path, "r+b", buffering=0),
+    "for appending and reading": lambda path: open(path, "a+b"),
+    "opened by number": opened_by_number,
+    "written to and not flushed": with_pending_output,
+}
+
+
+@pytest.mark.parametrize("kind", OPEN_FILES)
+def test_an_open_file_may_be_closed_when_the_call_returns(harness: Any, path: Path, kind: str) -> None:
+    wire = harness()
+    peer, conn = wire.connect()
+    with OPEN_FILES[kind](path) as file:
+        conn.send_file(file, 10)
+    with open(os.devnull, "rb"):  # may get the number that has just become free
+        conn.end()
+        assert receive_all(wire.loop, peer) == (SOURCE[10:], "FIN")
+    assert opened(path) == 0
+
+
+@pytest.mark.parametrize("kind", OPEN_FILES)
+def test_the_position_of_an_open_file_says_nothing_and_is_left_alone(harness: Any, path: Path, kind: str) -> None:
+    wire = harness()
+    with OPEN_FILES[kind](path) as file:
+        file.seek(77)
+        file.read(10)
+        assert sent(wire, file, 5, SIZE - 6) == SOURCE[5:-1]
+        assert file.tell() == 87
+        assert file.read(3) == SOURCE[87:90]
+
+
+def test_a_temporary_file_may_be_sent(harness: Any) -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(SOURCE)
+        assert sent(harness(), file) == SOURCE
+
+
+def test_a_named_temporary_file_may_be_sent(harness: Any) -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(SOURCE)
+        file.flush()
+        assert sent(harness(), file) == SOURCE
+
+
+# Whatever has seek and read.
+
+
+class Reluctant:
+    """Only `seek` and `read`; and `read` gives less than it is asked for."""
+
+    def __init__(self) -> None:
+        self.at = 0
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self.at = {os.SEEK_SET: 0, os.SEEK_END: SIZE}[whence] + offset
+        return self.at
+
+    def read(self, count: int) -> bytes:
+        at, count = self.at, min(count, 40_000)
+        self.at += count
+        return SOURCE[at : at + count]
+
+
+class Generous(io.BytesIO):
+    """Gives more than it is asked for."""
+
+    def read(self, count: int | None = -1) -> bytes:
+        return super().read(-1)
+
+
+def packed(path: Path, pack: Callable[..., Any]) -> Any:
+    """SOURCE in a compressed file, opened for reading."""
+    with pack(path, "wb") as file:
+        file.write(SOURCE)
+    return pack(path, "rb")
+
+
+def zip_member(path: Path) -> Any:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("member", SOURCE)
+    return zipfile.ZipFile(path).open("member")
+
+
+def spooled(path: Path) -> Any:
+    file = tempfile.SpooledTemporaryFile(max_size=10 * SIZE)
+    file.write(SOURCE)
+    return file
+
+
+OBJECTS: dict[str, Callable[[Path], Any]] = {
+    "BytesIO": lambda path: io.BytesIO(SOURCE),
+    "BufferedReader of BytesIO": lambda path: io.BufferedReader(io.BytesIO(SOURCE)),  # type: ignore[arg-type]
+    "only seek and read": lambda path: Reluctant(),
+    "reads too much": lambda path: Generous(SOURCE),
+    "gzip": lambda path: packed(path, gzip.open),
+    "BufferedReader of gzip": lambda path: io.BufferedReader(packed(path, gzip.open)),
+    "bz2": lambda path: packed(path, bz2.open),
+    "lzma": lambda path: packed(path, lambda path, mode: lzma.open(path, mode, preset=0 if mode == "wb" else None)),
+    "zip member": zip_member,
+    "spooled": spooled,
+}
+
+
+@pytest.mark.parametrize("kind", OBJECTS)
+def test_whatever_has_seek_and_read_is_sent_as_it_reads(harness: Any, tmp_path: Path, kind: str) -> None:
+    file = OBJECTS[kind](tmp_path / "packed")
+    try:
+        assert sent(harness(), file, 10, SIZE - 20) == SOURCE[10:-10]
+    finally:
+        getattr(file, "close", lambda: None)()
+
+
+def test_an_object_is_read_a_little_at_a_time(harness: Any) -> None:
+    asked: list[int] = []
+
+    class Noting(io.BytesIO):
+        def read(self, count: int | None = -1) -> bytes:
+            asked.append(count or 0)
+            return super().read(count)
+
+    wire = harness()
+    peer, conn = wire.connect()
+    conn.send_file(Noting(bytes(LARGE)))
+    conn.end()
+    assert len(receive_all(wire.loop, peer)[0]) == LARGE
+    assert max(asked) <= 1 << 20
+
+
+def test_one_object_may_be_sent_twice_at_once(harness: Any) -> None:
+    wire = harness()
+    file = io.BytesIO(SOURCE)
+    (one, first), (two, second) = wire.connect(receive_buffer=8192), wire.connect(receive_buffer=8192)
+    first.send_file(file)
+    second.send_file(file, 1000)
+    first.end()
+    second.end()
+    readings = Reading(one), Reading(two)
+
+    def both_ended() -> bool:
+        ended = [reading.read(30_000) for reading in readings]
+        return all(ended)
+
+    pump(wire.loop, both_ended, 20)
+    assert [bytes(reading.got) for reading in readings] == [SOURCE, SOURCE[1000:]]
+
+
+# Where the kernel cannot.
+
+
+@pytest.mark.parametrize("code", ["EINVAL", "ENOSYS", "EOPNOTSUPP", "EOVERFLOW"])
+def test_where_sendfile_cannot_the_file_is_read(
+    harness: Any, path: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    asked: list[int] = []
+
+    def cannot(out: int, source: int, offset: int, count: int) -> int:
+        asked.append(count)
+        raise OSError(getattr(errno, code), os.strerror(getattr(errno, code)))
+
+    monkeypatch.setattr(os, "sendfile", cannot)
+    wire = harness()
+    peer, conn = wire.connect(receive_buffer=8192)
+    conn.write(b"<")
+    conn.send_file(path, 3)
+    conn.end(b">")
+    reading = Reading(peer)
+    pump(wire.loop, lambda: reading.read(100_000), 20)
+    assert reading.got == b"<" + SOURCE[3:] + b">"
+    assert len(asked) == 1, "tried once, and for this file never again"
+    assert opened(path) == 0
+
+
+def test_where_the_system_has_no_sendfile_the_file_is_read(
+    harness: Any, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "sendfile")
+    assert sent(harness(), path) == SOURCE

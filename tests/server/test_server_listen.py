@@ -1,0 +1,238 @@
+"""Where a server listens, and what `listen` says when it cannot."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import Any
+
+import pytest
+
+from reactor import Reactor, Server, ServerClosed
+from reactor.testing import Peer, pump, settle
+from tests.support.wire import refused
+
+
+@pytest.fixture
+def server(loop: Reactor) -> Server:
+    """A server that greets, so that a client can tell that it was let in."""
+    return Server(loop, lambda conn: conn.write(b"hi"))
+
+
+def _is_served(loop: Reactor, server: Server, address: Any) -> bool:
+    with Peer(address) as peer:
+        before = server.statistics().accepted
+        pump(loop, lambda: server.statistics().accepted > before)
+        settle(loop)
+        return peer.receive(2) == b"hi"
+
+
+def test_it_listens_on_ipv4(loop: Reactor, server: Server) -> None:
+    address = server.listen("127.0.0.1", 0)
+    assert address[0] == "127.0.0.1"
+    assert _is_served(loop, server, address)
+
+
+def test_it_listens_on_ipv6_and_addresses_are_pairs_there_too(loop: Reactor, server: Server) -> None:
+    address = server.listen("::1", 0)
+    assert len(address) == 2
+    assert address[0] == "::1"
+    assert _is_served(loop, server, address)
+    settle(loop)
+
+
+def test_the_addresses_of_an_ipv6_connection_are_pairs(loop: Reactor, server: Server) -> None:
+    address = server.listen("::1", 0)
+    seen: list[tuple[Any, Any]] = []
+    server.on("connection", lambda conn: seen.append((conn.local_address, conn.remote_address)))
+    with Peer(address) as peer:
+        pump(loop, lambda: seen)
+        assert seen == [(address, ("::1", peer.sock.getsockname()[1]))]
+
+
+def test_a_name_is_resolved(loop: Reactor, server: Server) -> None:
+    assert _is_served(loop, server, server.listen("localhost", 0))
+
+
+@pytest.mark.parametrize("client", ["127.0.0.1", "::1"])
+def test_host_none_takes_both_families_by_one_socket(loop: Reactor, server: Server, client: str) -> None:
+    address = server.listen(None, 0)
+    assert len(server.addresses) == 1
+    assert _is_served(loop, server, (client, address[1]))
+
+
+@pytest.mark.parametrize("client", ["127.0.0.1", "::1"])
+def test_the_ipv6_wildcard_takes_both_families_as_nodes_does(loop: Reactor, server: Server, client: str) -> None:
+    address = server.listen("::", 0)
+    assert _is_served(loop, server, (client, address[1]))
+
+
+@pytest.mark.parametrize("host", [None, "::"])
+def test_ipv6_only_leaves_ipv4_out(loop: Reactor, server: Server, host: str | None) -> None:
+    address = server.listen(host, 0, ipv6_only=True)
+    assert _is_served(loop, server, ("::1", address[1]))
+    assert refused("127.0.0.1", address[1])
+
+
+def test_port_0_picks_a_free_one_and_tells_it(loop: Reactor, server: Server) -> None:
+    first = server.listen("127.0.0.1", 0)
+    second = server.listen("127.0.0.1", 0)
+    assert first != second
+    assert first[1] > 0
+    assert server.addresses == [first, second]
+
+
+def test_one_server_serves_on_all_its_addresses(loop: Reactor, server: Server) -> None:
+    addresses = [server.listen("127.0.0.1", 0), server.listen("::1", 0), server.listen("127.0.0.1", 0)]
+    assert all(_is_served(loop, server, address) for address in addresses)
+
+
+def test_a_socket_that_listens_already_is_taken_over(loop: Reactor, server: Server) -> None:
+    sock = socket.create_server(("127.0.0.1", 0))
+    address = server.listen(sock=sock)
+    assert address == sock.getsockname()
+    assert _is_served(loop, server, address)
+    server.close()
+    assert sock.fileno() == -1
+
+
+def test_a_descriptor_that_listens_already_is_taken_over(loop: Reactor, server: Server) -> None:
+    fd = socket.create_server(("127.0.0.1", 0)).detach()
+    assert _is_served(loop, server, server.listen(fd=fd))
+    server.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
+
+
+def test_a_socket_that_does_not_listen_is_refused_and_left_alone(server: Server) -> None:
+    with socket.socket() as sock:
+        with pytest.raises(ValueError, match="sock must be listening already"):
+            server.listen(sock=sock)
+        assert sock.fileno() >= 0
+    assert not server.listening
+
+
+def test_a_datagram_socket_is_refused(server: Server) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as sock, pytest.raises(ValueError, match="sock must be a stream socket"):
+        server.listen(sock=sock)
+
+
+def test_a_descriptor_that_is_refused_still_belongs_to_the_caller(server: Server) -> None:
+    with socket.socket() as sock:
+        with pytest.raises(ValueError, match="must be listening already"):
+            server.listen(fd=sock.fileno())
+        os.fstat(sock.fileno())
+
+
+def test_an_address_in_use_is_named_as_node_does(server: Server) -> None:
+    host, port = server.listen("127.0.0.1", 0)
+    with pytest.raises(OSError, match="listen EADDRINUSE") as caught:
+        server.listen(host, port)
+    error: Any = caught.value
+    assert error.strerror == f"listen EADDRINUSE 127.0.0.1:{port}"
+    assert (error.errno, error.syscall, error.address, error.port) == (errno.EADDRINUSE, "listen", host, port)
+    assert len(server.addresses) == 1
+
+
+def test_an_address_of_another_machine_is_named_as_node_does(server: Server) -> None:
+    with pytest.raises(OSError, match=r"listen EADDRNOTAVAIL 192\.0\.2\.1:8080") as caught:
+        server.listen("192.0.2.1", 8080)  # TEST-NET-1 (RFC 5737)
+    assert caught.value.errno == errno.EADDRNOTAVAIL
+
+
+def test_a_name_that_cannot_be_is_named_as_node_does(server: Server) -> None:
+    name = "x" * 64 + ".invalid"  # a label has 63 characters at most (RFC 1035)
+    with pytest.raises(socket.gaierror, match=f"getaddrinfo ENOTFOUND {name}"):
+        server.listen(name, 0)
+
+
+def test_a_failed_listen_leaves_the_server_usable(loop: Reactor, server: Server) -> None:
+    with pytest.raises(OSError, match="EADDRNOTAVAIL"):
+        server.listen("192.0.2.1", 0)
+    assert not server.listening
+    assert _is_served(loop, server, server.listen("127.0.0.1", 0))
+
+
+def test_reuse_port_lets_two_servers_share_a_port(loop: Reactor, server: Server) -> None:
+    host, port = server.listen("127.0.0.1", 0, reuse_port=True)
+    other = Server(loop)
+    assert other.listen(host, port, reuse_port=True) == (host, port)
+
+
+def test_a_port_with_connections_in_time_wait_can_be_listened_on(loop: Reactor, server: Server, harness: Any) -> None:
+    h = harness()
+    peer, conn = h.connect()
+    conn.end()
+    pump(loop, lambda: h.record.names() == ["finish"])
+    peer.end()
+    assert h.closed(conn).clean  # we ended first: TIME_WAIT is ours
+    h.server.close()
+    settle(loop)
+    assert server.listen(*h.address) == h.address
+
+
+def test_the_listening_event_comes_in_the_next_turn(loop: Reactor, server: Server) -> None:
+    heard: list[tuple[Server, Any]] = []
+    server.on("listening", lambda *args: heard.append(args))  # type: ignore[arg-type]
+    first = server.listen("127.0.0.1", 0)
+    second = server.listen("127.0.0.1", 0)
+    assert server.listening
+    assert heard == []
+    loop.run_once(0)
+    assert heard == [(server, first), (server, second)]
+
+
+def test_there_is_no_listening_event_if_the_server_was_closed_before(loop: Reactor, server: Server) -> None:
+    heard: list[str] = []
+    server.on("listening", lambda *_: heard.append("listening"))
+    server.on("stopped", lambda *_: heard.append("stopped"))
+    server.listen("127.0.0.1", 0)
+    server.close()
+    settle(loop)
+    assert heard == ["stopped"]
+
+
+def test_it_may_listen_again_after_it_has_stopped(loop: Reactor, server: Server) -> None:
+    address = server.listen("127.0.0.1", 0)
+    server.close()
+    settle(loop)
+    assert not server.listening
+    assert server.addresses == []
+    assert _is_served(loop, server, server.listen(*address))
+
+
+def test_it_may_not_listen_while_it_is_stopping(loop: Reactor, harness: Any) -> None:
+    h = harness()
+    h.connect()
+    h.server.close()
+    with pytest.raises(ServerClosed, match="while the server is stopping"):
+        h.server.listen("127.0.0.1", 0)
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 70000])
+def test_a_port_out_of_range_is_refused(server: Server, port: int) -> None:
+    with pytest.raises(ValueError, match=f"port must be from 0 to 65535, not {port}"):
+        server.listen("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("port", ["8080", 80.0, True, None])
+def test_a_port_that_is_no_number_is_refused(server: Server, port: Any) -> None:
+    with pytest.raises(TypeError, match="port must be a whole number"):
+        server.listen("127.0.0.1", port)
+
+
+def test_a_host_that_is_no_text_is_refused(server: Server) -> None:
+    with pytest.raises(TypeError, match="host must be a string or None, not 7"):
+        server.listen(7, 0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("backlog", [0, -5])
+def test_a_backlog_of_nothing_is_refused(server: Server, backlog: int) -> None:
+    with pytest.raises(ValueError, match="backlog must be from 1"):
+        server.listen("127.0.0.1", 0, backlog)
+
+
+def test_only_one_way_to_say_where_is_taken(server: Server) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as sock, pytest.raises(TypeError, match="one of"):
+        server.listen("127.0.0.1", 0, sock=sock)
