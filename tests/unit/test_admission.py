@@ -67,8 +67,7 @@ class World:
         self.admission.apply_limits(())
 
     def connection(self, *given: Any) -> Any:
-        self.told: list[Any] = []
-        return Conn(self)
+        return Conn()
 
     def admit(self, host: str = "192.0.2.1") -> Any:
         sock = Sock()
@@ -81,11 +80,12 @@ class World:
 
 
 class Conn:
-    def __init__(self, world: World) -> None:
-        self.world = world
+    """Stands for a connection."""
+
+    _life: Any = SimpleNamespace(over=False)
 
     def _flush_soon(self) -> None:
-        self.world.told.append((self.world.admission.inside, self in self.world.server._connections))
+        """Nothing: there is nothing to send."""
 
 
 class Sock:
@@ -96,9 +96,10 @@ class Sock:
 
 
 def test_a_client_counts_as_inside_and_as_a_connection_before_the_server_hears_of_it() -> None:
-    world = World()
+    world, told = World(), []
+    world.server._own_listeners["connection"] = (lambda conn: told.append((world.admission.inside, world.open)),)
     world.admit()
-    assert world.told == [(1, True)]
+    assert told == [(1, 1)]
 
 
 def test_a_client_that_has_left_counts_no_more_though_its_close_is_not_told_yet() -> None:

@@ -39,7 +39,7 @@ class Holder:
     def _held(self) -> int:
         return self.held
 
-    def cut(self, reason: Reason) -> None:
+    def _cut(self, reason: Reason) -> None:
         self.cut_for = reason
 
 

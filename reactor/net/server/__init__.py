@@ -1,1 +1,1 @@
-"""A server: its listening sockets, who is let in, how it stops."""
+"""A server: its acceptors, admission with its limits, and how it stops."""

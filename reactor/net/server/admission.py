@@ -6,7 +6,7 @@
 
 A client that the gate refuses is counted by cause, told as `drop`, and closed or reset, as `when_full` says. Admission
 alone counts the clients inside: they are the ones that the limits count, from the gate until their descriptor is free
-again. So a step that takes time belongs between `admit` and `_connected`: its clients count as inside, and the server
+again. So a step that takes time belongs between the two halves of `admit`: its clients count as inside, and the server
 hears of none before the step is done.
 """
 
@@ -86,10 +86,7 @@ class Admission:
             self._refuse(sock, remote, acceptor, cause)
             return
         self.inside += 1
-        self._connected(sock, remote, acceptor)
-
-    def _connected(self, sock: Sock, remote: Address, acceptor: Acceptor) -> None:
-        """A client inside has done all that comes before `connection`."""
+        # Past the gate. A step that takes time divides this method here.
         server = self._server
         server._tally.accepted += 1
         conn = self._connection_type(
@@ -99,10 +96,10 @@ class Admission:
         if server._settings.pause_on_connect:
             conn.pause()
         conn._flush_soon()
-        for greet in server._own_listeners.get("connection", ()):
+        for listener in server._own_listeners.get("connection", ()):
             if not conn._life.over:
                 try:  # `_guarded` in place: every connection passes here
-                    greet(conn)
+                    listener(conn)
                 except BaseException as error:
                     conn._raised(error)
 
