@@ -29,6 +29,7 @@ from ..settings import ClientSettings, Settings
 from ..sockets import addresses, kernel, opening, options
 from ..sockets.addresses import Address
 from . import names
+from .attempts import AttemptsFailed
 from .names import Target
 
 Option = tuple[int, int, int | bytes]  # level, name, value
@@ -38,21 +39,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from ..connection.connection import Connection
-
-
-class AttemptsFailed(OSError):
-    """No address answered: the errno is that of the first failure, and `errors` has all of them, in order."""
-
-    errors: list[OSError]
-
-    @classmethod
-    def of(cls, errors: list[OSError]) -> OSError:
-        """One failure is told as it is."""
-        if len(errors) == 1:
-            return errors[0]
-        failed = cls(errors[0].errno, "; ".join(str(error.strerror) for error in errors))
-        vars(failed).update(vars(errors[0]), errors=errors)
-        return failed
 
 
 class Connecting:
