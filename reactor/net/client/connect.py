@@ -121,7 +121,7 @@ class Clients:
         return clients
 
     def add(self, where: Address, settings: Settings, client: ClientSettings) -> Connection:
-        connecting: Any = Connecting(self._loop, where, client)  # stands in for a socket until there is one
+        connecting: Any = Connecting(self._loop, where, settings, client)  # stands in for a socket until there is one
         kind = CheckedConnection if self._loop.debug else Connection
         conn = kind(self._loop, self, connecting, where, None, settings, self._listeners, CONNECTING)
         conn.attempted_addresses = connecting.attempted
