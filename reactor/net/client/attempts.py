@@ -123,7 +123,6 @@ class Race:
     def give_up(self) -> tuple[Target, ...]:
         """End the race: the time is up, or nobody wants its outcome. Returns the attempts to close, each once."""
         self._over = True
-        self._waiting.clear()
         under_way = tuple(self._under_way)
         self._under_way.clear()
         return under_way
