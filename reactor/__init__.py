@@ -30,8 +30,8 @@ from .net.server.server import Server
 from .net.server.tally import ServerStatistics, ShutdownReport
 
 if TYPE_CHECKING:
+    from .net.client.attempts import AttemptsFailed
     from .net.client.connect import connect
-    from .net.client.stand_in import AttemptsFailed
     from .net.protocols.framing import length_prefixed, lines
 
 __version__ = "0.1.0"
@@ -64,8 +64,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """What only some programs need, clients and framing, is loaded with the first of its names."""
     if name in ("AttemptsFailed", "connect"):
+        from .net.client.attempts import AttemptsFailed
         from .net.client.connect import connect
-        from .net.client.stand_in import AttemptsFailed
 
         globals().update(AttemptsFailed=AttemptsFailed, connect=connect)
     elif name in ("length_prefixed", "lines"):

@@ -79,6 +79,7 @@ def test_the_pure_parts_know_no_socket_and_no_clock() -> None:
         "engine.timers", "net.connection.states", "net.connection.outbuf", "net.connection.account",
         "net.deadlines.agenda", "net.deadlines.rules", "net.deadlines.gauges", "net.protocols.framing",
         "net.server.gate", "net.server.memory", "net.server.tally", "net.sockets.networks",
+        "net.client.attempts",
     )  # fmt: skip
     for name in pure:
         assert not imported(name) & {"socket", "time", "os", "net.sockets.kernel"}, name

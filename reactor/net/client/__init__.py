@@ -1,1 +1,1 @@
-"""Clients: names, attempts, and what stands in for a socket until one is connected."""
+"""Clients: names, the race of the attempts, and what stands in for a socket until a client is connected."""

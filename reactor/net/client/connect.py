@@ -1,8 +1,8 @@
-"""`connect`: the way to a connection from our side.
+"""`connect`: what programs call to become a client.
 
-It returns the connection at once, in state "connecting". What is written waits; what is called counts: `end()`,
-and `destroy_soon()` with something written, wait for the connection and deliver; every other ending cancels it. The
-work of getting there is in `connecting.py`.
+It checks the arguments and returns the connection at once, in state "connecting". What is written waits. `end()`, and
+`destroy_soon()` after something was written, wait for the connection and deliver; every other ending cancels it.
+`stand_in.py` does the work of connecting, and `Clients` owns all clients of a reactor.
 """
 
 from __future__ import annotations
@@ -35,21 +35,47 @@ def connect(
     path: Any = None,
     **settings: Any,
 ) -> Connection:
-    """A connection to (host, port), or to the Unix socket at `path`; returned at once, in state "connecting".
+    """Return a new connection to (host, port), or to the Unix socket at `path`, in state "connecting".
 
-    Nothing is emitted before it returns. Then: `lookup(conn, error, address, family, host)` for each address of
-    a name · `connection_attempt(conn, address, port, family)`, `connection_attempt_failed(…, error)`,
-    `connection_attempt_timeout(…)` · `connect(conn)`, which `on_connect` is added to · `ready(conn)`. What is
-    written before that is sent then. If no address answers: `error`, then `close` with reason `CONNECT_FAILED`
-    or `CONNECT_TIMEOUT`.
+    Nothing is emitted before this returns. What is written before the connection is open waits, and is sent then.
 
-    Settings are those of connections, and `local_address` ((host, port) to connect from), `family`
-    (`socket.AF_INET` or `AF_INET6`, for names), `lookup`, `attempt_delay` (0.25 s, RFC 8305) and
-    `connect_timeout` (60 s from the next turn on, all addresses together; None: as long as the kernel tries).
-    `lookup(host, family, done)` answers, now or later, by `done(error, addresses)`: IP addresses as text, in
-    order; only the first answer counts, and one that raises ends the connection (`LISTENER_FAILED`). Without it,
-    getaddrinfo(3) is asked in a thread: it cannot be stopped, and the interpreter waits for it at exit. Raises
-    TypeError and ValueError for arguments that mean nothing, `ReactorError` after the reactor was closed.
+    Arguments:
+
+    - `loop`: the reactor that runs the connection.
+    - `host`: a name, or an IPv4 or IPv6 address as text. A name is resolved, an address is used as it is.
+    - `port`: 0 to 65535.
+    - `on_connect(conn)`: added as a listener of `connect`.
+    - `path`: a Unix socket, in place of host and port.
+
+    Settings of clients alone. The first three go with host and port only:
+
+    - `local_address`: connect from this (address, port); port 0 is any. Default None: the kernel chooses.
+    - `family`: `socket.AF_INET` or `socket.AF_INET6`: resolve names to this family only. Default
+      `socket.AF_UNSPEC`: both.
+    - `lookup(host, family, done)`: resolve names with this function, called on the loop's thread. It calls
+      `done(None, addresses)`, with IP addresses as text in the order in which to try them, or `done(error)`, at once
+      or later. Only the first call counts. If `lookup` raises, the connection ends with `LISTENER_FAILED`. Default
+      None: getaddrinfo(3) in a thread. That cannot be stopped, and the interpreter waits for it at exit.
+    - `attempt_delay`: try the next address too when the newest attempt has not answered for this many seconds.
+      Default 0.25 (RFC 8305).
+    - `connect_timeout`: give up after this many seconds, names and all addresses together, counted from the next turn.
+      Default 60. None: give up when the kernel does.
+
+    All settings of connections are taken too: `pause_on_connect`, `no_delay` and `keep_alive` as arguments only, the
+    others (`idle_timeout`, `high_water`, ...) also as attributes of the connection.
+
+    Events:
+
+    - `lookup(conn, error, address, family, host)`: for each address of a name, or once with the error.
+    - `connection_attempt(conn, address, port, family)`: an address is tried.
+    - `connection_attempt_failed(conn, address, port, family, error)`: that attempt has failed.
+    - `connection_attempt_timeout(conn, address, port, family)`: that attempt has not answered for `attempt_delay`. It
+      goes on, and the next address is tried beside it.
+    - `connect(conn)`, then `ready(conn)`: the connection is open.
+
+    If no attempt succeeds: `error`, then `close`, with reason `CONNECT_FAILED` or `CONNECT_TIMEOUT`.
+
+    Raises TypeError and ValueError for wrong arguments, and ReactorError after the reactor was closed.
     """
     if not isinstance(loop, Reactor):
         raise TypeError(f"loop must be a Reactor, not {loop!r}")
@@ -70,6 +96,7 @@ def connect(
 
 
 def _where(host: Any, port: Any, path: Any, settings: dict[str, Any]) -> Address:
+    """The checked (host, port) or path. Raises TypeError and ValueError."""
     if path is not None:
         if host is not None or port is not None:
             raise TypeError("connect() takes one of: host and port, or path")
@@ -85,7 +112,7 @@ def _where(host: Any, port: Any, path: Any, settings: dict[str, Any]) -> Address
 
 
 def _check_families(host: str, settings: ClientSettings) -> None:
-    """What cannot fit together is a mistake of the call."""
+    """Raise ValueError if `host`, `family` and `local_address` are not all of one family."""
     literal = names.literal_family(host)
     local = settings.local_address and names.literal_family(settings.local_address[0])
     wanted = settings.family or None
@@ -97,7 +124,7 @@ def _check_families(host: str, settings: ClientSettings) -> None:
 
 
 class Clients:
-    """All clients of one reactor: what a server is to those it accepted."""
+    """All clients of one reactor. It owns them as a server owns the connections that it has accepted."""
 
     __slots__ = ("_connections", "_keeper", "_listeners", "_loop")
 
@@ -106,18 +133,20 @@ class Clients:
     def __init__(self, loop: Reactor) -> None:
         self._loop = loop
         self._connections: dict[Connection, None] = {}
-        self._listeners = Listeners()  # none: there is no server to add any
+        self._listeners = Listeners()  # always empty: there is no server that adds any
         self._keeper = CheckedKeeper(loop) if loop.debug else Keeper(loop)
 
     @classmethod
     def of(cls, loop: Reactor) -> Clients:
+        """The clients of this reactor, made when it gets its first."""
         clients = loop.tenants.get(cls)
         if not isinstance(clients, Clients):
             clients = loop.tenants[cls] = cls(loop)
         return clients
 
     def add(self, where: Address, settings: Settings, client: ClientSettings) -> Connection:
-        connecting: Any = Connecting(self._loop, where, client)  # stands in for a socket until there is one
+        """Return a new client, which begins to connect in the next turn."""
+        connecting = Connecting(self._loop, where, settings, client)  # stands in for a socket until there is one
         kind = CheckedConnection if self._loop.debug else Connection
         conn = kind(self._loop, self, connecting, where, None, settings, self._listeners, CONNECTING)
         conn.attempted_addresses = connecting.attempted
@@ -128,14 +157,14 @@ class Clients:
         return conn
 
     def abandon(self) -> None:
-        """The reactor closes."""
+        """Destroy all clients: the reactor closes."""
         for conn in list(self._connections):
             conn._cut(Reason.DESTROYED)
 
-    # What the connections say (`connection.owner.Owner`).
+    # What a connection tells its owner (`connection.owner.Owner`).
 
     def _connection_torn(self, conn: Connection) -> None:
-        """Nobody waits for its descriptor."""
+        """The descriptor of a client was given back. No client waits for one, so there is nothing to do."""
 
     def _connection_closed(self, conn: Connection) -> None:
         del self._connections[conn]

@@ -1,9 +1,9 @@
 """From a host and a port to the addresses that a client tries, in order.
 
-A name is resolved by getaddrinfo(3), which sorts what it finds by RFC 6724, or by the program's own function. It
-may block, so it runs off the loop's thread; a literal address does not come that far. The two families then
-take turns, beginning with that of the first address (RFC 8305, section 4), so that a family that does not work
-costs one attempt and not all of them.
+A name is resolved by getaddrinfo(3), which sorts its addresses by RFC 6724, or by the program's own function.
+getaddrinfo(3) may block, so it runs in a thread. A literal address is resolved on the loop's thread: that asks no
+server. The two families then take turns, beginning with that of the first address (RFC 8305, section 4), so a family
+that does not work costs one attempt and not all of them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ class Target(NamedTuple):
 
     family: int
     sockaddr: Any  # as connect(2) wants it
-    host: str  # as users see it; a path for Unix sockets
+    host: str  # the address as text; a path for Unix sockets
     port: int
 
     @property
     def address(self) -> addresses.Address:
+        """(host, port), or the path of a Unix socket."""
         return self.host if self.family == getattr(socket, "AF_UNIX", None) else (self.host, self.port)
 
 
@@ -40,7 +41,10 @@ def literal_family(host: str) -> int | None:
 
 
 def resolve(host: str, port: int, family: int, flags: int = 0) -> list[Target]:
-    """What getaddrinfo(3) finds, which may block. Raises OSError, its text as Node's: `getaddrinfo ENOTFOUND name`."""
+    """The addresses that getaddrinfo(3) finds, in the order in which to try them; at least one. May block.
+
+    Raises OSError, with the text that Node gives: `getaddrinfo ENOTFOUND name`.
+    """
     try:
         found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=flags)
     except (socket.gaierror, UnicodeError) as error:
@@ -56,14 +60,14 @@ def resolve(host: str, port: int, family: int, flags: int = 0) -> list[Target]:
 
 
 def resolve_literal(host: str, port: int) -> list[Target]:
-    """The same for a literal address: asks nobody, and blocks on nothing."""
+    """The one target of a literal address. Asks no server and never blocks. Raises OSError for an unknown scope."""
     return resolve(host, port, socket.AF_UNSPEC, socket.AI_NUMERICHOST | socket.AI_NUMERICSERV)
 
 
 def answered(host: str, port: int, family: int, addresses: Iterable[str]) -> list[Target]:
-    """What the program's own lookup found.
+    """The addresses that the program's own lookup found, in the order in which to try them; at least one.
 
-    Raises ValueError for what is no address, OSError if nothing fits `family`.
+    Raises ValueError for what is no IP address, OSError if none is of `family`.
     """
     found: list[Target] = []
     for address in addresses:
@@ -76,7 +80,7 @@ def answered(host: str, port: int, family: int, addresses: Iterable[str]) -> lis
 
 
 def _in_order(host: str, found: Iterable[Target]) -> list[Target]:
-    """Raises OSError when there is none."""
+    """The targets in the order in which to try them. Raises OSError if there are none."""
     targets = interleave(found)
     if not targets:
         raise kernel.name_error(host, socket.gaierror(socket.EAI_NONAME, "no address"))
@@ -84,7 +88,7 @@ def _in_order(host: str, found: Iterable[Target]) -> list[Target]:
 
 
 def interleave(targets: Iterable[Target]) -> list[Target]:
-    """Each once, the families in turn; within a family the order stays."""
+    """Each target once, the families in turn. Within a family the order stays."""
     families: dict[int, list[Target]] = {}
     for target in dict.fromkeys(targets):
         families.setdefault(target.family, []).append(target)

@@ -1,99 +1,74 @@
 """A client on its way: what stands in the place of its socket until it is connected.
 
-Names are resolved first (`names.py`), then the addresses are tried as RFC 8305 (Happy Eyeballs) says: one after
-the other, the next as soon as one has failed or has not answered for `attempt_delay`; those under way stay in the
-race, and the first to answer wins. One timer, `connect_timeout`, bounds it all.
+A connection closes its socket, sets options on it, and asks it for its descriptor, its address and what waits in its
+queues. `Connecting` has these methods, so a connection needs no case for "there is no socket yet". Closing it gives up
+all attempts. Options are kept for the socket that wins. Its descriptor is -1, and nothing waits in its queues.
 
-A connection closes its socket to be rid of it, sets options on it, asks it for its descriptor and its address. A
-`Connecting` answers all of these, so that the layers of a connection need no case for "there is no socket
-yet": closing it cancels every attempt, and options are remembered for the socket that wins.
+It owns the sockets and the timers of the attempts, and it tells the program of them. Names are resolved by `names.py`;
+`attempts.py` decides which address is tried, when, and which attempt wins. One timer, `connect_timeout`, bounds it all.
 
-A TCP socket can connect to itself: where nobody listens on a port of the ephemeral range, and the kernel happens
-to give the client just that port (RFC 9293, 3.5: simultaneous open). Such a connection echoes whatever is sent,
-and keeps the real server from its port. It counts as what it is, a port where nobody listens (as in Go's net).
+A TCP socket can connect to itself: where nobody listens on a port of the ephemeral range, and the kernel gives the
+client this same port (RFC 9293, 3.5: simultaneous open). Such a connection echoes whatever is sent, and keeps the
+real server from its port. It counts as a port where nobody listens (as in Go's net).
 """
 
 from __future__ import annotations
 
 import errno
 import socket
-from collections import deque
 from collections.abc import Iterable
 
 from ...engine.loop import Reactor
 from ...engine.poller import WRITE
 from ...engine.timers import Timer
-from ...hints import TYPE_CHECKING, Any, TypeVar
+from ...hints import TYPE_CHECKING, Any
 from ..connection.account import Reason
 from ..settings import ClientSettings, Settings
 from ..sockets import addresses, kernel, opening, options
 from ..sockets.addresses import Address
 from . import names
+from .attempts import Decision, Race
 from .names import Target
-
-Option = tuple[int, int, int | bytes]  # level, name, value
-E = TypeVar("E", bound=BaseException)
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from typing import TypeVar
 
     from ..connection.connection import Connection
 
+    E = TypeVar("E", bound=BaseException)
 
-class AttemptsFailed(OSError):
-    """No address answered: the errno is that of the first failure, and `errors` has all of them, in order."""
-
-    errors: list[OSError]
-
-    @classmethod
-    def of(cls, errors: list[OSError]) -> OSError:
-        """One failure is told as it is."""
-        if len(errors) == 1:
-            return errors[0]
-        failed = cls(errors[0].errno, "; ".join(str(error.strerror) for error in errors))
-        vars(failed).update(vars(errors[0]), errors=errors)
-        return failed
+Option = tuple[int, int, int | bytes]  # level, name, value
 
 
 class Connecting:
-    """All attempts of one client. It has the methods of a socket that a connection uses before it is connected."""
+    """All attempts of one client, with the methods of a socket that a connection uses before it is connected."""
 
     __slots__ = (
-        "_answered", "_conn", "_errors", "_limit", "_lookup", "_loop", "_next", "_next_queued", "_options", "_settings",
-        "_under_way", "_waiting", "_where", "attempted", "family",
+        "_answered", "_attempts", "_client", "_conn", "_limit", "_look", "_look_queued", "_lookup", "_loop", "_options",
+        "_race", "_reset", "_settings", "_where", "attempted", "family",
     )  # fmt: skip
 
-    def __init__(self, loop: Reactor, where: Address, settings: ClientSettings) -> None:
+    def __init__(self, loop: Reactor, where: Address, settings: Settings, client: ClientSettings) -> None:
         self._loop = loop
         self._where = where
         self._settings = settings
+        self._client = client
         self._conn: Connection | None = None  # None: not begun, or over
         self._answered = False  # by the program's own lookup
-        self._waiting: deque[Target] = deque()
-        self._under_way: list[Attempt] = []
-        self._errors: list[OSError] = []
+        self._race = Race(client.attempt_delay)
+        self._attempts: dict[Target, Attempt] = {}
         self._options: list[Option] = []
-        self._next: Timer | None = None  # when the next address is tried at the latest
-        self._next_queued = False
+        self._reset = False
+        self._look: Timer | None = None  # for a look at the race later than the next turn
+        self._look_queued = False  # for the next turn
         self._limit: Timer | None = None
         self._lookup: Future[Any] | None = None
         self.family = socket.AF_UNSPEC
-        #: Where it has tried to connect to, in order.
+        #: The addresses that were tried, in order.
         self.attempted: list[Address] = []
 
     # As a socket.
-
-    def unread(self) -> int:
-        return 0
-
-    def unacknowledged(self) -> int | None:
-        return 0
-
-    def shutdown(self, how: int) -> None:
-        raise OSError(errno.ENOTCONN, "not connected")
-
-    def reset_on_close(self) -> None:
-        options.reset_on_close(self)
 
     def fileno(self) -> int:
         return -1
@@ -102,32 +77,63 @@ class Connecting:
         raise OSError(errno.ENOTCONN, "not connected")
 
     def setsockopt(self, level: int, option: int, value: int | bytes) -> None:
+        """Keep an option: the socket gets it when it is connected."""
         self._options.append((level, option, value))
 
+    def getsockopt(self, level: int, option: int) -> int:
+        """The pending error: there is none."""
+        return 0
+
+    def recv(self, count: int) -> bytes:
+        """Nothing can be read yet."""
+        raise BlockingIOError
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        """Nothing can be sent yet."""
+        raise BlockingIOError
+
+    def send_file(self, fd: int, offset: int, count: int) -> int:
+        """Nothing can be sent yet."""
+        raise BlockingIOError
+
+    def shutdown(self, how: int) -> None:
+        """There is no half to end yet."""
+        raise OSError(errno.ENOTCONN, "not connected")
+
+    def unread(self) -> int:
+        """Bytes that wait to be read: 0."""
+        return 0
+
+    def unacknowledged(self) -> int:
+        """Bytes that the peer's kernel has not acknowledged: 0."""
+        return 0
+
+    def reset_on_close(self) -> None:
+        """Let `close` reset a socket that connects in the same turn: its server sees RST, and not an orderly end."""
+        self._reset = True
+
     def close(self) -> None:
-        """Give up: every descriptor comes back, and nothing more is heard of it."""
+        """Give up all attempts: their descriptors are given back, and the program hears no more of them."""
         self._conn = None
-        self._waiting.clear()
-        for waiting in (self._next, self._limit, self._lookup):
+        for waiting in (self._look, self._limit, self._lookup):
             if waiting is not None:
                 waiting.cancel()
-        while self._under_way:
-            self._under_way.pop().close(self._options)
+        self._close(self._race.give_up())
 
     @property
     def _live(self) -> Connection | None:
-        """The connection, while it is still wanted."""
+        """The connection, while it is wanted; None before `begin` and after an ending."""
         return None if self._conn is None or self._conn._life.over else self._conn
 
     # Names.
 
     def begin(self, conn: Connection) -> None:
-        """The first turn of a client."""
+        """Resolve the name. Called in the first turn of a client."""
         if conn._life.over:
             return
         self._conn = conn
-        if self._settings.connect_timeout is not None:
-            self._limit = self._loop.call_later(self._settings.connect_timeout, self._timed_out).unref()
+        if self._client.connect_timeout is not None:
+            self._limit = self._loop.call_later(self._client.connect_timeout, self._timed_out).unref()
         if isinstance(self._where, str):
             self._try([Target(socket.AF_UNIX, self._where, self._where, 0)])
             return
@@ -137,13 +143,13 @@ class Connecting:
                 self._try(names.resolve_literal(host, port))
             except OSError as error:  # a scope that is no interface
                 self._fail(_bare(error))
-        elif self._settings.lookup is not None:
-            conn._guarded(self._settings.lookup, host, self._settings.family, self._done)
+        elif self._client.lookup is not None:
+            conn._guarded(self._client.lookup, host, self._client.family, self._done)
         else:
-            self._lookup = self._loop.job(names.resolve, host, port, self._settings.family, callback=self._resolved)
+            self._lookup = self._loop.job(names.resolve, host, port, self._client.family, callback=self._resolved)
 
     def _done(self, error: BaseException | None, addresses: str | Iterable[str] | None = None) -> None:
-        """The answer of the program's own lookup. Only the first counts."""
+        """The result of the program's own lookup. Only the first call counts."""
         if error is not None and not isinstance(error, BaseException):
             raise TypeError(f"error must be an exception or None, not {error!r}")
         if error is None and not isinstance(addresses, Iterable):
@@ -159,10 +165,10 @@ class Connecting:
         found: list[Target] = []
         if error is None:
             try:
-                found = names.answered(host, port, self._settings.family, listed)
+                found = names.answered(host, port, self._client.family, listed)
             except (OSError, ValueError) as refused:
                 error = _bare(refused)
-        self._loop.call_soon(self._resolved, found, error)  # `done` may be called from inside `lookup`
+        self._loop.call_soon(self._resolved, found, error)  # the program may call `done` inside `lookup`
 
     def _resolved(self, found: list[Target] | None, error: BaseException | None) -> None:
         conn = self._live
@@ -178,64 +184,73 @@ class Connecting:
         if error is not None:
             conn._tell("lookup", error, None, None, host)
 
-    # Attempts.
+    # The race.
 
     def _try(self, targets: list[Target]) -> None:
-        self._waiting.extend(targets)
-        self._go_on()
+        self._do(self._race.resolved(targets))
 
-    def _go_on(self) -> None:
-        """Try the next address in the next turn, whatever became of those before: one, however many failed in this."""
-        if self._next is not None:
-            self._next.cancel()
-        if not self._next_queued:
-            self._next_queued = True
-            self._loop.call_soon(self._try_next)
+    def _do(self, decision: Decision) -> None:
+        """Do what the race has decided, but for the telling."""
+        self._close(decision.close)
+        if decision.look_next_turn:
+            self._look_in_next_turn()
+        elif decision.look_at is not None:
+            self._look = self._loop.call_at(decision.look_at, self._look_now).unref()
+        if decision.open is not None:
+            self._open(decision.open)
+        if decision.error is not None:
+            self._loop.call_soon(self._fail, decision.error)
 
-    def _try_next(self) -> None:
-        self._next_queued = False
+    def _look_in_next_turn(self) -> None:
+        """Once, however many attempts have failed in this turn."""
+        if self._look is not None:
+            self._look.cancel()
+        if not self._look_queued:
+            self._look_queued = True
+            self._loop.call_soon(self._on_next_turn)
+
+    def _on_next_turn(self) -> None:
+        self._look_queued = False
+        self._look_now()
+
+    def _look_now(self) -> None:
         conn = self._live
-        if conn is None or not self._waiting:
-            return
-        target = self._waiting.popleft()
-        attempt = Attempt(self._loop, self, target)
-        self._under_way.append(attempt)
-        self.attempted.append(target.address)
-        if self._waiting:
-            self._next = self._loop.call_later(self._settings.attempt_delay, self._not_yet, attempt).unref()
-        attempt.begin(conn._settings, self._settings.local_address)
-        conn._tell("connection_attempt", target.host, target.port, target.family)
-
-    def _not_yet(self, attempt: Attempt) -> None:
-        """It may still win; but the next address is tried beside it."""
-        self._go_on()
-        conn, target = self._live, attempt.target
-        if conn is not None:
-            conn._tell("connection_attempt_timeout", target.host, target.port, target.family)
-
-    def failed(self, attempt: Attempt, error: OSError) -> None:
-        """An attempt came to nothing."""
-        conn, target = self._live, attempt.target
         if conn is None:
             return
-        self._under_way.remove(attempt)
-        attempt.close()
-        self._errors.append(error)
-        if self._waiting:
-            self._go_on()
-        elif not self._under_way:
-            self._loop.call_soon(self._fail, AttemptsFailed.of(self._errors))
-        conn._tell("connection_attempt_failed", target.host, target.port, target.family, error)
+        decision = self._race.look(self._loop.clock_time())  # as `call_at` does: a slow turn shortens no delay
+        self._do(decision)
+        if decision.late is not None:
+            conn._tell("connection_attempt_timeout", *_as_told(decision.late))
+        if decision.open is not None:
+            conn._tell("connection_attempt", *_as_told(decision.open))
+
+    def _open(self, target: Target) -> None:
+        attempt = self._attempts[target] = Attempt(self._loop, self, target)
+        self.attempted.append(target.address)
+        attempt.begin(self._settings, self._client.local_address)
+
+    def _close(self, targets: Iterable[Target]) -> None:
+        for target in targets:
+            self._attempts.pop(target).close(self._reset)
+
+    def failed(self, target: Target, error: OSError) -> None:
+        """An attempt has failed."""
+        conn = self._live
+        if conn is None:
+            return
+        self._do(self._race.failed(target, error))
+        conn._tell("connection_attempt_failed", *_as_told(target), error)
 
     def succeeded(self, attempt: Attempt, sock: socket.socket, local: Address, remote: Address) -> None:
-        """The first attempt to get through is the connection; the others are given up."""
+        """An attempt has succeeded: its socket takes the place of this object, and the other attempts are closed."""
         conn = self._live
         if conn is None:
-            return  # the teardown closes us, and we close it
-        attempt.unwatch()
-        self._under_way.remove(attempt)
+            return  # the teardown at the end of this turn closes all attempts
+        self._do(self._race.succeeded(attempt.target))
+        self._attempts.pop(attempt.target).unwatch()
         self.close()
-        _set_all(sock, self._options)
+        for option in self._options:
+            options.set_option(sock, *option)
         conn._connected(opening.connected_socket(sock), remote, local)
 
     def _timed_out(self) -> None:
@@ -263,11 +278,11 @@ class Attempt:
         self._watched = False
 
     def begin(self, settings: Settings, local: tuple[str, int] | None) -> None:
-        """Connect, without waiting. How it goes is told later, never from inside this call."""
+        """Begin to connect. The outcome is told in a later turn, never inside this call."""
         try:
             self._open(settings, local)
         except OSError as error:
-            self._loop.call_soon(self._connecting.failed, self, _bare(error))
+            self._loop.call_soon(self._connecting.failed, self.target, _bare(error))
 
     def _open(self, settings: Settings, local: tuple[str, int] | None) -> None:
         target = self.target
@@ -283,8 +298,9 @@ class Attempt:
         self._watched = True
 
     def _on_ready(self, mask: int) -> None:
+        """The kernel has decided: the socket is connected, or has an error."""
         sock, target = self.sock, self.target
-        if sock is None or not self._watched:  # given up in this turn, after the poll
+        if sock is None or not self._watched:  # closed in this turn, after the poll
             return
         code = kernel.pending_error(sock)
         local = addresses.local_address(sock)
@@ -293,31 +309,33 @@ class Attempt:
             options.reset_on_close(sock)
             code = errno.ECONNREFUSED
         if code:
-            self._connecting.failed(self, kernel.os_error(code, "connect", target.address))
+            self._connecting.failed(target, kernel.os_error(code, "connect", target.address))
         else:
             self._connecting.succeeded(self, sock, local, remote)
 
     def unwatch(self) -> None:
+        """Stop waiting for the kernel; the socket stays open."""
         if self.sock is not None and self._watched:
             self._loop.poller.remove(self.sock.fileno())
             self._watched = False
 
-    def close(self, wanted: Iterable[Option] = ()) -> None:
-        """Give it up. A `reset()` while connecting left SO_LINGER among the `wanted` options: if it has just got
-        through, it is reset too, and does not look ended.
-        """
+    def close(self, reset: bool) -> None:
+        """Close the socket, with RST if `reset`."""
         self.unwatch()
         if self.sock is not None:
-            _set_all(self.sock, wanted)
+            if reset:
+                options.reset_on_close(self.sock)
             self.sock.close()
 
 
-def _set_all(sock: socket.socket, wanted: Iterable[Option]) -> None:
-    for option in wanted:
-        options.set_option(sock, *option)
+def _as_told(target: Target) -> tuple[str, int, int]:
+    """An address as the program's listeners get it."""
+    return target.host, target.port, target.family
 
 
 def _bare(error: E) -> E:
-    """Without the frames it passed through: they hold the connection, which will hold the error: a cycle."""
+    """The error without its traceback, whose frames hold the connection. The connection will hold the error, and
+    the two would be a reference cycle.
+    """
     error.__context__ = None
     return error.with_traceback(None)
