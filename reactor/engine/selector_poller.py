@@ -16,7 +16,7 @@ from ..hints import TYPE_CHECKING, Any
 from .poller import GONE, READ, WRITE, to_events, to_mask
 
 if TYPE_CHECKING:
-    from .poller import Handler
+    from .interfaces import Handler
 
 HANGUP_PERIOD = 0.1  # seconds between two looks: the leaving of a paused peer is noticed up to this much later
 SELECT_LIMIT = 1024  # FD_SETSIZE: select(2) cannot watch a higher descriptor (select(2), NOTES)

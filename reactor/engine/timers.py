@@ -56,7 +56,7 @@ class Timer:
         self._ref = wanted
         return self
 
-    def take(self) -> tuple[Callable[..., object], tuple[Any, ...]] | None:
+    def _take(self) -> tuple[Callable[..., object], tuple[Any, ...]] | None:
         """What to call now; None if it was cancelled after it had become due. It has fired from now on."""
         if self._fn is None:
             return None
@@ -66,7 +66,7 @@ class Timer:
 
     @property
     def refs(self) -> bool:
-        """Does it keep `run()` going?"""
+        """True if `run()` waits for this timer."""
         return self._ref
 
     def __repr__(self) -> str:
@@ -123,13 +123,13 @@ class TimerHeap:
         if when is None or when > now or self._heap[0][1] >= before:
             return None
         timer = heapq.heappop(self._heap)[2]
-        if timer.refs:
+        if timer._ref:
             self.refs -= 1
         return timer
 
     def forget(self, timer: Timer) -> None:
         """Called by a timer that was cancelled while in the heap."""
-        if timer.refs:
+        if timer._ref:
             self.refs -= 1
         self._cancelled += 1
         if self._cancelled * 2 > len(self._heap):

@@ -9,7 +9,8 @@ import pytest
 from wire import read_to_the_end
 
 from reactor import Connection, Reactor, Reason
-from reactor.engine import poller
+from reactor.engine import selector_poller
+from reactor.engine.loop import turns_of
 from reactor.testing import Peer, pump, settle
 
 MIB = 1024 * 1024
@@ -18,7 +19,7 @@ MIB = 1024 * 1024
 @pytest.fixture(autouse=True)
 def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Selectors that cannot watch for a hang-up look for it now and then: here often, to save the wait."""
-    monkeypatch.setattr(poller, "HANGUP_PERIOD", 0.002)
+    monkeypatch.setattr(selector_poller, "HANGUP_PERIOD", 0.002)
 
 
 def half_closed(wire: Any) -> tuple[Peer, Connection]:
@@ -204,5 +205,5 @@ def test_a_half_closed_connection_that_is_idle_costs_nothing(ended: str, each_lo
         conn.end()
     for _ in range(3):
         each_loop.run_once(0.004)
-    polled = [each_loop.poller.poll(0.004) for _ in range(3)]
+    polled = [turns_of(each_loop).poller.poll(0.004) for _ in range(3)]
     assert polled == [[]] * 3, "the poller wakes the loop for nothing"

@@ -10,14 +10,14 @@ from far_ends import ACCEPTS, SILENT, FarEnds
 from piping import BYTES, KIB, MIB, READ, SLOW, End, accounted, dam_up, opened, pair, receive_all_of, relay
 
 from reactor import Connection, Reactor, Reason, Server, connect
-from reactor.engine import poller
+from reactor.engine import selector_poller
 from reactor.testing import Peer, pump, settle
 
 
 @pytest.fixture(autouse=True)
 def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Selectors that cannot watch for a hang-up look for it now and then: here often, to save the wait."""
-    monkeypatch.setattr(poller, "HANGUP_PERIOD", 0.002)
+    monkeypatch.setattr(selector_poller, "HANGUP_PERIOD", 0.002)
 
 
 def watch_pending(conn: Connection, source: Connection) -> list[int]:

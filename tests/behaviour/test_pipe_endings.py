@@ -9,14 +9,14 @@ from far_ends import ACCEPTS, SILENT, FarEnds
 from piping import BYTES, MIB, End, accounted, dam_up, hang_up, opened, pair, relay
 
 from reactor import Connection, Reactor, Reason, connect
-from reactor.engine import poller
+from reactor.engine import selector_poller
 from reactor.testing import pump, settle
 
 
 @pytest.fixture(autouse=True)
 def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Selectors that cannot watch for a hang-up look for it now and then: here often, to save the wait."""
-    monkeypatch.setattr(poller, "HANGUP_PERIOD", 0.002)
+    monkeypatch.setattr(selector_poller, "HANGUP_PERIOD", 0.002)
 
 
 # Half-close.

@@ -12,14 +12,14 @@ from piping import BYTES, SLOW, End, accounted, dam_up, opened, pair
 from wire import pass_time
 
 from reactor import Reactor, Reason, connect
-from reactor.engine import poller
+from reactor.engine import selector_poller
 from reactor.testing import ManualClock, pump
 
 
 @pytest.fixture(autouse=True)
 def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Selectors that cannot watch for a hang-up look for it now and then: here often, to save the wait."""
-    monkeypatch.setattr(poller, "HANGUP_PERIOD", 0.002)
+    monkeypatch.setattr(selector_poller, "HANGUP_PERIOD", 0.002)
 
 
 # Resets pass through a relay.

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ... import arguments
-from ...engine.loop import Reactor
+from ...engine.loop import Reactor, turns_of
+from ...engine.turn import Turns
 from ...errors import ReactorError
 from ...hints import TYPE_CHECKING, Any
 from ..connection.account import Reason
@@ -54,19 +55,18 @@ def connect(
     getaddrinfo(3) is asked in a thread: it cannot be stopped, and the interpreter waits for it at exit. Raises
     TypeError and ValueError for arguments that mean nothing, `ReactorError` after the reactor was closed.
     """
-    if not isinstance(loop, Reactor):
-        raise TypeError(f"loop must be a Reactor, not {loop!r}")
-    if loop.debug:
-        loop.check_thread()
+    turns = turns_of(loop)
+    if turns.debug:
+        turns.check_thread()
     where = _where(host, port, path, settings)
     if on_connect is not None:
         arguments.listener("on_connect", on_connect)
     of_connection, of_client = split(settings, ClientSettings)
-    if loop.closed:
+    if turns.closed:
         raise ReactorError("connect() after the reactor was closed")
     if not isinstance(where, str):
         _check_families(where[0], of_client)
-    conn = Clients.of(loop).add(where, of_connection, of_client)
+    conn = Clients.of(turns).add(where, of_connection, of_client)
     if on_connect is not None:
         conn.on("connect", on_connect)
     return conn
@@ -106,7 +106,7 @@ class Clients:
 
     ledger: Ledger | None = None  # each is the program's own
 
-    def __init__(self, loop: Reactor) -> None:
+    def __init__(self, loop: Turns) -> None:
         self._loop = loop
         self._connections: dict[Connection, None] = {}
         self._listeners = Listeners()  # none: there is no server to add any
@@ -114,7 +114,7 @@ class Clients:
         self.schedule = Schedule(loop)
 
     @classmethod
-    def of(cls, loop: Reactor) -> Clients:
+    def of(cls, loop: Turns) -> Clients:
         clients = loop.tenants.get(cls)
         if not isinstance(clients, Clients):
             clients = loop.tenants[cls] = cls(loop)

@@ -20,9 +20,9 @@ import socket
 from collections import deque
 from collections.abc import Iterable
 
-from ...engine.loop import Reactor
 from ...engine.poller import WRITE
 from ...engine.timers import Timer
+from ...engine.turn import Turns
 from ...hints import TYPE_CHECKING, Any, TypeVar
 from ..connection.account import Reason
 from ..settings import ClientSettings, Settings
@@ -63,7 +63,7 @@ class Connecting:
         "_under_way", "_waiting", "_where", "attempted", "family",
     )  # fmt: skip
 
-    def __init__(self, loop: Reactor, where: Address, settings: ClientSettings) -> None:
+    def __init__(self, loop: Turns, where: Address, settings: ClientSettings) -> None:
         self._loop = loop
         self._where = where
         self._settings = settings
@@ -243,7 +243,7 @@ class Attempt:
 
     _flowing = False
 
-    def __init__(self, loop: Reactor, connecting: Connecting, target: Target) -> None:
+    def __init__(self, loop: Turns, connecting: Connecting, target: Target) -> None:
         self._loop = loop
         self._connecting = connecting
         self.target = target

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from ...engine.loop import Reactor
+from ...engine.turn import Turns
 from ...hints import TYPE_CHECKING, Any
 from ..deadlines.agenda import NEVER
 from ..settings import Settings
@@ -72,7 +72,7 @@ class Holding:
 
     def __init__(
         self,
-        loop: Reactor,
+        loop: Turns,
         owner: Owner,
         sock: socket.SocketType,
         remote_address: Address,

@@ -25,8 +25,8 @@ import errno
 import socket
 
 from ... import arguments
-from ...engine.loop import Reactor
 from ...engine.poller import READ
+from ...engine.turn import Turns
 from ...hints import TYPE_CHECKING, Any, NamedTuple, Protocol
 from ..sockets import addresses, kernel, opening, options
 from ..sockets.addresses import Address
@@ -93,7 +93,7 @@ class Listener:
 
     _flowing = False
 
-    def __init__(self, loop: Reactor, host: Host, opened: Opened) -> None:
+    def __init__(self, loop: Turns, host: Host, opened: Opened) -> None:
         self._loop = loop
         self._host = host
         self._opened = opened

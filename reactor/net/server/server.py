@@ -8,7 +8,7 @@ from collections.abc import Callable, KeysView
 from math import inf
 
 from ... import arguments
-from ...engine.loop import Reactor
+from ...engine.loop import Reactor, turns_of
 from ...engine.timers import Timer
 from ...errors import ReactorError, ServerClosed
 from ...hints import TYPE_CHECKING, Any
@@ -44,8 +44,8 @@ class Server(Deadlined, Emitter):
 
     # Also so that a setting misspelt as an attribute is an error.
     __slots__ = (
-        "__weakref__", "_connection_type", "_connections", "_gate", "_holding", "_limits", "_listeners", "_open",
-        "_own", "_ref", "_reopening", "_settings", "_stop", "_table", "_tally", "ledger", "loop",
+        "__weakref__", "_connection_type", "_connections", "_gate", "_holding", "_limits", "_listeners", "_loop",
+        "_open", "_own", "_ref", "_reopening", "_settings", "_stop", "_table", "_tally", "ledger", "loop",
         "quiet_until", "schedule",
     )  # fmt: skip
 
@@ -66,8 +66,7 @@ class Server(Deadlined, Emitter):
     def __init__(
         self, loop: Reactor, on_connection: Callable[[Connection], object] | None = None, **settings: Any
     ) -> None:
-        if not isinstance(loop, Reactor):
-            raise TypeError(f"loop must be a Reactor, not {loop!r}")
+        self._loop = turns_of(loop)
         self.loop = loop
         self._settings, self._limits = split(settings, ServerSettings)
         self._table = Listeners()
@@ -84,7 +83,7 @@ class Server(Deadlined, Emitter):
         self.ledger: Ledger | None = None
         self._apply_limits()
         #: The deadlines of all connections.
-        self.schedule = Schedule(loop)
+        self.schedule = Schedule(self._loop)
         #: No more shedding and logging before this time, see `listener.py`.
         self.quiet_until = 0.0
         self._connection_type = Connection if not loop.debug else _checked()
@@ -115,30 +114,30 @@ class Server(Deadlined, Emitter):
         and `ServerClosed` while the server is stopping.
         """
         self._check_may_listen()
-        system = self.loop.poller.system
+        system = self._loop.poller.system
         opened = open_listening(system, host, port, backlog, path, mode, reuse_port, ipv6_only, sock, fd)
         try:
             options.inherit_options(opened.sock, self._settings.no_delay, self._settings.keep_alive)
-            listener = Listener(self.loop, self, opened)
+            listener = Listener(self._loop, self, opened)
         except BaseException:
             opened.close()
             raise
         self._listeners.append(listener)
         self._update_hold()
-        self.loop.tenants[self] = self
-        self.loop.call_soon(self._listening, listener)
+        self._loop.tenants[self] = self
+        self._loop.call_soon(self._listening, listener)
         return listener.address
 
     def _check_may_listen(self) -> None:
         self._check_thread()
-        if self.loop.closed:
+        if self._loop.closed:
             raise ReactorError("listen() after the reactor was closed")
         if self._stop is not None:
             raise ServerClosed("listen() while the server is stopping: wait for `stopped`")
 
     def _check_thread(self) -> None:
-        if self.loop.debug:
-            self.loop.check_thread()
+        if self._loop.debug:
+            self._loop.check_thread()
 
     def _listening(self, listener: Listener) -> None:
         if listener in self._listeners:
@@ -172,7 +171,7 @@ class Server(Deadlined, Emitter):
         error = None if self._listeners else ServerClosed("close() of a server that does not listen")
         if error is not None and self._stop is None:
             if callback is not None:
-                self.loop.call_soon(callback, self, error)
+                self._loop.call_soon(callback, self, error)
             return
         stop = self._begin_stop()
         if callback is not None:
@@ -180,7 +179,7 @@ class Server(Deadlined, Emitter):
         if error is not None or stop.deadline is not None:
             return  # a shutdown that was called in this turn takes in who waits before it closes
         self._close_listeners()
-        self.loop.call_soon(self._check_stopped)
+        self._loop.call_soon(self._check_stopped)
 
     def shutdown(self, grace: float = 10.0, end: bool = True, spread: float = 0.0) -> None:
         """Stop in order: take in who waits in the backlog, stop accepting, emit `draining`, `destroy_soon()`
@@ -195,12 +194,12 @@ class Server(Deadlined, Emitter):
         check_stop(grace, end, spread)
         if not self._listeners and self._stop is None and not self._connections:
             return
-        now = self.loop.clock_time()
+        now = self._loop.clock_time()
         self._begin_stop().shorten(now + grace, end, now + spread)
 
     def _begin_stop(self) -> Stop:
         if self._stop is None:
-            self._stop = Stop(self, self.loop.now, self._tally.copy())
+            self._stop = Stop(self, self._loop.now, self._tally.copy())
         return self._stop
 
     def abandon(self) -> None:
@@ -223,26 +222,26 @@ class Server(Deadlined, Emitter):
         stop.cancel()
         if self._gate is not None:
             self._gate.refusals.close()
-        self.loop.tenants.pop(self, None)
-        report = self._tally.since(stop.tally_before, self.loop.now - stop.started_at)
+        self._loop.tenants.pop(self, None)
+        report = self._tally.since(stop.tally_before, self._loop.now - stop.started_at)
         for listener in self._own.get("stopped", ()):  # each by a call of its own, since one may leave run()
-            self.loop.call_soon(listener, self, report)
+            self._loop.call_soon(listener, self, report)
         for callback, error in stop.answers:
-            self.loop.call_soon(callback, self, error)
+            self._loop.call_soon(callback, self, error)
 
     # What the listening sockets ask and say (listener.Host).
 
     def has_room(self) -> bool:
         """False: clients wait in the kernel's backlog."""
         gate = self._gate
-        wait = 0.0 if gate is None or self._limits.when_full != "wait" else gate.wait(self._open, self.loop.now)
+        wait = 0.0 if gate is None or self._limits.when_full != "wait" else gate.wait(self._open, self._loop.now)
         if not wait:
             return True
         for listener in self._listeners:
             listener.unwatch()
         if self._reopening is not None:
             self._reopening.cancel()
-        self._reopening = self.loop.call_later(wait, self._reopen).unref() if wait < inf else None
+        self._reopening = self._loop.call_later(wait, self._reopen).unref() if wait < inf else None
         return False
 
     def _reopen(self) -> None:
@@ -252,14 +251,14 @@ class Server(Deadlined, Emitter):
                 listener.watch()
 
     def admit(self, sock: socket.SocketType, remote: Address, listener: Listener) -> None:
-        if self._gate is not None and (cause := self._gate.refusal(remote, self._open, self.loop.now)):
+        if self._gate is not None and (cause := self._gate.refusal(remote, self._open, self._loop.now)):
             self._gate.refusals.note(cause, remote)
             self._refuse(sock, remote, listener, cause)
             return
         self._tally.accepted += 1
         self._open += 1
         conn = self._connection_type(
-            self.loop, self, sock, remote, listener.accepted_address, self._settings, self._table
+            self._loop, self, sock, remote, listener.accepted_address, self._settings, self._table
         )
         self._connections[conn] = None
         if self._settings.pause_on_connect:
@@ -270,14 +269,14 @@ class Server(Deadlined, Emitter):
         self._tally.refused[cause] += 1
         if self._own.get("drop"):
             local = listener.accepted_address or addresses.local_address(sock)
-            self.loop.call_soon(self._emit, "drop", local, remote)
+            self._loop.call_soon(self._emit, "drop", local, remote)
         if self._limits.when_full == "reset":
             options.reset_on_close(sock)
         sock.close()
 
     def make_room(self) -> int:
         """Descriptors have run out: give connections up; how many."""
-        return give_up(self._connections, self._limits.give_up_idle, self.loop.now)
+        return give_up(self._connections, self._limits.give_up_idle, self._loop.now)
 
     def accept_failed(self, error: OSError, shed: int, broken: Listener | None) -> None:
         self._tally.refused["descriptors"] += shed
@@ -289,7 +288,7 @@ class Server(Deadlined, Emitter):
             self._update_hold()
             if not self._listeners:
                 self._begin_stop()
-                self.loop.call_soon(self._check_stopped)
+                self._loop.call_soon(self._check_stopped)
         self._emit("accept_error", error)
 
     # What the connections say (ending.Owner).
@@ -362,11 +361,11 @@ class Server(Deadlined, Emitter):
         if self._limits.gated or self._gate is not None:
             from .gate import gate_for  # here, so that it is loaded only where there is a limit
 
-            self._gate = gate_for(self.loop, self._limits, (conn.remote_address for conn in inside), self._gate)
+            self._gate = gate_for(self._loop, self._limits, (conn.remote_address for conn in inside), self._gate)
         if self._limits.memory_limit is not None or self.ledger is not None:
             from .memory import ledger_for
 
-            self.ledger = ledger_for(self.loop, self._limits.memory_limit, inside, self.ledger)
+            self.ledger = ledger_for(self._loop, self._limits.memory_limit, inside, self.ledger)
 
     def ref(self) -> None:
         """Let `run()` go on while this server listens, as it does at first."""
@@ -382,7 +381,7 @@ class Server(Deadlined, Emitter):
         wanted = self._ref and bool(self._listeners)
         if wanted != self._holding:
             self._holding = wanted
-            (self.loop.hold if wanted else self.loop.release)()
+            (self._loop.hold if wanted else self._loop.release)()
 
     # Looking in.
 
