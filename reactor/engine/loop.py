@@ -298,7 +298,7 @@ class Reactor:
     def on_signal(self, signum: int, fn: Callable[[int], object] | None) -> None:
         """Call `fn(signum)` on the loop when the signal arrives; None restores the handler from before.
 
-        Main thread only, as Python demands: ValueError elsewhere, and for a signal that cannot be caught. Listening
+        Main thread only, as Python demands: ValueError elsewhere; OSError for a signal that cannot be caught. Listening
         to signals does not keep `run()` going.
         """
         from .signals import Signals, check_call
