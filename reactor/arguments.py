@@ -1,4 +1,4 @@
-"""What callers may pass: one check for each kind of argument, one sentence for each mistake.
+"""Checks of arguments: one function for each kind of argument, one sentence for each mistake.
 
 Every check returns the value in the form the library uses, or raises ``TypeError`` or ``ValueError`` naming
 the argument, its value and what was expected.
@@ -18,7 +18,7 @@ CO_COROUTINE = 0x80  # of a code object: made by `async def` (inspect.CO_COROUTI
 
 
 def seconds(name: str, value: Any, *, zero: bool = False) -> float:
-    """A finite duration: more than 0, or also 0 where `zero` says that 0 means something."""
+    """A finite duration in seconds: more than 0; 0 too where `zero` is True."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name} must be a number of seconds, not {value!r}")
     number = _float(value)
@@ -37,7 +37,7 @@ def moment(name: str, value: Any) -> float:
 
 
 def seconds_up_to(name: str, value: Any, most: float, *, zero: bool = False) -> float:
-    """As `seconds`, and no more than the kernel takes."""
+    """A duration as for `seconds`, up to `most`, the limit of the kernel."""
     number = seconds(name, value, zero=zero)
     if number > most:
         raise ValueError(f"{name} must be at most {most} seconds, which is all the kernel takes, not {value!r}")
@@ -45,7 +45,7 @@ def seconds_up_to(name: str, value: Any, most: float, *, zero: bool = False) -> 
 
 
 def maybe_seconds(name: str, value: Any, *, zero: bool = False) -> float | None:
-    """As `seconds`, or None for "never"."""
+    """A duration as for `seconds`, or None for "never"."""
     return None if value is None else seconds(name, value, zero=zero)
 
 
@@ -77,21 +77,21 @@ def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
 
 
 def flag(name: str, value: Any) -> bool:
-    """True or False and nothing that merely looks like it."""
+    """True or False; 0, 1 and the like are refused."""
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, not {value!r}")
     return value
 
 
 def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
-    """One of a few words."""
+    """One of the allowed words."""
     if value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
     return str(value)
 
 
 def shown(value: Any, most: int = 64) -> str:
-    """A value in the text of an error: as `repr`, shortened."""
+    """The `repr` of a value for the text of an error, shortened to `most` characters."""
     text = repr(value)
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
@@ -112,14 +112,14 @@ def closest(word: str, allowed: Iterable[str]) -> str | None:
 
 
 def function(name: str, value: Any) -> Callable[..., Any]:
-    """Something that can be called."""
+    """A callable object."""
     if not callable(value):
         raise TypeError(f"{name} must be callable, not {value!r}")
     return value  # type: ignore[no-any-return]  # callable() narrows Any to no signature
 
 
 def listener(name: str, value: Any) -> Callable[..., Any]:
-    """A function that does its work when called: a coroutine function would only make a coroutine."""
+    """A callable object that is no coroutine function: calling one only makes a coroutine."""
     if _is_coroutine_function(value):
         raise TypeError(
             f"{name} must be a plain function, not the coroutine function {value!r}: nothing would await it"
@@ -128,13 +128,13 @@ def listener(name: str, value: Any) -> Callable[..., Any]:
 
 
 def maybe_listener(name: str, value: Any) -> Callable[..., Any] | None:
-    """As `listener`, or None."""
+    """A listener as for `listener`, or None."""
     return None if value is None else listener(name, value)
 
 
 def _is_coroutine_function(value: Any) -> bool:
-    """As `inspect` says; which is loaded already where a function was marked by it (3.12), and else would take longer
-    to import than all of us.
+    """True if `inspect` says so. Only a function that was marked by `inspect` (3.12) needs it, and then it is loaded
+    already; importing it takes longer than importing this library.
     """
     if "inspect" in sys.modules:
         return bool(sys.modules["inspect"].iscoroutinefunction(value))
@@ -148,7 +148,7 @@ def _is_async_def(value: Any) -> bool:
 
 
 def maybe_function(name: str, value: Any) -> Callable[..., Any] | None:
-    """As `function`, or None."""
+    """A callable object, or None."""
     return None if value is None else function(name, value)
 
 

@@ -1,23 +1,23 @@
 """Exceptions, by who is at fault.
 
-Everything here is a mistake of the program that calls, and is raised at the call. What the network does is
-never raised: it reaches an ``error`` listener and the close report as the fitting ``OSError`` subclass
-(``ConnectionResetError``, ``TimeoutError``, ...), built by ``reactor.net``. A wrong type or value of
-an argument is a ``TypeError`` or a ``ValueError`` (``reactor.arguments``).
+Everything here is a mistake of the calling program and is raised at the call. Errors of the network are never raised:
+they reach an ``error`` listener and the close report as the fitting subclass of ``OSError`` (``ConnectionResetError``,
+``TimeoutError``, ...), built by ``reactor.net``. A wrong type or value of an argument is a ``TypeError`` or a
+``ValueError`` (``reactor.arguments``).
 """
 
 from __future__ import annotations
 
 
 class ReactorError(Exception):
-    """Base of what this library raises by itself."""
+    """The base class of all exceptions that this library defines."""
 
 
 class ConnectionClosed(ReactorError):
     """The program wrote to a connection that it had destroyed or reset.
 
-    Also the error that write callbacks get for bytes that can no longer reach the kernel because our side
-    ended the connection. Do not write after ``destroy()`` or ``reset()``; ``conn.state`` tells.
+    Write callbacks get it too, for bytes that can no longer reach the kernel because our side ended the connection. Do
+    not write after ``destroy()`` or ``reset()``; ``conn.state`` says whether the connection is closed.
     """
 
 
@@ -28,11 +28,11 @@ class WriteAfterEnd(ConnectionClosed):
 
 
 class NeverConnected(ConnectionClosed):
-    """What was written before the connection came about, and it never did."""
+    """Write callbacks get it for bytes that were written to a client whose connection was never made."""
 
 
 class ServerClosed(ReactorError):
-    """The server does not listen (any more): ``close()`` of a server that is not listening answers with this."""
+    """The callback of ``Server.close()`` gets it when the server was not listening."""
 
 
 class WrongThread(ReactorError):

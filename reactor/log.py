@@ -1,7 +1,7 @@
-"""The logger `reactor`, loaded when something is to be said: `logging` takes as long to import as all of this library.
+"""The logger `reactor`, loaded with the first record: `logging` takes as long to import as all of this library.
 
-Whoever wants to hear more than warnings has loaded it, to say so. Until then what is merely informative has no hearer,
-and a loop that runs is not held up for it.
+A program that wants records below warnings has loaded `logging` to say so. Until then records of level INFO are
+dropped, and a loop that runs does not wait for an import.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
 
 
 class _Loading:
-    """Gives out the methods of the logger itself, so that a record names the line that has called."""
+    """Returns the methods of the logger itself, so that a record names the line of the caller."""
 
     __slots__ = ()
 
     def __getattr__(self, name: str) -> Any:
         if name == "info" and "logging" not in sys.modules:
-            return _unheard
+            return _dropped
         try:
             import logging
-        except OSError:  # no descriptor is left to load it with
-            return _said
+        except OSError:  # no descriptor is left to open its files with
+            return _printed
         return getattr(logging.getLogger("reactor"), name)
 
 
-def _said(message: str, *args: Any, exc_info: object = None) -> None:
-    """As `logging` does where nobody has set it up, in short."""
+def _printed(message: str, *args: Any, exc_info: object = None) -> None:
+    """Print the message to stderr, as `logging` does where no handler is set up, without the traceback."""
     print(message % args, file=sys.stderr)
 
 
-def _unheard(*args: Any) -> None:
-    """Nobody has asked for it."""
+def _dropped(*args: Any) -> None:
+    """Drop a record."""
 
 
 log: Logger = _Loading()  # type: ignore[assignment]  # it has what a logger has

@@ -19,8 +19,8 @@ MAX_EVENTS = 1024  # per poll; the next poll reports the rest (epoll rotates its
 class EpollPoller(selectors.BaseSelector):
     """A selector over `select.epoll`. `data` of a registration is its handler.
 
-    As a `BaseSelector` it knows what was registered by the methods of one, and not what the loop has added, of
-    which nothing but the handler is kept.
+    As a `BaseSelector` it knows what was registered by `register`, and not what the loop added by `add`: of that only
+    the handler is kept.
     """
 
     def __init__(self, system: Any = None) -> None:
@@ -64,7 +64,7 @@ class EpollPoller(selectors.BaseSelector):
         self.handlers.clear()
         self._keys.clear()
 
-    # The rest of what a BaseSelector is.
+    # The other methods of a BaseSelector.
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         _check_events(events)
@@ -120,7 +120,7 @@ class EpollPoller(selectors.BaseSelector):
 
 
 class _Keys(Mapping[Any, selectors.SelectorKey]):
-    """The live view that `get_map()` gives: it iterates over numbers, and finds keys by number or file object."""
+    """The live view that `get_map()` returns: it iterates over numbers and finds keys by number or file object."""
 
     def __init__(self, poller: EpollPoller) -> None:
         self._poller = poller

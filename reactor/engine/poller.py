@@ -4,10 +4,10 @@ The loop and the connections speak of readiness in one set of bits, epoll's own 
 translated between the kernel and a handler. Two pollers offer the same few functions, each in a file of its own:
 `EpollPoller` over `select.epoll`, and `SelectorPoller` over any other `selectors.BaseSelector`.
 
-Handlers are objects, not functions: a bound method for each connection would cost 64 bytes of memory and an
-allocation. The loop looks them up by descriptor, one by one, since a second list of pairs would cost each message
-40 ns. An event belongs to a registration and not to a number: a handler may close its descriptor, and the kernel may
-give the number to the next one (fact 11). So `removed` holds the numbers whose events belong to nobody.
+Handlers (`interfaces.py`) are objects, not functions: a bound method for each connection would cost 64 bytes of memory
+and an allocation. The loop looks them up by descriptor, one by one, since a second list of pairs would cost each
+message 40 ns. An event belongs to a registration and not to a number: a handler may close its descriptor, and the
+kernel may give the number to the next one (fact 11). So `removed` holds the numbers whose events belong to nobody.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from ..hints import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from typing import Protocol
+
+    from .interfaces import Handler
 
 READ = 0x001  # EPOLLIN: bytes, a FIN, or an error can be read
 WRITE = 0x004  # EPOLLOUT: the send buffer has room again
@@ -32,24 +34,6 @@ READABLE, WRITABLE = (
 )  # what `Reactor.watch` takes and calls with
 
 if TYPE_CHECKING:
-
-    class Handler(Protocol):
-        """What is registered with a poller. The names have an underscore because programs see some handlers, their
-        connections, and must not take these methods for hooks.
-        """
-
-        _flowing: bool  # True if the loop reads for it: then it is a Readable
-
-        def _on_ready(self, mask: int) -> None: ...
-
-    class Readable(Handler, Protocol):
-        """A handler that the loop reads for while `_flowing` is True: a connection."""
-
-        _sock: Any  # has recv(size)
-        _read_size: int  # bytes
-
-        def _on_data(self, data: bytes) -> None: ...  # b"" at the end of the stream
-        def _on_read_error(self, error: OSError | MemoryError) -> None: ...
 
     class Poller(Protocol):
         """What the loop and its users need of a poller."""

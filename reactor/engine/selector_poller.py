@@ -16,14 +16,14 @@ from ..hints import TYPE_CHECKING, Any
 from .poller import GONE, READ, WRITE, to_events, to_mask
 
 if TYPE_CHECKING:
-    from .poller import Handler
+    from .interfaces import Handler
 
 HANGUP_PERIOD = 0.1  # seconds between two looks: the leaving of a paused peer is noticed up to this much later
 SELECT_LIMIT = 1024  # FD_SETSIZE: select(2) cannot watch a higher descriptor (select(2), NOTES)
 
 
 class SelectorPoller:
-    """The same few functions over any `selectors.BaseSelector`."""
+    """A poller over any `selectors.BaseSelector`."""
 
     def __init__(self, selector: selectors.BaseSelector) -> None:
         self._selector = selector
@@ -31,7 +31,7 @@ class SelectorPoller:
         self.removed: set[int] = set()
         self._masks: dict[int, int] = {}
         self._hangups: set[int] = set()  # watched for a hang-up only, by poll(2)
-        #: A selector that waits on a simulated system says which: its time and its poll(2) are meant too.
+        #: The simulated system that the selector waits on, with a clock and a poll(2) of its own; None: the real one.
         self.system = getattr(selector, "system", None)
         self._hangup_poll = (self.system or select).poll() if hasattr(select, "POLLRDHUP") else None
         self._monotonic = (self.system or time).monotonic

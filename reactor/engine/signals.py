@@ -2,9 +2,9 @@
 
 The interpreter runs Python-level signal handlers in its main thread, between two bytecodes, where hardly
 anything is safe. So the handler only queues the program's function, and the loop calls it in its next turn.
-`signal.set_wakeup_fd` makes the C-level handler write to the wake-up pair, which closes the window in which a
-signal arrives just before the loop goes to sleep; a host program that set a wake-up descriptor of its own
-keeps it, since its loop is then the one that sleeps.
+`signal.set_wakeup_fd` makes the C-level handler write to the wake-up pair: so a signal also ends a sleep that begins
+just after it arrived. A host program that has set its own wake-up descriptor keeps it, because then the host's loop
+sleeps and not this one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..hints import Any
 
 
 def check_call(signum: Any, fn: Any) -> None:
-    """What `Reactor.on_signal` may be given, and from where."""
+    """Raise TypeError or ValueError for arguments that `Reactor.on_signal` does not take, and in another thread."""
     arguments.integer("signum", signum, 1)
     if signum not in signal.valid_signals():
         raise ValueError(f"signum must be a signal of this system, like signal.SIGTERM, not {signum!r}")
@@ -28,7 +28,7 @@ def check_call(signum: Any, fn: Any) -> None:
 
 
 class Signals:
-    """The signals one reactor listens to, and what was there before it."""
+    """The signals that one reactor listens to, and the handlers from before."""
 
     __slots__ = ("_before", "_queue", "_wakeup_before", "_wakeup_fd")
 
@@ -39,7 +39,9 @@ class Signals:
         self._before: dict[int, Any] = {}
 
     def listen(self, signum: int, fn: Callable[[int], object]) -> None:
-        """Raises ValueError outside the main thread, and for what cannot be caught."""
+        """Queue `fn(signum)` when the signal arrives. Raises ValueError outside the main thread, OSError for a
+        signal that cannot be caught.
+        """
         before = signal.signal(signum, lambda number, frame: self._queue(fn, number))
         self._before.setdefault(signum, before)
         if self._wakeup_before is None:
@@ -50,7 +52,7 @@ class Signals:
                 self._wakeup_before = found
 
     def forget(self, signum: int) -> None:
-        """Back to what was there before; harmless for a signal nobody listens to."""
+        """Restore the handler from before; harmless for a signal that is not listened to."""
         if signum in self._before:
             # None: the handler before was not set from Python and cannot be put back.
             signal.signal(signum, self._before.pop(signum) or signal.SIG_DFL)

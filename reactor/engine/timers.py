@@ -2,9 +2,8 @@
 
 A cancelled timer stays in the heap until it surfaces or until cancelled ones make up more than half of it,
 when the heap is rebuilt without them. A rebuild of n entries is paid for by at least n/2 cancellations, so
-cancelling is O(1) in the long run and a heap of cancelled timers is an empty heap. (asyncio waits for 100 of
-them; redis until 2026 crashed on a list in which all were cancelled: cancelling everything is an ordinary
-case here, and tested.)
+cancelling is O(1) in the long run, and a heap in which all timers are cancelled is empty. (asyncio rebuilds only from
+100 cancelled timers on; redis until 2026 crashed on a list in which all were cancelled.)
 
 Timers with the same deadline fire in the order they were armed.
 """
@@ -19,12 +18,12 @@ from ..hints import Any
 
 
 class Timer:
-    """One call at one time, given out by `Reactor.call_later` and `call_at`."""
+    """One call at one time, made by `Reactor.call_later` and `call_at`."""
 
     __slots__ = ("_args", "_fn", "_heap", "_ref", "when")
 
     def __init__(self, heap: TimerHeap, when: float, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
-        #: When it is due, in the reactor's time (seconds).
+        #: When it is due, in seconds of the reactor's time.
         self.when = when
         self._heap = heap
         self._fn: Callable[..., object] | None = fn
@@ -33,21 +32,21 @@ class Timer:
 
     @property
     def active(self) -> bool:
-        """True until it has fired or was cancelled."""
+        """True until the timer fires or is cancelled."""
         return self._fn is not None
 
     def cancel(self) -> None:
-        """Never fire. Harmless when it has fired or was cancelled before."""
+        """Never call the function. Harmless when the timer has fired or was cancelled before."""
         if self._fn is not None:
             self._fn, self._args = None, ()
             self._heap.forget(self)
 
     def ref(self) -> Timer:
-        """Let `run()` wait for this timer, as it does at first."""
+        """Make `run()` wait for this timer, as it does at first. Returns the timer."""
         return self._set_ref(True)
 
     def unref(self) -> Timer:
-        """Do not keep `run()` going for this timer alone. It still fires if the loop runs."""
+        """Do not make `run()` wait for this timer. It still fires while the loop runs. Returns the timer."""
         return self._set_ref(False)
 
     def _set_ref(self, wanted: bool) -> Timer:
@@ -56,8 +55,8 @@ class Timer:
         self._ref = wanted
         return self
 
-    def take(self) -> tuple[Callable[..., object], tuple[Any, ...]] | None:
-        """What to call now; None if it was cancelled after it had become due. It has fired from now on."""
+    def _take(self) -> tuple[Callable[..., object], tuple[Any, ...]] | None:
+        """The function and its arguments; None if the timer was cancelled after it became due. It has fired then."""
         if self._fn is None:
             return None
         call = self._fn, self._args
@@ -66,7 +65,7 @@ class Timer:
 
     @property
     def refs(self) -> bool:
-        """Does it keep `run()` going?"""
+        """True if `run()` waits for this timer."""
         return self._ref
 
     def __repr__(self) -> str:
@@ -82,7 +81,7 @@ class TimerHeap:
         self._heap: list[tuple[float, int, Timer]] = []
         self._order = 0
         self._cancelled = 0
-        #: How many armed timers keep `run()` going.
+        #: The number of armed timers that `run()` waits for.
         self.refs = 0
 
     def __len__(self) -> int:
@@ -90,12 +89,12 @@ class TimerHeap:
 
     @property
     def order(self) -> int:
-        """The number the next timer will get: what is armed from now on is not due before the next turn."""
+        """The number of the next timer. `pop_due` takes it as `before`: what a turn arms fires in a later one."""
         return self._order
 
     def arm(self, when: float, fn: Callable[..., object], args: tuple[Any, ...], now: float = -math.inf) -> Timer:
-        """A timer for `when`. One that is past at `now` takes its place behind those that are due already: else a
-        callback that arms itself in the past again and again would be the only one to be called.
+        """A timer for `when`. If that is past at `now`, the timer comes behind all that are due already: otherwise a
+        callback that arms itself in the past again and again would keep the others from being called.
         """
         timer = Timer(self, when, fn, args)
         heapq.heappush(self._heap, (max(when, now), self._order, timer))
@@ -112,24 +111,24 @@ class TimerHeap:
         return heap[0][0] if heap else None
 
     def has_due(self, now: float) -> bool:
-        """Has the time of any come? The timer may have been cancelled."""
+        """True if the first entry is due. Its timer may have been cancelled."""
         return bool(self._heap) and self._heap[0][0] <= now
 
     def pop_due(self, now: float, before: int) -> Timer | None:
-        """The soonest timer due at `now`, of those armed before number `before`; None when there is none (any
-        more).
+        """Remove and return the soonest timer that is due at `now` and has a number below `before`; None if there is
+        none.
         """
         when = self.next_deadline()
         if when is None or when > now or self._heap[0][1] >= before:
             return None
         timer = heapq.heappop(self._heap)[2]
-        if timer.refs:
+        if timer._ref:
             self.refs -= 1
         return timer
 
     def forget(self, timer: Timer) -> None:
         """Called by a timer that was cancelled while in the heap."""
-        if timer.refs:
+        if timer._ref:
             self.refs -= 1
         self._cancelled += 1
         if self._cancelled * 2 > len(self._heap):

@@ -1,9 +1,9 @@
-"""One turn of the loop, and what it works through.
+"""One turn of the loop, and the queues that it works through.
 
-The order of a turn is the order of the lines of `take_turn`: ready calls (those present at the start) · how
-long may we sleep · poll · dispatch · due timers (a bounded batch) · flush what was written · tear down what
-has ended. Closing is *decided* anywhere and *performed* in the last stage, so that no listener ever finds the
-ground gone under it.
+The order of a turn is the order of the lines of `take_turn`: ready calls (those present at the start) · how long the
+loop may sleep · poll · dispatch · due timers (a bounded batch) · flush what was written · tear down what has ended.
+Closing is *decided* anywhere and *performed* in the last stage, so that a socket is never closed while one of its
+listeners runs.
 
 Nothing that a callback raises stops a turn. An `Exception` is logged on the logger `reactor`. What else is raised,
 like `KeyboardInterrupt` and `SystemExit`, is kept: the turn finishes, and its last line raises the first error that was
@@ -13,78 +13,90 @@ kept. So nothing is lost, and `run()` may be called again.
 from __future__ import annotations
 
 import time
+from _thread import get_ident
 from collections import deque
 from collections.abc import Callable
 
-from ..hints import TYPE_CHECKING, Any, Protocol
+from ..errors import WrongThread
+from ..hints import TYPE_CHECKING, Any
 from ..log import log
+from .jobs import Jobs, cancel_calls
 from .poller import READ
 from .timers import TimerHeap
 from .wakeup import Wakeup
 
 if TYPE_CHECKING:
-    from .poller import Poller, Readable
+    from concurrent.futures import Future
 
-# So many are read for before the first of them is given what came, so that the kernel's code for receiving stays in the
-# processor's caches, and then that for sending. What may be large goes at once: its bytes should stay there too.
+    from .interfaces import Readable, Staged, Tenant
+    from .jobs import Callback
+    from .poller import Poller
+    from .timers import Timer
+
+# This many connections are read before the first one gets its data: the kernel's code for receiving stays in the
+# processor's caches, and then the code for sending. A read that may be large is delivered at once, so that its bytes
+# stay in the caches too.
 READ_AHEAD = 32
 READ_AHEAD_SIZE = 4096  # bytes
-SENDS_PER_TURN = 16  # of much at a time, inside the call that writes it; then it waits for the end of the turn
-TIMERS_PER_TURN = 256  # so that a million timers due at once leave room for sockets in between
+SENDS_PER_TURN = 16  # large writes that are sent inside the call; later ones wait for the end of the turn
+TIMERS_PER_TURN = 256  # a million timers due at once leave time for sockets in between
+LAST_TURNS = 100  # given to listeners that queue more calls while the reactor closes
 LONGEST_SLEEP = 86_400.0  # seconds; epoll_wait(2) takes milliseconds in a C int, 24 days at most
-SLOW_CALLBACK = 0.1  # seconds; the debug log's idea of slow, as asyncio's slow_callback_duration
-STALL = 0.1  # seconds that a turn may take before what was stamped in it counts as of its end
-STALLS_KEPT = 64  # the latest; an older one is long enough ago for nobody to be looked at because of it
-
-Call = tuple[Callable[..., object], tuple[Any, ...]]
-
-
-class Staged(Protocol):
-    """What waits for a stage at the end of the turn: a connection."""
-
-    def _on_flush(self) -> None: ...
-    def _on_teardown(self) -> None: ...
+SLOW_CALLBACK = 0.1  # seconds; debug mode logs callbacks that take longer, as asyncio's slow_callback_duration
+STALL = 0.1  # seconds; after a longer turn, what was stamped in it counts as of its end
+STALLS_KEPT = 64  # the latest; no deadline that is still to come depends on an older one
 
 
 class Turns:
-    """The queues of a loop, and the turn that empties them."""
+    """The loop as connections, servers and clients hold and call it; programs have a `Reactor`, which has this."""
 
-    def __init__(self, poller: Poller, clock: Callable[[], float], debug: bool) -> None:
+    def __init__(self, reactor: Any, poller: Poller, clock: Callable[[], float], debug: bool) -> None:
+        self.reactor = reactor  # what programs have: a Reactor, of which nothing is called here
         self._clock = clock
         self.poller = poller
         self.debug = debug
         #: The time of this turn: a new float object every turn, so that its identity tells turns apart.
         self.turn_now: float = clock() + 0.0
-        self._ready: deque[Call] = deque()
-        self._arrived: list[tuple[Readable, bytes]] = []  # read, and not handed over yet
+        self._ready: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        self._arrived: list[tuple[Readable, bytes]] = []  # read, and not delivered yet
         self._timers = TimerHeap()
         self._flushes: deque[Staged] = deque()
         self._teardowns: deque[Staged] = deque()
         self._turns = 0
         self._sends_left = SENDS_PER_TURN
-        #: When turns that stood still began, by `turn_now`, and when they ended: a listener that blocked, or a process
-        #: that was stopped. Whoever was stamped in one of them has not been silent since.
+        #: The turns that took long: `turn_now` of each, and when it ended. A listener blocked, or the process was
+        #: stopped. A connection that was stamped in such a turn was not silent before its end.
         self.stalls: dict[float, float] = {}
-        #: Is it in a turn, and awake? Then it comes to what is queued by itself.
+        #: True in a turn, except while it sleeps: what is queued now needs no wake-up.
         self.in_turn = False
         self._taking_turn = False
-        self._closing = False
         self._kept: BaseException | None = None
+        self._owner: int | None = None  # the thread inside run()
+        self._held = 0  # reasons for run() to go on
+        self._until_idle = False  # run() returns when nothing is left to do
+        self._stopping = self._closing = False  # run() returns after this turn
+        self.closed = False  # True once the reactor has been closed
+        #: The owners of connections that end with the reactor: servers that listen or stop, and all clients together.
+        self.tenants: dict[object, Tenant] = {}
+        self._jobs = Jobs(self.queue_threadsafe)
+        self._lookups = Jobs(self.queue_threadsafe)  # apart: slow resolvers do not delay the program's jobs
         self._invoke: Callable[..., None] = self._guarded_and_timed if debug else self._guarded
         self._wakeup = Wakeup()
         poller.add(self._wakeup.fileno(), READ, self._wakeup)
 
+    # The turn.
+
     def take_turn(self, timeout: float | None) -> None:
-        """One turn, sleeping at most `timeout` seconds; None: until something happens."""
+        """One turn, sleeping up to `timeout` seconds; None: until something happens."""
         self.in_turn = self._taking_turn = True
         try:
-            # With few connections a turn is for few messages: what is empty is not called.
+            # With few connections a turn is for few messages: no stage is called for an empty queue.
             if self._ready or self._arrived:
                 self.ask_clock()
                 self._run_ready()
                 self._hand_over()  # left by a signal handler of the program that raised in the loop's own code
                 self._note_stall()
-                if self._must_return():
+                if self.must_return():
                     timeout = 0
             self.in_turn = False
             try:
@@ -106,7 +118,14 @@ class Turns:
             self._turns += 1
             self.in_turn = self._taking_turn = False
         if self._kept is not None and not self._closing:  # while closing, the last turns come first
-            self._raise_kept()
+            self.raise_kept()
+
+    def _sleep(self, timeout: float | None) -> float:
+        if timeout == 0 or self._kept is not None or self._queued():
+            return 0
+        wait = LONGEST_SLEEP if timeout is None else min(timeout, LONGEST_SLEEP)
+        deadline = self._timers.next_deadline()
+        return wait if deadline is None else min(wait, max(deadline - self._clock(), 0))
 
     def _note_stall(self) -> None:
         ended = self._clock()
@@ -115,35 +134,6 @@ class Turns:
             if len(self.stalls) > STALLS_KEPT:
                 del self.stalls[next(iter(self.stalls))]
 
-    def _raise_kept(self) -> None:
-        """Raise the error that was kept, if there is one."""
-        error, self._kept = self._kept, None
-        try:
-            if error is not None:
-                raise error
-        finally:
-            del error  # its traceback holds this frame: no cycle is left
-
-    def take_last_turn(self) -> None:
-        """A turn that neither polls nor waits, and raises nothing: what is queued happens."""
-        self.in_turn = self._taking_turn = True
-        try:
-            self._run_ready()
-            self._hand_over()
-            self._run_flushes()
-            self._run_teardowns()
-        finally:
-            self.in_turn = self._taking_turn = False
-
-    def ask_clock(self) -> float:
-        """Set the time of the turn; also between turns, when a host calls, as of now and not of the last turn."""
-        self.turn_now = self._clock() + 0.0
-        return self.turn_now
-
-    def clock_time(self) -> float:
-        """The time now, however long this turn has taken so far: for what a call sets in motion."""
-        return self._clock()
-
     def _run_ready(self) -> None:
         ready = self._ready
         for _ in range(len(ready)):
@@ -151,19 +141,12 @@ class Turns:
             if self.debug:
                 self._invoke(fn, *args)
                 continue
-            try:  # `_guarded` in place, here and below: a frame for each event is what this loop is measured by
+            try:  # `_guarded` in place, here and below: the speed of this loop is its number of frames for an event
                 fn(*args)
             except Exception:
                 log.exception("%r raised", fn)
             except BaseException as error:
                 self.keep(error)
-
-    def _sleep(self, timeout: float | None) -> float:
-        if timeout == 0 or self._kept is not None or self._queued():
-            return 0
-        wait = LONGEST_SLEEP if timeout is None else min(timeout, LONGEST_SLEEP)
-        deadline = self._timers.next_deadline()
-        return wait if deadline is None else min(wait, max(deadline - self._clock(), 0))
 
     def _dispatch(self, events: list[tuple[int, int]]) -> None:
         if len(events) <= READ_AHEAD:
@@ -174,10 +157,10 @@ class Turns:
                 self._dispatch(events[begin : begin + READ_AHEAD])
 
     def _read(self, events: list[tuple[int, int]]) -> None:
-        """The hot path: read for those who take what comes, and tell the others that they are ready."""
+        """The hot path: read for handlers that flow, and tell the other handlers that they are ready."""
         handlers, removed, arrived = self.poller.handlers, self.poller.removed, self._arrived
         for fd, mask in events:
-            if removed and fd in removed:  # in this turn, and the number may be somebody else's by now
+            if removed and fd in removed:  # in this turn: the number may belong to another registration by now
                 continue
             try:
                 handler = handlers[fd]
@@ -195,13 +178,13 @@ class Turns:
                 else:
                     self._invoke(handler._on_data, data)
             else:
-                if arrived:  # what came before this is heard before it: who is about to be judged has spoken
+                if arrived:  # deliver earlier reads first: `_on_ready` may close the connection whose data waits here
                     self._hand_over()
                     arrived = self._arrived
                 self._invoke(handler._on_ready, mask)
 
     def _hand_over(self) -> None:
-        """Give everybody what was read for them."""
+        """Deliver what was read."""
         waiting, self._arrived = self._arrived, []
         for handler, data in waiting:
             if self.debug:
@@ -220,7 +203,7 @@ class Turns:
             timer = self._timers.pop_due(self.turn_now, before)
             if timer is None:
                 return
-            call = timer.take()
+            call = timer._take()
             if call is not None:
                 self._invoke(call[0], *call[1])
 
@@ -243,6 +226,8 @@ class Turns:
         for _ in range(len(teardowns)):
             self._guarded(teardowns.popleft()._on_teardown)
 
+    # What callbacks raise.
+
     def _guarded(self, fn: Callable[..., object], *args: Any) -> None:
         try:
             fn(*args)
@@ -251,11 +236,6 @@ class Turns:
         except BaseException as error:
             self.keep(error)
 
-    def keep(self, error: BaseException) -> None:
-        """Raise this error at the end of the turn. The first error of a turn counts."""
-        if self._kept is None:
-            self._kept = error
-
     def _guarded_and_timed(self, fn: Callable[..., object], *args: Any) -> None:
         started = time.perf_counter()
         self._guarded(fn, *args)
@@ -263,24 +243,128 @@ class Turns:
         if took >= SLOW_CALLBACK:
             log.warning("%r took %.0f ms", fn, took * 1000)
 
+    def keep(self, error: BaseException) -> None:
+        """Raise this error at the end of the turn. The first error of a turn counts."""
+        if self._kept is None:
+            self._kept = error
+
+    def raise_kept(self) -> None:
+        """Raise the error that was kept, if there is one."""
+        error, self._kept = self._kept, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error  # its traceback holds this frame: no cycle is left
+
+    # When `run()` returns.
+
     def _queued(self) -> bool:
-        """Does something wait for a stage of a turn?"""
+        """True if something waits for a stage of a turn."""
         return bool(self._ready or self._arrived or self._flushes or self._teardowns)
 
-    def _must_return(self) -> bool:
-        """Is there a reason to end this turn without sleeping?"""
-        raise NotImplementedError
+    def must_return(self) -> bool:
+        """True if `run()` returns after this turn, which then does not sleep."""
+        if self._stopping or self._closing or self.closed:
+            return True
+        if not self._until_idle or self._held or self._timers.refs or self._jobs.pending:
+            return False
+        return self._kept is None and not self._queued()
+
+    def hold(self) -> None:
+        """Add one reason for `run()` to go on: a server that listens, a connection, a watched descriptor."""
+        self._held += 1
+
+    def release(self) -> None:
+        """Remove one reason."""
+        self._held -= 1
+
+    def close(self) -> None:
+        """Between turns: end all connections, tell the program, and close the poller. Raises nothing."""
+        for _ in range(LAST_TURNS):
+            for tenant in list(self.tenants.values()):  # again each turn: a listener may have called listen() again
+                self._guarded(tenant.abandon)
+            if not self._queued():
+                break
+            self._take_last_turn()
+        self.closed, self._closing = True, False
+        self._jobs.close()
+        self._lookups.close()
+        self.poller.close()
+        self._wakeup.close()
+        cancel_calls(self._ready)  # queued by another thread in the last moment
+        self._ready.clear()
+        self.tenants.clear()
+        self._timers = TimerHeap()
+
+    def _take_last_turn(self) -> None:
+        """A turn that neither polls nor sleeps: what is queued happens."""
+        self.in_turn = self._taking_turn = True
+        try:
+            self._run_ready()
+            self._hand_over()
+            self._run_flushes()
+            self._run_teardowns()
+        finally:
+            self.in_turn = self._taking_turn = False
+
+    # Time and queues.
+
+    @property
+    def now(self) -> float:
+        """The time in seconds: this turn's inside a turn, the clock's outside."""
+        return self.turn_now if self.in_turn else self.ask_clock()
+
+    def ask_clock(self) -> float:
+        """Set `turn_now` to the clock's time; also between turns, where the last turn may be long ago."""
+        self.turn_now = self._clock() + 0.0
+        return self.turn_now
+
+    def clock_time(self) -> float:
+        """The clock's time, later than `turn_now` by what this turn has taken: deadlines of new work begin here."""
+        return self._clock()
+
+    def call_soon(self, fn: Callable[..., object], *args: Any) -> None:
+        """Call `fn(*args)` in the next turn, after those queued before it."""
+        if self.debug:
+            self.check_thread()
+        if not self.closed:
+            self._ready.append((fn, args))
+            if not self.in_turn:
+                self._wakeup.wake()
 
     def queue(self, fn: Callable[[], object]) -> None:
-        """Call `fn()` in the next turn: `call_soon` for the house itself, from inside a turn."""
+        """Call `fn()` in the next turn. From inside a turn only: nothing is checked, and nobody is woken."""
         self._ready.append((fn, ()))
 
-    def spend_send(self) -> bool:
-        """May one who has sent in this turn send again? So often and no more: a reader that keeps up with its writer
-        must not keep the others waiting.
-        """
-        self._sends_left -= 1
-        return self._sends_left >= 0
+    def queue_threadsafe(self, fn: Callable[..., object], *args: Any) -> bool:
+        """Call `fn(*args)` in the next turn; from any thread. False if the reactor is closed."""
+        if self.closed:
+            return False
+        self._ready.append((fn, args))  # deque.append is atomic
+        self._wakeup.wake()
+        return True
+
+    def call_later(self, seconds: float, fn: Callable[..., object], *args: Any) -> Timer:
+        """Call `fn(*args)` in `seconds`, counted from now and not from the start of the turn."""
+        now = self._clock()
+        return self.arm(now + seconds, now, fn, args)
+
+    def call_at(self, when: float, fn: Callable[..., object], *args: Any) -> Timer:
+        """Call `fn(*args)` at `when`; in the next turn if that is past."""
+        return self.arm(when, self._clock(), fn, args)
+
+    def arm(self, when: float, now: float, fn: Callable[..., object], args: tuple[Any, ...]) -> Timer:
+        """A timer for `when`, at `now` of the clock; cancelled at once if the reactor is closed."""
+        if self.debug:
+            self.check_thread()
+        timer = self._timers.arm(when, fn, args, now)
+        if not self.in_turn:
+            if self.closed:
+                timer.cancel()
+            else:
+                self._wakeup.wake()
+        return timer
 
     def flush_soon(self, staged: Staged) -> None:
         """Call `staged._on_flush()` at the end of this turn."""
@@ -293,3 +377,24 @@ class Turns:
         self._teardowns.append(staged)
         if not self.in_turn:
             self._wakeup.wake()
+
+    def spend_send(self) -> bool:
+        """True for the first calls of a turn: a peer that reads as fast as we write must not keep others waiting."""
+        self._sends_left -= 1
+        return self._sends_left >= 0
+
+    # Threads.
+
+    def job(self, fn: Callable[..., Any], *args: Any, callback: Callback) -> Future[Any] | None:
+        """As `Reactor.run_in_thread`, but `run()` does not wait. A future to cancel; None if the reactor is closed."""
+        return None if self.closed else self._lookups.submit(fn, args, callback, waited_for=False)
+
+    def check_thread(self) -> None:
+        """Raise WrongThread when the calling thread is not the one inside `run()`."""
+        if self._owner is not None and self._owner != get_ident():
+            import threading
+
+            raise WrongThread(
+                f"called from thread {threading.current_thread().name!r}, which does not run the reactor: "
+                "use call_soon_threadsafe"
+            )

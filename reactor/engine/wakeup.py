@@ -1,10 +1,9 @@
 """Waking a loop that sleeps in its poller: a socket pair, one byte.
 
-What a thread or a signal handler queues is not seen by a loop that sleeps in the kernel; but the kernel wakes
-it when a byte arrives. The byte says nothing but "look again". A full pipe is as good as one byte, so a
-failed write is success. Signals need this too: between the interpreter's last look for signals and the start
-of `epoll_wait` there is a window in which only a byte written by the C-level handler (`signal.set_wakeup_fd`)
-shortens the sleep.
+A loop that sleeps in the kernel does not see what a thread or a signal handler queues; but the kernel wakes it when a
+byte arrives. The value of the byte means nothing. A full pair wakes as well as one byte, so a failed write is success.
+Signals need this too: a signal may arrive between the interpreter's last look for signals and the start of
+`epoll_wait`, and then only a byte written by the C-level handler (`signal.set_wakeup_fd`) ends the sleep.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import socket
 
 
 class Wakeup:
-    """A byte to wake the loop with. Registered with the poller like any descriptor."""
+    """The socket pair of one loop. Its reading end is registered with the poller like any descriptor."""
 
     __slots__ = ("_reader", "_writer")
 
@@ -28,14 +27,14 @@ class Wakeup:
         return self._reader.fileno()
 
     def write_fileno(self) -> int:
-        """For `signal.set_wakeup_fd`."""
+        """The writing end, for `signal.set_wakeup_fd`."""
         return self._writer.fileno()
 
     def wake(self) -> None:
         """Make the loop take another turn. Callable from any thread, and after `close()`."""
         try:
             self._writer.send(b"\0")
-        except OSError:  # full: it is awake already; closed: nobody sleeps
+        except OSError:  # full: the loop is awake already; closed: no loop sleeps
             pass
 
     def _on_ready(self, mask: int) -> None:

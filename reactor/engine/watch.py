@@ -8,7 +8,7 @@ from .poller import to_events
 
 
 class Watch:
-    """A foreign descriptor and the function that wants to hear of it."""
+    """A foreign descriptor and the function that is called when it is ready."""
 
     __slots__ = ("_events", "_fd", "fn")
 

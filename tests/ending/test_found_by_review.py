@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from reactor import Connection, Reactor, Reason, Server
+from reactor.engine.loop import turns_of
 from reactor.testing import ManualClock, Peer, pump, settle
 
 
@@ -60,7 +61,7 @@ def test_output_held_under_a_cork_has_the_whole_write_timeout(harness: Any, loop
 
 def test_a_look_finds_the_last_acknowledgement_where_no_event_tells_it(clock: ManualClock) -> None:
     with Reactor(selectors.PollSelector(), clock=clock) as loop:
-        loop.poller._hangup_poll = None  # type: ignore[attr-defined]  # as on a platform without POLLRDHUP
+        turns_of(loop).poller._hangup_poll = None  # type: ignore[attr-defined]  # as on a platform without POLLRDHUP
         reports: list[Any] = []
         server = Server(loop, lambda conn: conn.write(bytes(400_000)))
         server.on("close", lambda conn, report: reports.append(report))

@@ -9,6 +9,7 @@ import pytest
 
 from reactor import Connection, Reactor, Reason
 from reactor.engine import selector_poller
+from reactor.engine.loop import turns_of
 from reactor.testing import Peer, pump, settle
 from tests.support.wire import read_to_the_end
 
@@ -204,5 +205,5 @@ def test_a_half_closed_connection_that_is_idle_costs_nothing(ended: str, each_lo
         conn.end()
     for _ in range(3):
         each_loop.run_once(0.004)
-    polled = [each_loop.poller.poll(0.004) for _ in range(3)]
+    polled = [turns_of(each_loop).poller.poll(0.004) for _ in range(3)]
     assert polled == [[]] * 3, "the poller wakes the loop for nothing"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from reactor import Reactor, ReactorError, Server
+from reactor.engine.loop import turns_of
 from reactor.testing import ManualClock, settle
 
 
@@ -22,6 +23,34 @@ def real() -> Iterator[Reactor]:
 
 def _noter(heard: list[Any], what: Any) -> Callable[..., None]:
     return lambda *_: heard.append(what)
+
+
+# What a program sees.
+
+FOR_PROGRAMS = {
+    "call_at", "call_later", "call_soon", "call_soon_threadsafe", "close", "closed", "debug", "fileno", "next_deadline",
+    "now", "on_signal", "run", "run_in_thread", "run_once", "start_thread", "statistics", "stop", "unwatch", "watch",
+}  # fmt: skip
+
+
+def test_a_reactor_shows_what_is_for_programs_and_nothing_else(loop: Reactor) -> None:
+    assert {name for name in dir(loop) if not name.startswith("_")} == FOR_PROGRAMS
+
+
+def test_everything_that_a_reactor_shows_is_described_in_help() -> None:
+    assert {name for name in FOR_PROGRAMS if getattr(Reactor, name).__doc__} == FOR_PROGRAMS
+
+
+@pytest.mark.parametrize("name", ["closed", "debug", "now"])
+def test_what_a_reactor_says_of_itself_cannot_be_set(loop: Reactor, name: str) -> None:
+    with pytest.raises(AttributeError):
+        setattr(loop, name, True)
+
+
+def test_only_a_reactor_has_turns(loop: Reactor) -> None:
+    assert turns_of(loop).reactor is loop
+    with pytest.raises(TypeError, match="loop must be a Reactor, not 'loop'"):
+        turns_of("loop")
 
 
 # When run() returns.

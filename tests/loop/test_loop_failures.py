@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from reactor import Connection, Reactor, ReactorError, Reason
+from reactor.engine.loop import turns_of
 from reactor.engine.poller import READ
 from reactor.testing import ManualClock, Peer, pump, settle
 
@@ -157,8 +158,8 @@ class Last:
 def test_an_error_that_leaves_a_flush_or_a_teardown_stops_no_other(loop: Reactor, leave: type[BaseException]) -> None:
     heard: list[str] = []
     for staged in (Last(heard, leave()), Last(heard)):
-        loop.flush_soon(staged)
-        loop.teardown_soon(staged)
+        turns_of(loop).flush_soon(staged)
+        turns_of(loop).teardown_soon(staged)
     with pytest.raises(leave):
         loop.run_once(0)
     assert heard == ["flush", "flush", "teardown", "teardown"]
@@ -207,7 +208,7 @@ def test_what_was_read_is_delivered_after_a_signal_handler_raised_in_the_loop(lo
 
     for (left, right), recv in zip(pairs, [pairs[0][0].recv, interrupted], strict=True):
         right.send(b"x")
-        loop.poller.add(left.fileno(), READ, Interrupted(recv, heard))  # type: ignore[arg-type]
+        turns_of(loop).poller.add(left.fileno(), READ, Interrupted(recv, heard))  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
         loop.run_once(0)
     assert heard == []
@@ -215,7 +216,7 @@ def test_what_was_read_is_delivered_after_a_signal_handler_raised_in_the_loop(lo
     loop.run_once(0)
     assert heard == [b"x", b"x"]
     for left, right in pairs:
-        loop.poller.remove(left.fileno())
+        turns_of(loop).poller.remove(left.fileno())
         left.close()
         right.close()
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reactor import Connection, Reactor, Reason, Server, connect, length_prefixed, lines
+from reactor.engine.loop import turns_of
 from reactor.testing import Peer, pump, settle
 
 Heard = list[bytes]
@@ -117,7 +118,7 @@ def test_one_line_at_a_time_by_pausing_at_each(harness: Any, loop: Reactor) -> N
     peer.end()
 
     def all_heard() -> bool:
-        loop._clock.advance(0.01)  # type: ignore[attr-defined]
+        turns_of(loop)._clock.advance(0.01)  # type: ignore[attr-defined]
         return conn.report is not None
 
     pump(loop, all_heard)

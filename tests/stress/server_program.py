@@ -24,6 +24,7 @@ from collections import Counter
 from typing import Any
 
 from reactor import CloseReport, Connection, Reactor, Server, ShutdownReport
+from reactor.engine.loop import turns_of
 
 PIECE = bytes(range(256)) * 256  # what it sends, again and again
 GREETING = b"goodbye\n"
@@ -210,7 +211,7 @@ class Program:
             "timers": inside.timers - (self.server._keeper._timer is not None),  # the one for whoever is due next
             "turns": inside.turns,
             "scheduled": len(self.server._keeper),
-            "registrations": len(self.loop.poller.handlers),
+            "registrations": len(turns_of(self.loop).poller.handlers),
             "objects": len(gc.get_objects()),
             "garbage": self.garbage,
             "logged": dict(self.log.counts),

@@ -230,7 +230,7 @@ class Clockwork:
         self.turn_now += seconds
         before = self.timers.order
         while (timer := self.timers.pop_due(self.turn_now, before)) is not None:
-            call = timer.take()
+            call = timer._take()
             if call is not None:
                 call[0](*call[1])
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from reactor import Reactor, Server
+from reactor.engine.loop import turns_of
 from reactor.testing import settle
 from tests.support.process import environment
 from tests.support.unix import before_call, bound, is_served, make_stale
@@ -183,7 +184,7 @@ def test_a_socket_that_cannot_be_watched_leaves_no_file(
     def refuse(*args: Any) -> None:
         raise OSError(errno.ENOSPC, "no watches left")  # epoll_ctl(2), /proc/sys/fs/epoll/max_user_watches
 
-    monkeypatch.setattr(loop.poller, "add", refuse)
+    monkeypatch.setattr(turns_of(loop).poller, "add", refuse)
     with pytest.raises(OSError, match="no watches left"):
         server.listen(path=path)
     assert not os.path.lexists(path)

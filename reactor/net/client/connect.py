@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ... import arguments
-from ...engine.loop import Reactor
+from ...engine.loop import Reactor, turns_of
+from ...engine.turn import Turns
 from ...errors import ReactorError
 from ...hints import Any
 from ..connection.account import Reason
@@ -77,19 +78,18 @@ def connect(
 
     Raises TypeError and ValueError for wrong arguments, and ReactorError after the reactor was closed.
     """
-    if not isinstance(loop, Reactor):
-        raise TypeError(f"loop must be a Reactor, not {loop!r}")
-    if loop.debug:
-        loop.check_thread()
+    turns = turns_of(loop)
+    if turns.debug:
+        turns.check_thread()
     where = _where(host, port, path, settings)
     if on_connect is not None:
         arguments.listener("on_connect", on_connect)
     of_connection, of_client = split(settings, ClientSettings)
-    if loop.closed:
+    if turns.closed:
         raise ReactorError("connect() after the reactor was closed")
     if not isinstance(where, str):
         _check_families(where[0], of_client)
-    conn = Clients.of(loop).add(where, of_connection, of_client)
+    conn = Clients.of(turns).add(where, of_connection, of_client)
     if on_connect is not None:
         conn.on("connect", on_connect)
     return conn
@@ -130,14 +130,14 @@ class Clients:
 
     _server = None
 
-    def __init__(self, loop: Reactor) -> None:
+    def __init__(self, loop: Turns) -> None:
         self._loop = loop
         self._connections: dict[Connection, None] = {}
         self._listeners = Listeners()  # always empty: there is no server that adds any
         self._keeper = CheckedKeeper(loop) if loop.debug else Keeper(loop)
 
     @classmethod
-    def of(cls, loop: Reactor) -> Clients:
+    def of(cls, loop: Turns) -> Clients:
         """The clients of this reactor, made when it gets its first."""
         clients = loop.tenants.get(cls)
         if not isinstance(clients, Clients):

@@ -18,7 +18,6 @@ import errno
 import socket
 from collections.abc import Iterable
 
-from ...engine.loop import Reactor
 from ...engine.poller import WRITE
 from ...engine.timers import Timer
 from ...hints import TYPE_CHECKING, Any
@@ -31,6 +30,7 @@ from .attempts import Decision, Race
 from .names import Target
 
 if TYPE_CHECKING:
+    from ...engine.turn import Turns
     from concurrent.futures import Future
     from typing import TypeVar
 
@@ -49,7 +49,7 @@ class Connecting:
         "_race", "_reset", "_settings", "_where", "attempted", "family",
     )  # fmt: skip
 
-    def __init__(self, loop: Reactor, where: Address, settings: Settings, client: ClientSettings) -> None:
+    def __init__(self, loop: Turns, where: Address, settings: Settings, client: ClientSettings) -> None:
         self._loop = loop
         self._where = where
         self._settings = settings
@@ -270,7 +270,7 @@ class Attempt:
 
     _flowing = False
 
-    def __init__(self, loop: Reactor, connecting: Connecting, target: Target) -> None:
+    def __init__(self, loop: Turns, connecting: Connecting, target: Target) -> None:
         self._loop = loop
         self._connecting = connecting
         self.target = target

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from ...engine.loop import Reactor as Turns
+    from ...engine.turn import Turns
     from ..deadlines.gauges import Gauges
     from ..settings import Settings
     from ..sockets.addresses import Address

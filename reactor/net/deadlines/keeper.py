@@ -21,7 +21,7 @@ from .gauges import Gauges
 if TYPE_CHECKING:
     from typing import Any, Protocol
 
-    from ...engine.loop import Reactor as Turns
+    from ...engine.turn import Turns
     from ..connection.stream import Stream
     from .agenda import Cancellable
     from .gauges import Speed, Window

@@ -26,13 +26,13 @@ import errno
 import socket
 
 from ... import arguments
-from ...engine.loop import Reactor
 from ...engine.poller import READ
 from ...hints import TYPE_CHECKING, Any, NamedTuple
 from ..sockets import addresses, kernel, opening, options
 from ..sockets.addresses import Address
 
 if TYPE_CHECKING:
+    from ...engine.turn import Turns
     from typing import Protocol
 
     from ...engine.timers import Timer
@@ -98,7 +98,7 @@ class Acceptor:
 
     _flowing = False
 
-    def __init__(self, loop: Reactor, host: Host, opened: Opened) -> None:
+    def __init__(self, loop: Turns, host: Host, opened: Opened) -> None:
         self._loop = loop
         self._host = host
         self._opened = opened

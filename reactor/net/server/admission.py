@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, Protocol
 
-    from ...engine.loop import Reactor
+    from ...engine.turn import Turns
     from ...engine.timers import Timer
     from ..connection.listeners import Listener, Listeners
     from ..connection.owner import Owner
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     class Admitting(Owner, Protocol):
         """What admission needs of its server."""
 
-        loop: Reactor
+        _loop: Turns
         _settings: Settings
         _limits: ServerSettings
         _tally: Tally
@@ -58,7 +58,7 @@ class Admission:
 
     def __init__(self, server: Admitting) -> None:
         self._server = server
-        self._connection_type = _checked() if server.loop.debug else Connection
+        self._connection_type = _checked() if server._loop.debug else Connection
         #: The number of clients inside. A connection has left when its descriptor is free, before its `close` is told.
         self.inside = 0
         #: True if clients for which there is no room wait in the backlog, and are not refused.
@@ -74,14 +74,14 @@ class Admission:
         if limits.gated or self._gate is not None:
             from .gate import gate_for  # here: it is loaded only where there is a limit
 
-            self._gate = gate_for(self._server.loop, limits, (conn.remote_address for conn in inside), self._gate)
+            self._gate = gate_for(self._server._loop, limits, (conn.remote_address for conn in inside), self._gate)
         self.queues = self._gate is not None and limits.when_full == "wait"
 
     # A client comes.
 
     def admit(self, sock: Sock, remote: Address, acceptor: Acceptor) -> None:
         """Let in a client that was accepted, or refuse it."""
-        if self._gate is not None and (cause := self._gate.refusal(remote, self.inside, self._server.loop.now)):
+        if self._gate is not None and (cause := self._gate.refusal(remote, self.inside, self._server._loop.now)):
             self._gate.refusals.note(cause, remote)
             self._refuse(sock, remote, acceptor, cause)
             return
@@ -90,7 +90,7 @@ class Admission:
         server = self._server
         server._tally.accepted += 1
         conn = self._connection_type(
-            server.loop, server, sock, remote, acceptor.accepted_address, server._settings, server._listeners
+            server._loop, server, sock, remote, acceptor.accepted_address, server._settings, server._listeners
         )
         server._connections[conn] = None
         if server._settings.pause_on_connect:
@@ -108,7 +108,7 @@ class Admission:
         server._tally.refused[cause] += 1
         if server._own_listeners.get("drop"):
             local = acceptor.accepted_address or addresses.local_address(sock)
-            server.loop.call_soon(server._emit, "drop", local, remote)
+            server._loop.call_soon(server._emit, "drop", local, remote)
         if server._limits.when_full == "reset":
             options.reset_on_close(sock)
         sock.close()
@@ -127,14 +127,14 @@ class Admission:
     def has_room(self) -> bool:
         """False: no client may come in now. The acceptors leave them in the backlog until there is room."""
         server = self._server
-        wait = 0.0 if self._gate is None else self._gate.wait(self.inside, server.loop.now)
+        wait = 0.0 if self._gate is None else self._gate.wait(self.inside, server._loop.now)
         if not wait:
             return True
         for acceptor in server._acceptors:
             acceptor.unwatch()
         if self._reopening is not None:
             self._reopening.cancel()
-        self._reopening = server.loop.call_later(wait, self._reopen).unref() if wait < inf else None
+        self._reopening = server._loop.call_later(wait, self._reopen).unref() if wait < inf else None
         return False
 
     def _reopen(self) -> None:
@@ -148,7 +148,7 @@ class Admission:
     def make_room(self) -> int:
         """Descriptors have run out: give connections up. Returns the number of descriptors that become free."""
         server = self._server
-        return give_up(server._connections, server._limits.give_up_idle, server.loop.now)
+        return give_up(server._connections, server._limits.give_up_idle, server._loop.now)
 
     def accept_failed(self, error: OSError, shed: int, broken: Acceptor | None) -> None:
         """accept(2) has failed: `shed` clients were reset for it, and the socket of `broken` is of no more use."""

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable, KeysView
 
 from ... import arguments
-from ...engine.loop import Reactor
+from ...engine.loop import Reactor, turns_of
 from ...errors import ReactorError, ServerClosed
 from ...hints import TYPE_CHECKING, Any
 from ...log import log
@@ -27,6 +27,7 @@ from .stopping import Stop, Tenant, check_stop
 from .tally import ServerStatistics, Tally
 
 if TYPE_CHECKING:
+    from ...engine.turn import Turns
     from .memory import MemoryLimit
 
 StopCallback = Callable[["Server", "Exception | None"], object]
@@ -53,6 +54,7 @@ class Server(Deadlined, Emitter):
         "_keeper",
         "_limits",
         "_listeners",
+        "_loop",
         "_memory",
         "_own_listeners",
         "_ref",
@@ -79,8 +81,7 @@ class Server(Deadlined, Emitter):
     def __init__(
         self, loop: Reactor, on_connection: Callable[[Connection], object] | None = None, **settings: Any
     ) -> None:
-        if not isinstance(loop, Reactor):
-            raise TypeError(f"loop must be a Reactor, not {loop!r}")
+        self._loop = turns_of(loop)
         #: The reactor on which it runs.
         self.loop = loop
         self._settings, self._limits = split(settings, ServerSettings)
@@ -92,7 +93,7 @@ class Server(Deadlined, Emitter):
         self._tally = Tally()
         self._stop: Stop | None = None
         self._memory: MemoryLimit | None = None
-        self._keeper = _keeper(loop)
+        self._keeper = _keeper(self._loop)
         self._admission = Admission(self)
         self._apply_limits()
         if arguments.maybe_function("on_connection", on_connection) is not None:
@@ -122,30 +123,30 @@ class Server(Deadlined, Emitter):
         while the server is stopping.
         """
         self._check_may_listen()
-        system = self.loop.poller.system
+        system = self._loop.poller.system
         opened = open_listening(system, host, port, backlog, path, mode, reuse_port, ipv6_only, sock, fd)
         try:
             options.inherit_options(opened.sock, self._settings.no_delay, self._settings.keep_alive)
-            acceptor = Acceptor(self.loop, self._admission, opened)
+            acceptor = Acceptor(self._loop, self._admission, opened)
         except BaseException:
             opened.close()
             raise
         self._acceptors.append(acceptor)
         self._update_hold()
-        self.loop.tenants[self] = Tenant(self)
-        self.loop.call_soon(self._tell_listening, acceptor)
+        self._loop.tenants[self] = Tenant(self)
+        self._loop.call_soon(self._tell_listening, acceptor)
         return acceptor.address
 
     def _check_may_listen(self) -> None:
         self._check_thread()
-        if self.loop.closed:
+        if self._loop.closed:
             raise ReactorError("listen() after the reactor was closed")
         if self._stop is not None:
             raise ServerClosed("listen() while the server is stopping: wait for `stopped`")
 
     def _check_thread(self) -> None:
-        if self.loop.debug:
-            self.loop.check_thread()
+        if self._loop.debug:
+            self._loop.check_thread()
 
     def _tell_listening(self, acceptor: Acceptor) -> None:
         if acceptor in self._acceptors:
@@ -179,7 +180,7 @@ class Server(Deadlined, Emitter):
         error = None if self._acceptors else ServerClosed("close() of a server that does not listen")
         if error is not None and self._stop is None:
             if callback is not None:
-                self.loop.call_soon(callback, self, error)
+                self._loop.call_soon(callback, self, error)
             return
         stop = self._begin_stop()
         if callback is not None:
@@ -187,7 +188,7 @@ class Server(Deadlined, Emitter):
         if error is not None or stop.deadline is not None:
             return  # a shutdown() of this turn takes in the clients that wait, and then closes
         self._close_acceptors()
-        self.loop.call_soon(stop.check)
+        self._loop.call_soon(stop.check)
 
     def shutdown(self, grace: float = 10.0, end: bool = True, spread: float = 0.0) -> None:
         """Stop in order: take in the clients that wait in the backlog, stop accepting, emit `draining`,
@@ -202,7 +203,7 @@ class Server(Deadlined, Emitter):
         check_stop(grace, end, spread)
         if not self._acceptors and self._stop is None and not self._connections:
             return
-        now = self.loop.clock_time()
+        now = self._loop.clock_time()
         self._begin_stop().shorten(now + grace, end, now + spread)
 
     def _begin_stop(self) -> Stop:
@@ -223,7 +224,7 @@ class Server(Deadlined, Emitter):
             acceptor.close()
             self._update_hold()
             if not self._acceptors:
-                self.loop.call_soon(self._begin_stop().check)
+                self._loop.call_soon(self._begin_stop().check)
 
     # What the connections report (owner.Owner).
 
@@ -272,7 +273,7 @@ class Server(Deadlined, Emitter):
             except Exception:
                 log.exception("a listener of %s raised", self)
             except BaseException as error:
-                self.loop.keep(error)
+                self._loop.keep(error)
 
     # Settings.
 
@@ -316,7 +317,7 @@ class Server(Deadlined, Emitter):
         wanted = self._ref and bool(self._acceptors)
         if wanted != self._holding:
             self._holding = wanted
-            (self.loop.hold if wanted else self.loop.release)()
+            (self._loop.hold if wanted else self._loop.release)()
 
     # Looking in.
 
@@ -329,7 +330,7 @@ class Server(Deadlined, Emitter):
         return f"<Server {where} connections={len(self._connections)}>"
 
 
-def _keeper(loop: Reactor) -> Keeper:
+def _keeper(loop: Turns) -> Keeper:
     if not loop.debug:
         return Keeper(loop)
     from ..debug import CheckedKeeper

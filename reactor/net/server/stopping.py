@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
-    from ...engine.loop import Reactor
+    from ...engine.turn import Turns
     from ...engine.timers import Timer
     from ..connection.connection import Connection
     from ..connection.listeners import Listener
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     class Stopping(Protocol):
         """What a stop needs of its server."""
 
-        loop: Reactor
+        _loop: Turns
         _admission: Admission
         _acceptors: list[Acceptor]
         _connections: dict[Connection, None]
@@ -97,7 +97,7 @@ class Stop:
 
     def __init__(self, server: Stopping) -> None:
         self._server = server
-        self._started_at = server.loop.now
+        self._started_at = server._loop.now
         self._tally_before = server._tally.copy()
         #: When the connections that are left are reset; None: never, since only close() was called.
         self.deadline: float | None = None
@@ -120,11 +120,11 @@ class Stop:
             self.deadline = deadline
             if self._deadline_timer is not None:
                 self._deadline_timer.cancel()
-            self._deadline_timer = self._server.loop.call_at(deadline, self._reset_all)
+            self._deadline_timer = self._server._loop.call_at(deadline, self._reset_all)
             if deadline < self._spread_until < inf:
                 self._spread_until = deadline
                 self._cancel_spread()
-        self._server.loop.call_soon(self._drain)
+        self._server._loop.call_soon(self._drain)
 
     def _drain(self) -> None:
         """The turn after `shutdown()`. No client whose `connect()` had returned is lost (closing.md, fact 10)."""
@@ -141,16 +141,16 @@ class Stop:
         if self._end and self._spread_timer is None:
             if not self._waiting:
                 self._waiting.extend(conn for conn in server._connections if conn.state != "closing")
-            self._end_due(Spread(len(self._waiting), server.loop.now, self._spread_until))
+            self._end_due(Spread(len(self._waiting), server._loop.now, self._spread_until))
         self.check()
 
     def _end_due(self, spread: Spread) -> None:
         """End the connections that are due, the oldest first."""
         self._cancel_spread()
-        for _ in range(spread.due(len(self._waiting), self._server.loop.now)):
+        for _ in range(spread.due(len(self._waiting), self._server._loop.now)):
             self._waiting.popleft()._destroy_soon_by_us()
         if self._waiting:
-            self._spread_timer = self._server.loop.call_later(spread.pause, self._end_due, spread)
+            self._spread_timer = self._server._loop.call_later(spread.pause, self._end_due, spread)
 
     def _reset_all(self) -> None:
         """The grace is over."""
@@ -169,12 +169,12 @@ class Stop:
         if self._deadline_timer is not None:
             self._deadline_timer.cancel()
         server._admission.stopped()
-        server.loop.tenants.pop(server, None)
-        report = server._tally.since(self._tally_before, server.loop.now - self._started_at)
+        server._loop.tenants.pop(server, None)
+        report = server._tally.since(self._tally_before, server._loop.now - self._started_at)
         for listener in server._own_listeners.get("stopped", ()):
-            server.loop.call_soon(listener, server, report)
+            server._loop.call_soon(listener, server, report)
         for callback, error in self.callbacks:
-            server.loop.call_soon(callback, server, error)
+            server._loop.call_soon(callback, server, error)
 
     def _cancel_spread(self) -> None:
         if self._spread_timer is not None:
