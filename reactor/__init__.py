@@ -8,7 +8,7 @@ A map of the house; imports go downward only:
     __main__     the command line, with `options` and `apps`
     net/         connections, servers and clients: `server`, `client`, `connection` with its layers, and the pure
                  parts they use
-    engine/      the event loop: `loop` on `turn`, with `poller`, `timers`, `wakeup`, `signals`, `jobs`
+    engine/      the event loop: `loop` on `turn`, with pollers, `timers`, `wakeup`, `signals`, `jobs`
     arguments    what callers may pass
     errors       exceptions, by who is at fault
     log          the logger, loaded when it is used

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from reactor import Reactor, Timer
+from reactor.engine.loop import turns_of
 from reactor.testing import ManualClock, pump
 
 
@@ -16,9 +17,16 @@ class CountingReactor(Reactor):
 
     armed = 0
 
-    def call_at(self, when: float, fn: Callable[..., object], *args: Any) -> Timer:
-        self.armed += 1
-        return super().call_at(when, fn, *args)
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock=clock)
+        turns = turns_of(self)
+        arm = turns.arm
+
+        def counted(*args: Any) -> Timer:
+            self.armed += 1
+            return arm(*args)
+
+        turns.arm = counted  # type: ignore[method-assign]
 
 
 @pytest.fixture

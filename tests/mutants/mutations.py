@@ -311,6 +311,14 @@ MUTATIONS = (
         ("tests/stress/test_listeners_that_fail.py",),
     ),
     Mutation(
+        "forget the first error that leaves a turn",
+        "the first `KeyboardInterrupt` of a turn is raised at its end",
+        "reactor/engine/turn.py",
+        "        if self._kept is None:\n            self._kept = error\n",
+        "        self._kept = error\n",
+        behaviour("loop_failures"),
+    ),
+    Mutation(
         "sleep over what a signal handler calls",
         "what a plain signal handler calls wakes a loop that sleeps",
         "reactor/engine/turn.py",
