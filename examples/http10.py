@@ -32,9 +32,8 @@ def hear(conn: Connection, data: bytes) -> None:
 
 
 def main(port: int = 8080) -> None:
-    serve(
-        lambda c: c.on("data", hear), "127.0.0.1", port, on_server=lambda s: s.on("listening", print), idle_timeout=30
-    )
+    host = "127.0.0.1"
+    serve(lambda conn: conn.on("data", hear), host, port, on_server=lambda s: s.on("listening", print), idle_timeout=30)
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def _app(name: str, to: str | None, timeout: str | None) -> apps.App:
         return apps.relay(target_of(to), connect_timeout=arguments.maybe_seconds("--connect-timeout", seconds))
     for option, value in (("--to", to), ("--connect-timeout", timeout)):
         if value is not None:
-            raise ValueError(f"{option} is for {RELAY} only")
+            raise ValueError(f"{option} is for {RELAY} only, not for {name}")
     return load(name)
 
 

@@ -103,7 +103,8 @@ def test_help_tells_of_every_setting_its_meaning_and_default(
 def test_help_shows_defaults_with_units(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     text = help_text(capsys, monkeypatch)
     for part in (
-        "--write-timeout SECONDS       reset a connection that has taken none of its pending output",
+        "--write-timeout SECONDS       reset a connection that has taken none of its pending output for this long "
+        "(default: 60 s)",
         "--idle-timeout SECONDS        close a connection that has been idle for this long (default: none)",
         "(default: 65536 bytes)",
         "(default: 127.0.0.1)",

@@ -137,9 +137,9 @@ def test_the_settings_count_on_both_sides(target: Target) -> None:
         ("relay --to /" + "x" * 120, f"--to must be at most 107 bytes long, not 121: '/{'x' * 59}..."),
         ("relay --to a:1 --connect-timeout 0", "--connect-timeout must be more than 0 seconds and finite, not 0"),
         ("relay --to 127.0.0.1:8080", "--to must be another address than where relay listens, not '127.0.0.1:8080'"),
-        ("echo --to 60", "--to is for relay only"),
-        ("echo --to a:1", "--to is for relay only"),
-        ("echo --connect-timeout 5", "--connect-timeout is for relay only"),
+        ("echo --to 60", "--to is for relay only, not for echo"),
+        ("echo --to a:1", "--to is for relay only, not for echo"),
+        ("echo --connect-timeout 5", "--connect-timeout is for relay only, not for echo"),
     ],
 )
 def test_arguments_that_cannot_be_used_are_one_sentence(argv: str, sentence: str) -> None:

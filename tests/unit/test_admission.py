@@ -52,7 +52,7 @@ class World:
         self.loop = Loop()
         self.acceptor = Acceptor()
         self.server: Any = SimpleNamespace(
-            loop=self.loop,
+            _loop=self.loop,
             _settings=SimpleNamespace(pause_on_connect=False),
             _limits=ServerSettings(**limits),
             _tally=Tally(),

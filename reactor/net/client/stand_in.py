@@ -30,10 +30,10 @@ from .attempts import Decision, Race
 from .names import Target
 
 if TYPE_CHECKING:
-    from ...engine.turn import Turns
     from concurrent.futures import Future
     from typing import TypeVar
 
+    from ...engine.turn import Turns
     from ..connection.connection import Connection
 
     E = TypeVar("E", bound=BaseException)

@@ -32,10 +32,10 @@ from ..sockets import addresses, kernel, opening, options
 from ..sockets.addresses import Address
 
 if TYPE_CHECKING:
-    from ...engine.turn import Turns
     from typing import Protocol
 
     from ...engine.timers import Timer
+    from ...engine.turn import Turns
     from ..sockets.sock import Sock
     from ..sockets.unix import SocketFile
 

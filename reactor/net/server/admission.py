@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, Protocol
 
-    from ...engine.turn import Turns
     from ...engine.timers import Timer
+    from ...engine.turn import Turns
     from ..connection.listeners import Listener, Listeners
     from ..connection.owner import Owner
     from ..settings import ServerSettings, Settings

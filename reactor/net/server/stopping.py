@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
-    from ...engine.turn import Turns
     from ...engine.timers import Timer
+    from ...engine.turn import Turns
     from ..connection.connection import Connection
     from ..connection.listeners import Listener
     from .acceptor import Acceptor
