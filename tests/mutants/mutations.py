@@ -316,7 +316,7 @@ MUTATIONS = (
         "reactor/engine/turn.py",
         "        if self._kept is None:\n            self._kept = error\n",
         "        self._kept = error\n",
-        behaviour("loop_failures"),
+        held_by("loop/loop_failures"),
     ),
     Mutation(
         "sleep over what a signal handler calls",

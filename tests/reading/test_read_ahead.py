@@ -158,18 +158,6 @@ def test_a_listener_that_leaves_run_takes_nothing_from_the_others(two: Two) -> N
     assert len({conn for conn, _ in two.heard}) == 2
 
 
-def test_what_was_read_when_the_reactor_is_closed_is_counted(two: Two) -> None:
-    def leave(other: Connection) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        two.both_speak(leave)
-    first = two.heard[0][0]
-    second = two.other(first)
-    two.harness.loop.close()
-    assert (second.report.bytes_read, second.report.bytes_discarded) == (9, 4)
-
-
 def test_a_connection_with_large_messages_is_not_read_ahead(two: Two) -> None:
     """Its bytes stay in the processor's caches between receiving and sending."""
     first, second = two.peers

@@ -128,7 +128,7 @@ class Clients:
 
     __slots__ = ("_connections", "_keeper", "_listeners", "_loop")
 
-    _server = None
+    server = None
 
     def __init__(self, loop: Turns) -> None:
         self._loop = loop

@@ -7,9 +7,8 @@ Closing is decided anywhere, by a step of the table (`states.py`), and performed
 thing of the turn, closes the descriptor; `_close`, in the next turn, answers callbacks, tells `error` and `close`, and
 lets go of everything. A state that has changed is flushed at the end of the turn (`Stream._on_flush`).
 
-A connection is never told anything from inside its own call. After each listener nothing that was known before is
-believed: the state is looked at again. What a listener raises ends its own connection; what wants to leave `run()`,
-`KeyboardInterrupt` for example, is kept by the loop until the end of the turn.
+A connection is told nothing from inside its own call, and after each listener the state is looked at again. What a
+listener raises ends its own connection; a `KeyboardInterrupt` is kept by the loop until the end of the turn.
 """
 
 from __future__ import annotations
@@ -257,12 +256,8 @@ class Closing:
         """The connection is about to be ended in order, for this reason."""
         self._cause = self._cause.because(reason)
 
-    def _end_by_us(self) -> None:
-        """End as `end()` does, but not by the program's call: what it writes from now on is refused, and no error."""
-        self._step(END)
-
     def _destroy_soon_by_us(self) -> None:
-        """The same for `destroy_soon()`."""
+        """End as `destroy_soon()` does, but not by the program's call: later writes are refused, and no error."""
         self._step(DESTROY_SOON)
 
     # The end.

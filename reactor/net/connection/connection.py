@@ -365,7 +365,7 @@ class Connection(Stream, Deadlined, Emitter):
     @property
     def server(self) -> Server | None:
         """The server that accepted this connection; None for a client's."""
-        server: Server | None = self._owner._server
+        server: Server | None = self._owner.server
         return server
 
     def fileno(self) -> int:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         """What a connection asks of its owner."""
 
         @property
-        def _server(self) -> Any: ...  # None: the program's own clients
+        def server(self) -> Any: ...  # None: the program's own clients
         @property
         def _keeper(self) -> Plans: ...
         def _connection_torn(self, conn: Any, /) -> None: ...  # its descriptor is free again

@@ -22,6 +22,7 @@ from ...hints import TYPE_CHECKING
 from .account import ROWS, Reason
 from .listeners import PIPED
 from .pause import Pause
+from .states import END
 from .stream import Stream
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ class Pipe:
         return accepted or not destination._life.writable
 
     def _end(self) -> None:
-        self.destination._end_by_us()
+        self.destination._step(END)  # not by the program's call: its later writes are refused, and no error
 
     def _cut(self) -> None:
         _reset(self.destination)

@@ -287,6 +287,8 @@ class Stream(Closing):
         if self._life.connected and not self._life.over:
             if self._out is not None and not self._blocked and not self._corks:
                 self._send_pending()
+            if self._gauges is not None and self._settings.slow_reader is not None:  # before the program writes more
+                self._gauges.excess(self._loop.turn_now, self._held(), self._settings.slow_reader)
             if self._drain_due and self._held() <= self._settings.drain_at and self._life.writable:
                 self._drain_due = False
                 self._emit("drain")

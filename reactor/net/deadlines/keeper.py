@@ -56,8 +56,6 @@ class Keeper:
     def plan(self, stream: Stream) -> None:
         """See to it that somebody looks when the next deadline may have passed: at the end of each flush."""
         now, life, settings = self._loop.turn_now, stream._life, stream._settings
-        if settings.slow_reader is not None and stream._gauges is not None:
-            stream._gauges.excess(now, stream._held(), settings.slow_reader)
         if self.memory is not None:
             self.memory.note(stream)
             if life is not stream._life:  # over the limit, and this one was cut

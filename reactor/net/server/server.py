@@ -229,7 +229,8 @@ class Server(Deadlined, Emitter):
     # What the connections report (owner.Owner).
 
     @property
-    def _server(self) -> Server:
+    def server(self) -> Server:
+        """This server."""
         return self
 
     def _connection_torn(self, conn: Connection) -> None:

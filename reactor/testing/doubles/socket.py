@@ -12,6 +12,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any
 
+from ...net.sockets import options
 from .tcp import Endpoint, State
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class SimulatedSocket(socket.socket):
         return self.endpoint.outq
 
     def reset_on_close(self) -> None:
-        self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER.pack(1, 0))
+        options.reset_on_close(self)
 
     def send_file(self, fd: int, offset: int, count: int) -> int:
         """There is no sendfile(2) here: it is to be read and sent."""
