@@ -99,9 +99,9 @@ def tell(found: Results) -> None:
     for one in judged(found):
         table.add_row(*row(one))
     console.print(table)
-    for run in found.failures():
-        library = base if run.peer == BASE else f"{ours}, the working tree"
-        console.print(f"{run.workload} cannot be counted with {library}: {run.failed}", style="red", markup=False)
+    for workload, library, failed in dict.fromkeys((run.workload, run.peer, run.failed) for run in found.failures()):
+        which = base if library == BASE else f"{ours}, the working tree"
+        console.print(f"{workload} cannot be counted with {which}: {failed}", style="red", markup=False)
     if any(one.verdict == "within the spread" for one in judged(found)):
         console.print("A change within the spread says nothing: runs of one and the same library differ as much.")
 
