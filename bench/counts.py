@@ -43,7 +43,7 @@ def main() -> int:
 def parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.counts", description=__doc__, epilog="See bench/README.md.",
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("--base", metavar="COMMIT", required=True, help="the commit to compare with (make: BASE=...)")
+    parser.add_argument("--base", metavar="COMMIT", default="", help="the commit to compare with (make: BASE=...)")
     parser.add_argument("--only", metavar="A,B", type=several, default=[], help=f"of {', '.join(WORKLOADS)}")
     parser.add_argument("--runs", metavar="N", type=positive(int), default=2, help="of each library; 2")
     jobs = len(os.sched_getaffinity(0))
@@ -53,6 +53,10 @@ def parse(words: list[str]) -> argparse.Namespace:
 
 
 def measure(options: argparse.Namespace) -> int:
+    if not options.base:
+        raise ValueError("say which commit to compare with: make bench-counts BASE=<commit>")
+    if options.runs < 2:
+        raise ValueError("one run has no spread: --runs must be at least 2")
     callgrind.require()
     commit = versions.short_name(options.base)
     names = chosen_names(options.only, WORKLOADS)
@@ -95,9 +99,9 @@ def tell(found: Results) -> None:
     for one in judged(found):
         table.add_row(*row(one))
     console.print(table)
-    for run in found.failures():
-        library = base if run.peer == BASE else f"{ours}, the working tree"
-        console.print(f"{run.workload} cannot be counted with {library}: {run.failed}", style="red", markup=False)
+    for workload, library, failed in dict.fromkeys((run.workload, run.peer, run.failed) for run in found.failures()):
+        which = base if library == BASE else f"{ours}, the working tree"
+        console.print(f"{workload} cannot be counted with {which}: {failed}", style="red", markup=False)
     if any(one.verdict == "within the spread" for one in judged(found)):
         console.print("A change within the spread says nothing: runs of one and the same library differ as much.")
 

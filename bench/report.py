@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from bench.bars import Verdict, telling_metric, verdicts
 from bench.metrics import METRICS, saturated, shown, title
-from bench.results import BASE, OURS, Results, Spread, compare
+from bench.results import BASE, OURS, SURE, Results, Spread, chance, compare, spread
 
 
 class Described(Protocol):
@@ -115,12 +116,13 @@ def against_base(results: Results, workloads: Workloads) -> str:
     rows = []
     for name in results.workloads():
         for metric in workloads[name].metrics:
-            ratio, ours = results.ratios(name, BASE, metric), results.values(name, OURS, metric)
+            ratios = results.each_ratio(name, BASE, metric)
+            ratio, ours = spread(ratios), results.values(name, OURS, metric)
             if ratio is None or ours is None:
                 continue
             told = f"{ratio.median:.3f} ({ratio.low:.3f} – {ratio.high:.3f})"
             what = [workloads[name].title, title(metric, workloads[name].unit), shown(metric, ours.median)]
-            rows.append([*what, told, ratio_verdict(metric, ratio)])
+            rows.append([*what, told, ratio_verdict(metric, ratios)])
     if not rows:
         return ""
     return "\n\n".join(
@@ -128,15 +130,15 @@ def against_base(results: Results, workloads: Workloads) -> str:
             f"## Here to BASE, commit {results.machine['base']}",
             table(["workload", "what", "here", "here / BASE", ""], rows),
             "The median of the ratios of neighbouring runs, and where the middle half of them lies. Within the spread: "
-            "1 lies in it too.",
+            "equal versions would give ratios as one-sided as these in more than 5 of 100 cases.",
         ]
     )
 
 
-def ratio_verdict(metric: str, ratio: Spread) -> str:
-    if ratio.low <= 1 <= ratio.high:
+def ratio_verdict(metric: str, ratios: list[float]) -> str:
+    if chance(ratios) >= SURE:
         return "within the spread"
-    return "better" if (ratio.median > 1) == METRICS[metric].more_is_better else "worse"
+    return "better" if (statistics.median(ratios) > 1) == METRICS[metric].more_is_better else "worse"
 
 
 def details(results: Results, name: str, workload: Described) -> str:

@@ -8,6 +8,7 @@ median of the ratios, and never the ratio of medians.
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,7 @@ from typing import Any
 
 OURS = "reactor"
 BASE = "base"  # this library as a commit has it
+SURE = 0.05  # a difference that chance makes less often than this is one
 NOTHING = 0.02  # a change smaller than this is none, however narrow the spreads
 
 
@@ -53,6 +55,13 @@ def spread(values: Iterable[float]) -> Spread | None:
     return Spread(median, low, high, len(found))
 
 
+def chance(ratios: Iterable[float]) -> float:
+    """The sign test: how probable it is that equal versions give ratios as one-sided as these, 1 at most."""
+    signs = [ratio > 1 for ratio in ratios if ratio != 1]
+    fewer, all_of_them = min(signs.count(True), signs.count(False)), len(signs)
+    return min(1.0, 2 * sum(math.comb(all_of_them, number) for number in range(fewer + 1)) / 2**all_of_them)
+
+
 @dataclass(slots=True)
 class Results:
     machine: dict[str, Any] = field(default_factory=dict)
@@ -82,9 +91,12 @@ class Results:
 
     def ratios(self, workload: str, peer: str, metric: str) -> Spread | None:
         """Ours divided by the peer's, each within its group."""
+        return spread(self.each_ratio(workload, peer, metric))
+
+    def each_ratio(self, workload: str, peer: str, metric: str) -> list[float]:
         ours = {(run.round, run.group): run.metrics for run in self.of(workload, OURS)}
         pairs = [(ours.get((run.round, run.group), {}), run.metrics) for run in self.of(workload, peer)]
-        return spread(our[metric] / their[metric] for our, their in pairs if metric in our and their.get(metric, 0) > 0)
+        return [our[metric] / their[metric] for our, their in pairs if metric in our and their.get(metric, 0) > 0]
 
 
 def save(results: Results, path: Path) -> None:

@@ -60,7 +60,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--only", metavar="A,B", type=several, default=[], help="these workloads; echo* is a pattern")
     parser.add_argument("--peers", metavar="A,B", type=several, default=[], help="these peers, beside ours")
     parser.add_argument("--base", metavar="COMMIT", help="compare with the library of this commit")
-    parser.add_argument("--rounds", metavar="N", type=positive(int), default=5)
+    parser.add_argument("--rounds", metavar="N", type=positive(int), help="5; with --base, 11")
     parser.add_argument(
         "--seconds", metavar="S", type=positive(float), help="that are counted in a run; 0.35, 1 in the full one"
     )
@@ -90,6 +90,7 @@ def positive(kind: type[float]) -> Callable[[str], float]:
 def measure(options: argparse.Namespace) -> int:
     if options.base:
         options.base = short_name(options.base)
+    options.rounds = options.rounds or (11 if options.base else 5)
     limit = machine.allow_many_descriptors()
     if limit < 16_000:
         console.print(f"[yellow]only {limit} descriptors are allowed here (ulimit -Hn): large workloads will fail[/]")

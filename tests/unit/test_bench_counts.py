@@ -16,7 +16,7 @@ from bench.counting.callgrind import Part, between_marks, parse
 from bench.counting.judge import METRIC, Judged, judged, percent, width
 from bench.counting.workloads import WORKLOADS
 from bench.report import against_base, ratio_verdict
-from bench.results import BASE, OURS, Results, Run, Spread
+from bench.results import BASE, OURS, Results, Run, chance
 from bench.stage import Failed
 from bench.workloads import every_workload
 
@@ -204,16 +204,25 @@ def test_two_versions_are_compared_by_the_median_of_ratios_within_a_round() -> N
 
 
 @pytest.mark.parametrize(
-    ("metric", "ratio", "verdict"),
+    ("metric", "ratios", "verdict"),
     [
-        ("rate", Spread(1.02, 0.99, 1.05, 5), "within the spread"),
-        ("rate", Spread(1.02, 1.01, 1.05, 5), "better"),
-        ("rate", Spread(0.97, 0.96, 0.98, 5), "worse"),
-        ("cancel", Spread(0.97, 0.96, 0.98, 5), "better"),
+        ("rate", [1.02] * 10 + [0.9], "better"),
+        ("rate", [1.02] * 9 + [0.9] * 2, "within the spread"),
+        ("rate", [0.9] * 6, "worse"),
+        ("cancel", [0.9] * 6, "better"),
+        ("rate", [0.5] * 5, "within the spread"),  # five rounds agree by chance in one of 16 cases
     ],
 )
-def test_a_ratio_whose_middle_half_holds_1_says_nothing(metric: str, ratio: Spread, verdict: str) -> None:
-    assert ratio_verdict(metric, ratio) == verdict
+def test_ratios_say_something_only_if_nearly_all_lie_on_one_side_of_1(
+    metric: str, ratios: list[float], verdict: str
+) -> None:
+    assert ratio_verdict(metric, ratios) == verdict
+
+
+def test_the_sign_test_gives_the_probability_of_chance() -> None:
+    assert chance([2.0] * 6) == pytest.approx(2 / 64)
+    assert chance([2.0] * 10 + [0.5]) == pytest.approx(2 * (1 + 11) / 2**11)
+    assert chance([2.0, 0.5]) == chance([1.0, 1.0]) == chance([]) == 1
 
 
 def test_without_a_base_nothing_is_told_of_it() -> None:
