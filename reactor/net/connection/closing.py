@@ -294,7 +294,7 @@ class Closing:
 
     def _close(self) -> None:
         """The turn after: tell the program, and break reference cycles so that the connection is freed at once."""
-        if self._listeners.close is None and self._cause.error is None and not self._callbacks:
+        if not self._listeners.close and self._cause.error is None and not self._callbacks:
             self.report = self._account()
         else:
             self._tell_close()
@@ -313,17 +313,16 @@ class Closing:
             self._callbacks.tell_all(self)
         error = self._cause.error
         if error is not None and self._cause.fault is not Fault.LISTENER:  # a listener's has been logged
-            told = self._listeners.each("error")
-            for listener in told:
+            for listener in self._listeners.error:
                 self._guarded(listener, self, error)
-            if not told:
+            if not self._listeners.error:
                 log.info("%r: %s", self, error)
         if self._callbacks is not None:
             self._callbacks.tell_all(self)
         self.report = self._account()
         if self._callbacks is not None:
             self._callbacks.tell_late(self)
-        for listener in self._listeners.each("close"):
+        for listener in self._listeners.close:
             self._guarded(listener, self, self.report)
 
     def _answer_late(self, callback: Callback, taken: bool) -> None:

@@ -77,8 +77,9 @@ class Connection(Stream, Deadlined, Emitter):
         now) from now, whatever is left is reset. `callback(conn, None)` comes when the FIN was handed to the
         kernel, `callback(conn, error)` if it could not be. Raises as `write` does if there is data.
         """
-        seconds = arguments.maybe_seconds("timeout", timeout, zero=True)
-        arguments.maybe_function("callback", callback)
+        seconds = None if timeout is None else arguments.seconds("timeout", timeout, zero=True)
+        if callback is not None:
+            arguments.function("callback", callback)
         refused = False
         if data if isinstance(data, bytes) else len(bytes_view(data)):
             refused = not self._life.writable
@@ -123,10 +124,9 @@ class Connection(Stream, Deadlined, Emitter):
         if _STRENGTH[ending] > _STRENGTH[self._called]:
             self._called = ending
         self._step(ending)
-        if not self._life.over:
-            if timeout is not None:
-                self._end_by = min(self._end_by, self._loop.clock_time() + timeout)
-            self._flush_soon()  # also where nothing changes but the deadline
+        if timeout is not None and not self._life.over:
+            self._end_by = min(self._end_by, self._loop.clock_time() + timeout)
+            self._flush_soon()
 
     # Writing.
 

@@ -18,6 +18,8 @@ F = TypeVar("F", bound=Callable[..., object])
 
 #: What happens to every connection; may be listened to on the connection and on its server.
 CONNECTION_EVENTS = ("data", "drain", "timeout", "hangup", "end", "finish", "error", "close")
+#: The last events: each of their listeners is called, also where one before it raises.
+FINAL_EVENTS = ("error", "close")
 #: What happens to a client besides, a few times in its life: these have no slots.
 CLIENT_EVENTS = (
     "lookup", "connection_attempt", "connection_attempt_failed", "connection_attempt_timeout", "connect", "ready",
@@ -50,7 +52,7 @@ class Once:
 
 
 class Listeners:
-    """One table. Empty slots hold None, except `data`: what nobody listens to is counted as discarded."""
+    """One table. An empty slot holds None, or () for the last events; that of `data` counts what it discards."""
 
     __slots__ = (*CONNECTION_EVENTS, "_own", "_parent", "_through", "framed", "heard_beside")
 
@@ -60,8 +62,8 @@ class Listeners:
     hangup: Listener | None
     end: Listener | None
     finish: Listener | None
-    error: Listener | None
-    close: Listener | None
+    error: tuple[Listener, ...]
+    close: tuple[Listener, ...]
     framed: bool  #: Is what comes cut into messages?
     heard_beside: bool  #: Does somebody hear all that comes, whatever framers hold back of it?
 
@@ -112,6 +114,8 @@ class Listeners:
     def _fill(self, event: str) -> None:
         if event == "data" or event == PIPED:
             self.data = self._of_data()
+        elif event in FINAL_EVENTS:
+            setattr(self, event, self.each(event))
         elif event in CONNECTION_EVENTS:
             setattr(self, event, _combined(self.each(event)))
 

@@ -20,7 +20,7 @@ from ... import arguments
 from ...engine.poller import ERROR, GONE, HANGUP, WRITE
 from ...hints import TYPE_CHECKING
 from ..sockets import kernel
-from .account import Reason
+from .account import PEER_FIRST, UNKNOWN, WE_FIRST, Reason
 from .closing import Closing
 from .files import FileFailed, FilePart
 from .intake import Intake
@@ -192,7 +192,8 @@ class Stream(Closing):
         if self._life.broken:
             self._lose(errno.ECONNRESET, "read")
             return
-        self._cause = self._cause.fin_read(ours_first=self._life.fin_sent)
+        known, ours_first = self._cause, self._life.fin_sent
+        self._cause = (WE_FIRST if ours_first else PEER_FIRST) if known is UNKNOWN else known.fin_read(ours_first)
         self._read_at = self._loop.turn_now
         self._step(FIN)
 

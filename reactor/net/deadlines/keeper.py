@@ -105,22 +105,22 @@ class Keeper:
             return
         self._agenda.enter(stream, moment)
         if moment < self._wake_at:
-            self._set_timer()
+            self._wake(moment)
 
-    def _set_timer(self) -> None:
+    def _wake(self, moment: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._wake_at = self._agenda.next_moment()
+        self._wake_at = moment
         self._timer = None
-        if self._wake_at != NEVER:
-            self._timer = self._loop.call_at(self._wake_at, self._look_at_due)
+        if moment != NEVER:
+            self._timer = self._loop.call_at(moment, self._look_at_due)
             self._timer.unref()
 
     def _look_at_due(self) -> None:
         now = self._loop.turn_now
         for stream in self._agenda.due(now, LOOKS_PER_TURN):
             self.look(stream, now)
-        self._set_timer()
+        self._wake(self._agenda.next_moment())
 
     def look(self, stream: Stream, now: float) -> None:
         """A deadline may have passed. Ask the kernel what has moved; then end the connection, or look again later."""
