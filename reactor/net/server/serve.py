@@ -7,11 +7,16 @@ from collections.abc import Callable
 
 from ... import arguments
 from ...engine.loop import Reactor
-from ...hints import Any
+from ...hints import TYPE_CHECKING
 from ..connection.connection import Connection
 from .server import Server
 from .stopping import check_stop
 from .tally import ShutdownReport
+
+if TYPE_CHECKING:
+    from typing import Any, Unpack
+
+    from ..keywords import ServerKeywords
 
 
 def serve(
@@ -27,7 +32,7 @@ def serve(
     backlog: int = 4096,
     debug: bool = False,
     on_server: Callable[[Server], object] | None = None,
-    **settings: Any,
+    **settings: Unpack[ServerKeywords],
 ) -> ShutdownReport:
     """Serve until SIGTERM or SIGINT, stop in order within `grace` seconds, and return the report.
 

@@ -13,12 +13,12 @@ from collections.abc import Callable, KeysView
 from ... import arguments
 from ...engine.loop import Reactor, turns_of
 from ...errors import ReactorError, ServerClosed
-from ...hints import TYPE_CHECKING, Any
+from ...hints import TYPE_CHECKING
 from ...log import log
 from ..connection.connection import Connection
 from ..connection.listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listener, Listeners, Once, without
 from ..deadlines.keeper import Keeper
-from ..settings import CONNECTION_SETTINGS, Deadlined, ServerSettings, Setting, split
+from ..settings import CONNECTION_SETTINGS, AtOpening, Live, OfServer, ServerSettings, split
 from ..sockets import addresses, options
 from ..sockets.addresses import Address
 from .acceptor import Acceptor, open_listening
@@ -27,13 +27,16 @@ from .stopping import Stop, Tenant, check_stop
 from .tally import ServerStatistics, Tally
 
 if TYPE_CHECKING:
+    from typing import Any, Unpack
+
     from ...engine.turn import Turns
+    from ..keywords import ServerKeywords
     from .memory import MemoryLimit
 
 StopCallback = Callable[["Server", "Exception | None"], object]
 
 
-class Server(Deadlined, Emitter):
+class Server(Live, AtOpening, OfServer, Emitter):
     """Accepts connections and owns them until their `close` was delivered.
 
     `on_connection(conn)` is added as a listener of `connection`. Settings are keyword arguments and
@@ -66,20 +69,11 @@ class Server(Deadlined, Emitter):
 
     _EVENTS = CONNECTION_EVENTS + SERVER_EVENTS
 
-    max_connections = Setting[int | None]()
-    max_per_address = Setting[int | None]()
-    accept_rate = Setting[Any]()
-    when_full = Setting[str]()
-    block = Setting[Any]()
-    allow = Setting[Any]()
-    memory_limit = Setting[int | None]()
-    give_up_idle = Setting[float | None]()
-    no_delay = Setting[bool]()
-    keep_alive = Setting[bool | float]()
-    pause_on_connect = Setting[bool]()
-
     def __init__(
-        self, loop: Reactor, on_connection: Callable[[Connection], object] | None = None, **settings: Any
+        self,
+        loop: Reactor,
+        on_connection: Callable[[Connection], object] | None = None,
+        **settings: Unpack[ServerKeywords],
     ) -> None:
         self._loop = turns_of(loop)
         #: The reactor on which it runs.
