@@ -45,14 +45,15 @@ def serve(
 
     check_stop(grace, end, spread)
     arguments.function("on_connection", on_connection)
+    arguments.maybe_function("on_server", on_server)
     if threading.current_thread() is not threading.main_thread():
         raise ValueError("serve() listens to signals and so must be called from the main thread; see start_thread()")
     reports: list[ShutdownReport] = []
     with Reactor(debug=debug) as loop:
         server = Server(loop, on_connection, **settings)
         server.on("stopped", lambda _, report: reports.append(report))
-        if arguments.maybe_function("on_server", on_server) is not None:
-            on_server(server)  # type: ignore[misc]  # checked above
+        if on_server is not None:
+            on_server(server)
         # Before listen(): a signal that comes while it opens the port is not lost.
         stop_on_signals(loop, server, grace, end, spread)
         server.listen(host, port if path is None else port or None, backlog, path=path, mode=mode)
