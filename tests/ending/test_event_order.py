@@ -248,11 +248,15 @@ def test_an_error_nobody_listens_to_is_logged_at_info_and_stands_in_the_report(
     assert [(record.levelno, record.name) for record in records] == [(logging.INFO, "reactor")]
 
 
-def test_an_error_that_is_listened_to_is_not_logged(harness: Any, caplog: pytest.LogCaptureFixture) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
+@pytest.mark.parametrize("how", ["on", "once"])
+def test_an_error_that_is_listened_to_is_not_logged(loop: Reactor, caplog: pytest.LogCaptureFixture, how: str) -> None:
+    closed: list[Connection] = []
+    server = Server(loop, lambda conn: getattr(conn, how)("error", lambda *_: None))
+    server.on("close", lambda conn, _: closed.append(conn))
+    peer = Peer(server.listen("127.0.0.1", 0))
+    pump(loop, lambda: server.connections)
     peer.reset()
-    wire.closed(conn)
+    pump(loop, lambda: closed)
     assert caplog.records == []
 
 
