@@ -145,7 +145,7 @@ class Scene(Harness):
         return self.clock() - began
 
     def cut_after(self, seconds: float, late: float = 0.0) -> Any:
-        """Its deadline expires after `seconds`, at most `late` later, and not a quarter of a second before; the report."""
+        """Its deadline cuts it after `seconds`, at most `late` later, not a quarter of a second before; the report."""
         self.turns()
         self.jump(seconds - 0.25)
         assert self.conn.state != "closed", f"closed in less than {seconds} s"
