@@ -4,6 +4,7 @@ of a server. A `Harness` is a server with a recorder, and peers for it.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from reactor import CloseReport, Connection, Reactor, Server
@@ -101,13 +102,13 @@ class Recorder:
 
 
 class Harness:
-    """A server on a loop, a recorder on the server, and peers for it."""
+    """A server on a loop, a recorder on the server, and peers for it: on TCP, or on a Unix socket at `path`."""
 
-    def __init__(self, loop: Reactor, *, data: bool = True, **settings: Any) -> None:
+    def __init__(self, loop: Reactor, *, data: bool = True, path: Path | None = None, **settings: Any) -> None:
         self.loop = loop
         self.server = Server(loop, **settings)
         self.record = Recorder(self.server, data)
-        self.address: Any = self.server.listen("127.0.0.1", 0)
+        self.address: Any = self.server.listen("127.0.0.1", 0) if path is None else self.server.listen(path=path)
         self._peers: list[Peer] = []
 
     def connect(self, **options: Any) -> tuple[Peer, Connection]:
