@@ -173,9 +173,7 @@ def test_a_lingering_connection_that_was_given_up_has_lost_nothing(h: Any, loop:
 
 
 @pytest.mark.parametrize("ending", ["destroy_soon with bytes under way", "end"])
-def test_what_may_still_be_delivered_or_heard_is_not_given_up(
-    ending: str, h: Any, loop: Reactor, waiting: Any
-) -> None:
+def test_what_may_still_be_delivered_or_heard_is_not_given_up(ending: str, h: Any, loop: Reactor, waiting: Any) -> None:
     peer, conn = h.connect()
     if ending == "end":
         conn.end()

@@ -1,5 +1,5 @@
-"""`shutdown(grace, spread=s)`: clients are sent away one by one, so that they do not all come back at once. When how many
-are due is in `tests/unit/test_stopping.py`.
+"""`shutdown(grace, spread=s)`: clients are sent away one by one, so that they do not all come back at once.
+How many are due at which time is in `tests/unit/test_stopping.py`.
 """
 
 from __future__ import annotations
