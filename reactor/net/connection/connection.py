@@ -9,7 +9,7 @@ from __future__ import annotations
 from ... import arguments
 from ...hints import TYPE_CHECKING
 from ..deadlines.gauges import Gauges
-from ..settings import Deadlined
+from ..settings import Live
 from ..sockets import addresses, kernel, options
 from .account import Fault, Reason
 from .callbacks import Until
@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     from ..server.server import Server
     from ..sockets.addresses import Address
     from .callbacks import Callback
+    from .listening import Listening
     from .states import Event
 
     D = TypeVar("D")
+else:
+    Listening = Emitter
 
 _STRENGTH = {None: 0, END: 1, DESTROY_SOON: 2, DESTROY: 3}
 
@@ -49,7 +52,7 @@ class Cork:
         self._conn._cork(-1)
 
 
-class Connection(Stream, Deadlined, Emitter):
+class Connection(Stream, Live, Listening):
     """One TCP or Unix-socket connection. Made by a server, or by `connect`; never by the program itself.
 
     Events, each with the connection first: a client's `lookup`, `connection_attempt…`, `connect(conn)` and
@@ -125,7 +128,8 @@ class Connection(Stream, Deadlined, Emitter):
             self._called = ending
         self._step(ending)
         if timeout is not None and not self._life.over:
-            self._end_by = min(self._end_by, self._loop.clock_time() + timeout)
+            gauges = self._made_gauges()
+            gauges.end_by = min(gauges.end_by, self._loop.clock_time() + timeout)
             self._flush_soon()
 
     # Writing.
