@@ -130,7 +130,8 @@ class Connection(Stream, Live, Listening):
             self._called = ending
         self._step(ending)
         if timeout is not None and not self._life.over:
-            self._end_by = min(self._end_by, self._loop.clock_time() + timeout)
+            gauges = self._made_gauges()
+            gauges.end_by = min(gauges.end_by, self._loop.clock_time() + timeout)
             self._flush_soon()
 
     # Writing.
