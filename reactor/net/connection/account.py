@@ -16,6 +16,8 @@ from ...hints import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .states import Phase
+
 
 class Reason(enum.Enum):
     """Why a connection ended: the first cause other than an orderly end."""
@@ -67,7 +69,7 @@ class Row(NamedTuple):
     """What a reason means."""
 
     way: Way = Way.RESET  #: How the deadline of this name ends a connection.
-    announced: bool = False  #: `timeout` is emitted first, and `touch()` in its listener keeps the connection.
+    announced: bool = False  #: `timeout` is emitted first. `touch()` in its listener restarts IDLE and READ_TIMEOUT.
     input_speaks: bool = False  #: Input that waits to be read shows that the peer was not silent, so it is kept.
     fin_first: bool = False  #: FIN is sent before close(2), which sends none while another process has a copy (fact 3).
     passes_as_end: bool = False  #: A pipe passes it on as an end and not as a cut: nothing was lost by it.
@@ -100,7 +102,7 @@ class CloseReport(NamedTuple):
     """
 
     reason: Reason
-    phase: str  #: What it was doing: "connecting", "open", "draining", "lingering" or "half_open".
+    phase: Phase  #: What it was doing: "connecting", "open", "draining", "lingering" or "half_open".
     error: BaseException | None
     clean: bool  #: Both FINs passed, nothing unsent or unacknowledged, no error.
     bytes_read: int  #: All that was received.
@@ -126,7 +128,7 @@ class Cause(NamedTuple):
         return self if self.reason is not None else self._replace(reason=reason)
 
     def cut(self, reason: Reason) -> Cause:
-        """Likewise, to be closed with RST."""
+        """With this reason, unless there was one before, and to be closed with RST."""
         return self._replace(reason=self.reason or reason, abort=True)
 
     def blame(self, fault: Fault, error: BaseException | None) -> Cause:
@@ -139,7 +141,7 @@ class Cause(NamedTuple):
 
     def report(
         self,
-        phase: str,
+        phase: Phase,
         fin_sent: bool,
         read: int,
         discarded: int,

@@ -29,7 +29,7 @@ from .read_size import BULK, LARGE, SMALL, next_size
 from .states import BROKE, CONNECTED, DRAINED, END, FIN, LOST, PAUSE, RESUME
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing_extensions import Buffer
 
     from ..sockets.addresses import Address
     from ..sockets.sock import Sock
@@ -68,15 +68,16 @@ class Stream(Closing):
         elif data:
             self._came_too_late(data)
 
-    def write(self, data: Any, callback: Callback | None = None) -> bool:
-        """Send `data`, any bytes-like object; the connection survives. False means "not now": wait for `drain` or
-        `close`.
+    def write(self, data: Buffer, callback: Callback | None = None) -> bool:
+        """Send `data`, any bytes-like object. The connection survives. Returns True, or False for "not now": then
+        `drain` follows, or `close`.
 
-        What the kernel does not take is kept and sent in order. A mutable buffer may be reused when `write` returns.
-        `callback(conn, None)` comes once the kernel has the bytes, `callback(conn, error)` once it cannot any more.
-        Raises `WriteAfterEnd` or `ConnectionClosed` after the program itself ended this connection, TypeError for what
-        is not bytes-like. A connection that ended in any other way answers False, and counts the bytes as unsent. With
-        more than `buffer_limit` bytes pending already, the connection is reset instead.
+        What the kernel does not take at once is kept and sent in order. `data` may be changed when `write` has
+        returned. `callback(conn, None)` comes once the kernel has the bytes, `callback(conn, error)` once it cannot get
+        them any more. After the program's own `end`, `destroy_soon`, `destroy` or `reset`, it raises `WriteAfterEnd` or
+        `ConnectionClosed`; after any other end it returns False and counts the bytes as unsent. Raises TypeError for
+        `str` and all else that is not bytes-like. If more than `buffer_limit` bytes are pending already, the connection
+        is reset.
         """
         # The identity of `turn_now` tells whether this turn has sent here already; if so, what is written now leaves
         # together with the rest at the flush, unless it is so much that it would leave alone.
@@ -219,7 +220,7 @@ class Stream(Closing):
 
     # What goes out besides.
 
-    def _write(self, data: Any, callback: Callback | None) -> bool:
+    def _write(self, data: Buffer, callback: Callback | None) -> bool:
         """`write` off the hot path: the checks, buffers that may change, callbacks, and what follows the first write of
         a turn.
         """
