@@ -6,6 +6,7 @@ have left the kernel already.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import Any
 
@@ -120,6 +121,22 @@ def test_what_was_held_back_is_first_also_if_it_is_resumed_right_before_the_next
         report = two.harness.closed(second)
         assert (report.bytes_discarded, report.bytes_read) == (0, 5 + len(said))
     assert ended == ([said] if "FIN" in what else [])
+
+
+@pytest.mark.parametrize("end", [Connection.destroy, Connection.reset])
+def test_a_listener_of_what_was_held_back_may_end_the_connection_that_is_being_lost(two: Two, end: Any) -> None:
+    _, second = two.both_speak(Connection.pause)
+    second.once("data", lambda conn, data: end(conn))
+
+    def fail() -> None:
+        """A read fails right after the program has resumed."""
+        second.resume()
+        second._on_read_error(ConnectionResetError(errno.ECONNRESET, ""))
+
+    two.harness.loop.call_soon(fail)
+    report = two.harness.closed(second)
+    assert two.heard_by(second) == b"word"
+    assert report.reason in (Reason.DESTROYED, Reason.RESET)
 
 
 @pytest.mark.parametrize("end", [Connection.destroy, Connection.reset, Connection.destroy_soon])

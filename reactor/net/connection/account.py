@@ -134,9 +134,7 @@ class Cause(NamedTuple):
         return self if self.error is not None or error is None else self._replace(fault=fault, error=error)
 
     def fin_read(self, ours_first: bool) -> Cause:
-        """The peer's FIN was read."""
-        if self is UNKNOWN:
-            return WE_FIRST if ours_first else PEER_FIRST
+        """The peer's FIN was read. Where nothing was known before, that is `WE_FIRST` or `PEER_FIRST`."""
         return self._replace(orderly=Reason.ENDED if ours_first else Reason.PEER_ENDED)
 
     def report(

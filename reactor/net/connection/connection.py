@@ -9,7 +9,7 @@ from __future__ import annotations
 from ... import arguments
 from ...hints import TYPE_CHECKING
 from ..deadlines.gauges import Gauges
-from ..settings import Deadlined
+from ..settings import Live
 from ..sockets import addresses, kernel, options
 from .account import Fault, Reason
 from .callbacks import Until
@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     from ..server.server import Server
     from ..sockets.addresses import Address
     from .callbacks import Callback
+    from .listening import Listening
     from .states import Event
 
     D = TypeVar("D")
+else:
+    Listening = Emitter
 
 _STRENGTH = {None: 0, END: 1, DESTROY_SOON: 2, DESTROY: 3}
 
@@ -49,7 +52,7 @@ class Cork:
         self._conn._cork(-1)
 
 
-class Connection(Stream, Deadlined, Emitter):
+class Connection(Stream, Live, Listening):
     """One TCP or Unix-socket connection. Made by a server, or by `connect`; never by the program itself.
 
     Events, each with the connection first: a client's `lookup`, `connection_attempt…`, `connect(conn)` and
@@ -77,8 +80,9 @@ class Connection(Stream, Deadlined, Emitter):
         now) from now, whatever is left is reset. `callback(conn, None)` comes when the FIN was handed to the
         kernel, `callback(conn, error)` if it could not be. Raises as `write` does if there is data.
         """
-        seconds = arguments.maybe_seconds("timeout", timeout, zero=True)
-        arguments.maybe_function("callback", callback)
+        seconds = None if timeout is None else arguments.seconds("timeout", timeout, zero=True)
+        if callback is not None:
+            arguments.function("callback", callback)
         refused = False
         if data if isinstance(data, bytes) else len(bytes_view(data)):
             refused = not self._life.writable
@@ -123,10 +127,10 @@ class Connection(Stream, Deadlined, Emitter):
         if _STRENGTH[ending] > _STRENGTH[self._called]:
             self._called = ending
         self._step(ending)
-        if not self._life.over:
-            if timeout is not None:
-                self._end_by = min(self._end_by, self._loop.clock_time() + timeout)
-            self._flush_soon()  # also where nothing changes but the deadline
+        if timeout is not None and not self._life.over:
+            gauges = self._made_gauges()
+            gauges.end_by = min(gauges.end_by, self._loop.clock_time() + timeout)
+            self._flush_soon()
 
     # Writing.
 

@@ -20,7 +20,7 @@ from ... import arguments
 from ...engine.poller import ERROR, GONE, HANGUP, WRITE
 from ...hints import TYPE_CHECKING
 from ..sockets import kernel
-from .account import Reason
+from .account import PEER_FIRST, UNKNOWN, WE_FIRST, Reason
 from .closing import Closing
 from .files import FileFailed, FilePart
 from .intake import Intake
@@ -101,8 +101,6 @@ class Stream(Closing):
                 out.held = held
                 return True
         return self._write(data, callback)
-
-    # The beginning.
 
     def _connected(self, sock: Sock, remote_address: Address, local_address: Address) -> None:
         """A client has got through: from now on it is like any other connection."""
@@ -192,7 +190,8 @@ class Stream(Closing):
         if self._life.broken:
             self._lose(errno.ECONNRESET, "read")
             return
-        self._cause = self._cause.fin_read(ours_first=self._life.fin_sent)
+        known, ours_first = self._cause, self._life.fin_sent
+        self._cause = (WE_FIRST if ours_first else PEER_FIRST) if known is UNKNOWN else known.fin_read(ours_first)
         self._read_at = self._loop.turn_now
         self._step(FIN)
 
@@ -304,7 +303,7 @@ class Stream(Closing):
             self._owner._keeper.plan(self)
 
     def _follows(self) -> bool:
-        """True if the peer's FIN ends our half: not where the program does that, or a pipe."""
+        """True if the peer's FIN ends our half: neither the program does that nor a pipe."""
         return not self._settings.allow_half_open and not (self._pause is not None and self._pause.end_comes_by_pipe)
 
     def _send_pending(self) -> None:
@@ -312,8 +311,8 @@ class Stream(Closing):
         assert out is not None
         several = len(out.chunks) > 1 and out.size <= SMALL_WRITES
         for _ in range(SENDS_PER_FLUSH):
-            head = out.head()
             try:
+                head = out.head()
                 if isinstance(head, FilePart):
                     offered = head.offer
                     sent = head.send(self._sock)
@@ -325,8 +324,11 @@ class Stream(Closing):
                 return
             except (BlockingIOError, InterruptedError):
                 sent = 0
-            except (OSError, MemoryError) as error:
-                self._break(getattr(error, "errno", errno.ENOMEM) or errno.EIO, "write")
+            except OSError as error:
+                self._break(error.errno or errno.EIO, "write")
+                return
+            except MemoryError:  # to join what is pending
+                self._lose(errno.ENOMEM, "write")
                 return
             if self._out is not out:  # a file of the program's own making has ended the connection
                 return
@@ -370,6 +372,8 @@ class Stream(Closing):
         if self._intake is not None and self._flowing:
             self._hear_held_back()
             self._intake.tell(self)
+            if self._life.over:
+                return
         self._network_error(code, syscall)
         self._drop_pending()
         self._step(LOST)
