@@ -14,12 +14,17 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 
 from reactor import Reactor
 from reactor.testing import ManualClock
 from tests.support.recording import Harness
 from tests.support.scene import Scene, Scenes
+
+# A machine that has other work takes longer for an example, which says nothing about the example.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 SELECTORS = [None, selectors.EpollSelector, selectors.PollSelector, selectors.SelectSelector]
 

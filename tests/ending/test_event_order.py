@@ -215,13 +215,13 @@ def test_every_connection_event_may_be_listened_to_on_the_server(event: str, loo
 # `error`.
 
 
-@pytest.mark.parametrize("listened", [False, True])
+@pytest.mark.parametrize("listened", [None, "on", "once"])
 def test_an_error_is_logged_at_info_only_if_nobody_listens_to_it_and_stands_in_the_report(
-    listened: bool, loop: Reactor, caplog: pytest.LogCaptureFixture
+    listened: str | None, loop: Reactor, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = Server(loop)
     if listened:
-        server.on("error", lambda conn, error: None)
+        server.on("connection", lambda conn: getattr(conn, listened)("error", lambda *_: None))
     peer = Peer(server.listen("127.0.0.1", 0))
     pump(loop, lambda: server.connections)
     (conn,) = server.connections

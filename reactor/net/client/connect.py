@@ -13,7 +13,7 @@ from ... import arguments
 from ...engine.loop import Reactor, turns_of
 from ...engine.turn import Turns
 from ...errors import ReactorError
-from ...hints import Any
+from ...hints import TYPE_CHECKING
 from ..connection.account import Reason
 from ..connection.connection import Connection
 from ..connection.listeners import Listeners
@@ -26,6 +26,12 @@ from ..sockets.unix import check_path
 from . import names
 from .stand_in import Connecting
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Unpack
+
+    from ..keywords import ConnectKeywords
+
 
 def connect(
     loop: Reactor,
@@ -34,7 +40,7 @@ def connect(
     on_connect: Callable[[Connection], object] | None = None,
     *,
     path: Any = None,
-    **settings: Any,
+    **settings: Unpack[ConnectKeywords],
 ) -> Connection:
     """Return a new connection to (host, port), or to the Unix socket at `path`, in state "connecting".
 
@@ -95,7 +101,7 @@ def connect(
     return conn
 
 
-def _where(host: Any, port: Any, path: Any, settings: dict[str, Any]) -> Address:
+def _where(host: Any, port: Any, path: Any, settings: Mapping[str, Any]) -> Address:
     """The checked (host, port) or path. Raises TypeError and ValueError."""
     if path is not None:
         if host is not None or port is not None:

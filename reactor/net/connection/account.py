@@ -16,6 +16,8 @@ from ...hints import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .states import Phase
+
 
 class Reason(enum.Enum):
     """Why a connection ended: the first cause other than an orderly end."""
@@ -100,7 +102,7 @@ class CloseReport(NamedTuple):
     """
 
     reason: Reason
-    phase: str  #: What it was doing: "connecting", "open", "draining", "lingering" or "half_open".
+    phase: Phase  #: What it was doing: "connecting", "open", "draining", "lingering" or "half_open".
     error: BaseException | None
     clean: bool  #: Both FINs passed, nothing unsent or unacknowledged, no error.
     bytes_read: int  #: All that was received.
@@ -139,7 +141,7 @@ class Cause(NamedTuple):
 
     def report(
         self,
-        phase: str,
+        phase: Phase,
         fin_sent: bool,
         read: int,
         discarded: int,

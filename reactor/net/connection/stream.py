@@ -29,7 +29,7 @@ from .read_size import BULK, LARGE, SMALL, next_size
 from .states import BROKE, CONNECTED, DRAINED, END, FIN, LOST, PAUSE, RESUME
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing_extensions import Buffer
 
     from ..sockets.addresses import Address
     from ..sockets.sock import Sock
@@ -68,15 +68,16 @@ class Stream(Closing):
         elif data:
             self._came_too_late(data)
 
-    def write(self, data: Any, callback: Callback | None = None) -> bool:
-        """Send `data`, any bytes-like object; the connection survives. False means "not now": wait for `drain` or
-        `close`.
+    def write(self, data: Buffer, callback: Callback | None = None) -> bool:
+        """Send `data`, any bytes-like object. The connection survives. Returns True, or False for "not now": then
+        `drain` follows, or `close`.
 
-        What the kernel does not take is kept and sent in order. A mutable buffer may be reused when `write` returns.
-        `callback(conn, None)` comes once the kernel has the bytes, `callback(conn, error)` once it cannot any more.
-        Raises `WriteAfterEnd` or `ConnectionClosed` after the program itself ended this connection, TypeError for what
-        is not bytes-like. A connection that ended in any other way answers False, and counts the bytes as unsent. With
-        more than `buffer_limit` bytes pending already, the connection is reset instead.
+        What the kernel does not take at once is kept and sent in order. `data` may be changed when `write` has
+        returned. `callback(conn, None)` comes once the kernel has the bytes, `callback(conn, error)` once it cannot get
+        them any more. After the program's own `end`, `destroy_soon`, `destroy` or `reset`, it raises `WriteAfterEnd` or
+        `ConnectionClosed`; after any other end it returns False and counts the bytes as unsent. Raises TypeError for
+        `str` and all else that is not bytes-like. If more than `buffer_limit` bytes are pending already, the connection
+        is reset.
         """
         # The identity of `turn_now` tells whether this turn has sent here already; if so, what is written now leaves
         # together with the rest at the flush, unless it is so much that it would leave alone.
@@ -101,8 +102,6 @@ class Stream(Closing):
                 out.held = held
                 return True
         return self._write(data, callback)
-
-    # The beginning.
 
     def _connected(self, sock: Sock, remote_address: Address, local_address: Address) -> None:
         """A client has got through: from now on it is like any other connection."""
@@ -221,7 +220,7 @@ class Stream(Closing):
 
     # What goes out besides.
 
-    def _write(self, data: Any, callback: Callback | None) -> bool:
+    def _write(self, data: Buffer, callback: Callback | None) -> bool:
         """`write` off the hot path: the checks, buffers that may change, callbacks, and what follows the first write of
         a turn.
         """
@@ -305,7 +304,7 @@ class Stream(Closing):
             self._owner._keeper.plan(self)
 
     def _follows(self) -> bool:
-        """True if the peer's FIN ends our half: not where the program does that, or a pipe."""
+        """True if the peer's FIN ends our half: neither the program does that nor a pipe."""
         return not self._settings.allow_half_open and not (self._pause is not None and self._pause.end_comes_by_pipe)
 
     def _send_pending(self) -> None:
@@ -313,8 +312,8 @@ class Stream(Closing):
         assert out is not None
         several = len(out.chunks) > 1 and out.size <= SMALL_WRITES
         for _ in range(SENDS_PER_FLUSH):
-            head = out.head()
             try:
+                head = out.head()
                 if isinstance(head, FilePart):
                     offered = head.offer
                     sent = head.send(self._sock)
@@ -326,8 +325,11 @@ class Stream(Closing):
                 return
             except (BlockingIOError, InterruptedError):
                 sent = 0
-            except (OSError, MemoryError) as error:
-                self._break(getattr(error, "errno", errno.ENOMEM) or errno.EIO, "write")
+            except OSError as error:
+                self._break(error.errno or errno.EIO, "write")
+                return
+            except MemoryError:  # to join what is pending
+                self._lose(errno.ENOMEM, "write")
                 return
             if self._out is not out:  # a file of the program's own making has ended the connection
                 return
@@ -371,6 +373,8 @@ class Stream(Closing):
         if self._intake is not None and self._flowing:
             self._hear_held_back()
             self._intake.tell(self)
+            if self._life.over:
+                return
         self._network_error(code, syscall)
         self._drop_pending()
         self._step(LOST)

@@ -13,12 +13,12 @@ from collections.abc import Callable, KeysView
 from ... import arguments
 from ...engine.loop import Reactor, turns_of
 from ...errors import ReactorError, ServerClosed
-from ...hints import TYPE_CHECKING, Any
+from ...hints import TYPE_CHECKING
 from ...log import log
 from ..connection.connection import Connection
-from ..connection.listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listener, Listeners, Once, without
+from ..connection.listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listeners, Once, without
 from ..deadlines.keeper import Keeper
-from ..settings import CONNECTION_SETTINGS, Deadlined, ServerSettings, Setting, split
+from ..settings import CONNECTION_SETTINGS, AtOpening, Live, OfServer, ServerSettings, split
 from ..sockets import addresses, options
 from ..sockets.addresses import Address
 from .acceptor import Acceptor, open_listening
@@ -27,13 +27,20 @@ from .stopping import Stop, Tenant, check_stop
 from .tally import ServerStatistics, Tally
 
 if TYPE_CHECKING:
+    from typing import Any, Unpack
+
     from ...engine.turn import Turns
+    from ..connection.listeners import Listener
+    from ..keywords import ServerKeywords
+    from .listening import Listening
     from .memory import MemoryLimit
 
-StopCallback = Callable[["Server", "Exception | None"], object]
+    StopCallback = Callable[["Server", Exception | None], object]
+else:
+    Listening = Emitter
 
 
-class Server(Deadlined, Emitter):
+class Server(Live, AtOpening, OfServer, Listening):
     """Accepts connections and owns them until their `close` was delivered.
 
     `on_connection(conn)` is added as a listener of `connection`. Settings are keyword arguments and
@@ -44,45 +51,24 @@ class Server(Deadlined, Emitter):
     event may be listened to here too, for all connections.
     """
 
-    # Slots also make an error of a misspelt setting.
-    __slots__ = (
-        "__weakref__",
-        "_acceptors",
-        "_admission",
-        "_connections",
-        "_holding",
-        "_keeper",
-        "_limits",
-        "_listeners",
-        "_loop",
-        "_memory",
-        "_own_listeners",
-        "_ref",
-        "_settings",
-        "_stop",
-        "_tally",
-        "loop",
-    )  # fmt: skip
+    # Slots also make an error of a misspelt setting; `help()` has what stands beside one of them.
+    __slots__ = {
+        **dict.fromkeys((
+            "__weakref__", "_acceptors", "_admission", "_connections", "_holding", "_keeper", "_limits", "_listeners",
+            "_loop", "_memory", "_own_listeners", "_ref", "_settings", "_stop", "_tally",
+        )),
+        "loop": "The reactor on which this server runs.",
+    }  # fmt: skip
 
     _EVENTS = CONNECTION_EVENTS + SERVER_EVENTS
 
-    max_connections = Setting[int | None]()
-    max_per_address = Setting[int | None]()
-    accept_rate = Setting[Any]()
-    when_full = Setting[str]()
-    block = Setting[Any]()
-    allow = Setting[Any]()
-    memory_limit = Setting[int | None]()
-    give_up_idle = Setting[float | None]()
-    no_delay = Setting[bool]()
-    keep_alive = Setting[bool | float]()
-    pause_on_connect = Setting[bool]()
-
     def __init__(
-        self, loop: Reactor, on_connection: Callable[[Connection], object] | None = None, **settings: Any
+        self,
+        loop: Reactor,
+        on_connection: Callable[[Connection], object] | None = None,
+        **settings: Unpack[ServerKeywords],
     ) -> None:
         self._loop = turns_of(loop)
-        #: The reactor on which it runs.
         self.loop = loop
         self._settings, self._limits = split(settings, ServerSettings)
         self._listeners = Listeners()  # of connection events; all connections share them
@@ -96,8 +82,14 @@ class Server(Deadlined, Emitter):
         self._keeper = _keeper(self._loop)
         self._admission = Admission(self)
         self._apply_limits()
-        if arguments.maybe_function("on_connection", on_connection) is not None:
-            self.on("connection", on_connection)  # type: ignore[type-var]  # not None: checked above
+        arguments.maybe_function("on_connection", on_connection)
+        if on_connection is not None:
+            self.on("connection", on_connection)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not hasattr(type(self), name):
+            raise arguments.no_attribute(self, name)
+        super().__setattr__(name, value)
 
     # Listening.
 
