@@ -69,7 +69,7 @@ def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def test_waiting_clients_are_told_by_a_reset(each_loop: Reactor, harness: Any, waiting: Any) -> None:
     h = harness(loop=each_loop)
-    errors = h.told("accept_error")
+    errors = h.server_told("accept_error")
     peers = waiting(h.address, 5)
     run_out(each_loop, left=2)
     assert len(h.record.connections) == 2
@@ -147,7 +147,7 @@ def _lingering(h: Any, count: int = 1) -> list[Any]:
 def test_lingering_connections_are_given_up_first(
     h: Any, loop: Reactor, waiting: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    errors = h.told("accept_error")
+    errors = h.server_told("accept_error")
     _, busy = h.connect()
     lingering = _lingering(h, 3)
     peers = waiting(h.address, 2)
@@ -191,7 +191,7 @@ def test_the_last_descriptor_is_no_trouble_while_nobody_else_waits(
     each_loop: Reactor, harness: Any, waiting: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     h = harness(loop=each_loop)
-    errors = h.told("accept_error")
+    errors = h.server_told("accept_error")
     (lingering,) = _lingering(h)
     waiting(h.address, 1)
     run_out(each_loop, left=1)  # accept(2) says EMFILE before it looks whether there is anybody
@@ -203,7 +203,7 @@ def test_the_last_descriptor_is_no_trouble_while_nobody_else_waits(
 def test_without_a_spare_descriptor_clients_wait_until_there_are_some(
     h: Any, loop: Reactor, clock: ManualClock, waiting: Any
 ) -> None:
-    errors = h.told("accept_error")
+    errors = h.server_told("accept_error")
     sock = socket.create_server(("127.0.0.1", 0))
     (peer,) = waiting(sock.getsockname(), 1)
     with descriptors(left=0):
@@ -273,7 +273,7 @@ def test_the_longest_idle_are_given_up_when_descriptors_run_out(
     each_loop: Reactor, harness: Any, clock: ManualClock, waiting: Any
 ) -> None:
     h = harness(loop=each_loop, give_up_idle=25)
-    errors = h.told("accept_error")
+    errors = h.server_told("accept_error")
     idle = _idle_ones(h, clock, 5)  # for 50, 40, 30, 20 and 10 s
     waiting(h.address, 2)
     run_out(each_loop)

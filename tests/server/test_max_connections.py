@@ -22,7 +22,7 @@ def test_a_client_too_many_is_turned_away_in_the_way_that_was_chosen(
     harness: Any, loop: Reactor, waiting: Any, when_full: str, outcome: str
 ) -> None:
     h, _, _ = _full(harness, when_full)
-    dropped = h.told("drop")
+    dropped = h.server_told("drop")
     (extra,) = waiting(h.address, 1)
     settle(loop)
     assert extra.outcome() == outcome
@@ -34,7 +34,7 @@ def test_the_drop_event_names_the_address_the_client_came_to_behind_a_wildcard(
     harness: Any, loop: Reactor, waiting: Any
 ) -> None:
     h, _, _ = _full(harness)
-    dropped = h.told("drop")
+    dropped = h.server_told("drop")
     _, port = h.server.listen("0.0.0.0", 0)
     (extra,) = waiting(("127.0.0.1", port), 1)
     settle(loop)
@@ -54,7 +54,7 @@ def test_wait_leaves_clients_in_the_backlog_until_a_place_is_free(
     each_loop: Reactor, harness: Any, waiting: Any
 ) -> None:
     h, _, conn = _full(harness, "wait", loop=each_loop)
-    dropped = h.told("drop")
+    dropped = h.server_told("drop")
     (extra,) = waiting(h.address, 1)
     settle(each_loop)
     assert extra.nothing_comes()
@@ -123,7 +123,7 @@ def test_a_lowered_limit_throws_nobody_out_and_lets_nobody_in(harness: Any, loop
 
 def test_another_policy_counts_at_once_for_those_who_wait(harness: Any, loop: Reactor, waiting: Any) -> None:
     h, _, _ = _full(harness, "wait")
-    dropped = h.told("drop")
+    dropped = h.server_told("drop")
     (extra,) = waiting(h.address, 1)
     settle(loop)
     h.server.when_full = "reset"
@@ -154,7 +154,7 @@ def test_statistics_count_those_who_were_turned_away(harness: Any, loop: Reactor
 
 def test_clients_of_a_blocked_network_are_dropped(harness: Any, loop: Reactor, waiting: Any) -> None:
     h = harness(block=["127.0.0.0/8", "2001:db8::/32"])
-    dropped = h.told("drop")
+    dropped = h.server_told("drop")
     (extra,) = waiting(h.address, 1)
     settle(loop)
     assert extra.outcome() == "FIN"

@@ -128,7 +128,7 @@ def test_a_later_call_may_ask_for_the_end_of_all_connections(h: Any, loop: React
 def test_the_limit_holds_for_those_who_wait_in_the_backlog(harness: Any, loop: Reactor, waiting: Any) -> None:
     h = harness(max_connections=3)
     h.server.on("connection", lambda conn: conn.write(b"welcome"))
-    dropped = h.told("drop")
+    dropped = h.server_told("drop")
     peers = waiting(h.address, 5)
     h.server.shutdown()
     settle(loop)

@@ -109,7 +109,7 @@ class Harness:
         self.server = Server(loop, **settings)
         self.record = Recorder(self.server, data)
         self.address: Any = self.server.listen("127.0.0.1", 0) if path is None else self.server.listen(path=path)
-        self.stops = self.told("stopped")
+        self.stops = self.server_told("stopped")
         self._peers: list[Peer] = []
 
     def connect(self, **options: Any) -> tuple[Peer, Connection]:
@@ -125,10 +125,11 @@ class Harness:
         pump(self.loop, lambda: conn.report is not None)
         return conn.report
 
-    def told(self, event: str) -> Events:
+    def server_told(self, event: str) -> Events:
         """The arguments of each time that the server emits this event, from now on; without the server itself."""
         found: Events = []
-        self.server.on(event, lambda server, *args: found.append(args))
+        on: Any = self.server.on  # the events are not spelt out here
+        on(event, lambda server, *args: found.append(args))
         return found
 
     def stopped(self) -> ShutdownReport:
