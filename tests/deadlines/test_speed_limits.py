@@ -48,14 +48,6 @@ def test_a_rate_by_itself_has_a_window_of_five_seconds(scene: Scenes) -> None:
     assert s.pass_until(lambda: s.conn.report, 7) >= 5
 
 
-def test_a_listener_of_timeout_may_say_a_last_word(scene: Scenes) -> None:
-    s = scene(min_read_rate=240)
-    s.conn.on("timeout", lambda conn, kind: conn.end(kind.value.encode()))
-    s.pass_until(lambda: s.conn.state != "open", 7)
-    s.turns()
-    assert s.peer.receive_all() == (b"read rate", "FIN")
-
-
 def test_while_the_program_has_paused_it_nothing_is_expected(scene: Scenes) -> None:
     s = scene(min_read_rate=(100, 5))
     s.conn.pause()
