@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from reactor import Reason
-from tests.support.scene import Scenes
+from tests.support.scene import MUCH, Scene, Scenes
 from tests.support.wire import acks_arrived, vanish
 
 SILENCES = ["idle_timeout", "read_timeout"]
@@ -15,17 +18,41 @@ each_silence = pytest.mark.parametrize("name", SILENCES)
 each_deadline = pytest.mark.parametrize("name", DEADLINES)
 
 
+# How each deadline comes to run: what the connection was made with, and what happens then.
+RUNS: dict[str, tuple[dict[str, Any], Callable[[Scene], object]]] = {
+    "idle_timeout": ({}, Scene.peer_says),
+    "read_timeout": ({}, Scene.peer_says),
+    "write_timeout": ({}, lambda s: s.conn.end(bytes(MUCH))),
+    "linger_timeout": ({"linger_timeout": None}, Scene.end),
+    "half_open_timeout": ({"allow_half_open": True}, Scene.peer_ends),
+}
+
+
+@each_deadline
+def test_none_turns_it_off(name: str, scene: Scenes) -> None:
+    settings, run = RUNS[name]
+    s = scene(**{**settings, name: 60})
+    run(s)
+    setattr(s.conn, name, None)
+    before = s.names()
+    s.pass_time(6000, step=100)
+    assert s.conn.state != "closed"
+    assert s.names() == before
+
+
 # From when a deadline counts that is set meanwhile.
 
 
-@each_silence
-def test_a_new_deadline_counts_from_the_last_byte_received(name: str, scene: Scenes) -> None:
-    s = scene()
-    s.clock.advance(100)
-    s.peer_says(b"x")
-    s.clock.advance(50)
+@pytest.mark.parametrize("name", [name for name in DEADLINES if name != "write_timeout"])
+def test_it_counts_from_the_last_byte_or_fin_received_or_acknowledged(name: str, scene: Scenes) -> None:
+    settings, run = RUNS[name]
+    s = scene(**settings)
+    s.pass_time(100)
+    run(s)
+    s.pass_time(50)
     setattr(s.conn, name, 60)
-    s.cut_after(10)
+    report = s.cut_after(10, late=1 if name == "linger_timeout" else 0)
+    assert report.reason is (Reason.IDLE if name == "idle_timeout" else Reason[name.upper()])
 
 
 @each_silence
@@ -45,16 +72,6 @@ def test_a_deadline_may_be_put_off(name: str, scene: Scenes) -> None:
     s.cut_after(70)
 
 
-@each_silence
-def test_none_turns_a_deadline_off(name: str, scene: Scenes) -> None:
-    s = scene(**{name: 60})
-    s.clock.advance(50)
-    setattr(s.conn, name, None)
-    s.pass_time(6000, step=100)
-    assert s.conn.state == "open"
-    assert s.names() == []
-
-
 def test_a_write_timeout_counts_from_the_last_byte_that_moved(scene: Scenes) -> None:
     s = scene(write_timeout=1000)
     s.bring_to("pending")
@@ -63,23 +80,6 @@ def test_a_write_timeout_counts_from_the_last_byte_that_moved(scene: Scenes) -> 
     s.conn.write_timeout = 600
     assert 300 <= s.lives_for(440) <= 430
     assert s.closed().reason is Reason.WRITE_TIMEOUT
-
-
-def test_a_linger_timeout_counts_from_the_last_acknowledgement(scene: Scenes) -> None:
-    s = scene(linger_timeout=None)
-    s.end(data=b"bye")
-    s.pass_time(100, step=10)
-    s.conn.linger_timeout = 120
-    assert s.cut_after(20, late=1).reason is Reason.LINGER_TIMEOUT
-
-
-def test_a_half_open_timeout_counts_from_the_peers_fin(scene: Scenes) -> None:
-    s = scene(allow_half_open=True)
-    s.clock.advance(1000)
-    s.peer_ends()
-    s.clock.advance(50)
-    s.conn.half_open_timeout = 60
-    assert s.cut_after(10).reason is Reason.HALF_OPEN_TIMEOUT
 
 
 def test_a_vanished_client_is_found_by_the_deadline_set_on_it(scene: Scenes) -> None:
@@ -137,19 +137,24 @@ def test_a_deadline_changed_on_the_server_counts_for_later_connections(scene: Sc
 
 
 @each_deadline
-@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
-def test_zero_and_less_are_refused(name: str, value: float, scene: Scenes) -> None:
+@pytest.mark.parametrize(
+    ("value", "error", "says"),
+    [
+        (0, ValueError, "more than 0 seconds"),
+        (-1, ValueError, "more than 0 seconds"),
+        (float("nan"), ValueError, "more than 0 seconds"),
+        (float("inf"), ValueError, "more than 0 seconds"),
+        ("5", TypeError, "a number of seconds, not '5'"),
+    ],
+)
+def test_what_is_no_time_is_refused_and_changes_nothing(
+    name: str, value: Any, error: type[Exception], says: str, scene: Scenes
+) -> None:
     conn = scene().conn
     before = getattr(conn, name)
-    with pytest.raises(ValueError, match=f"{name} must be more than 0 seconds"):
+    with pytest.raises(error, match=f"{name} must be {says}"):
         setattr(conn, name, value)
     assert getattr(conn, name) == before
-
-
-@each_deadline
-def test_what_is_no_number_is_refused(name: str, scene: Scenes) -> None:
-    with pytest.raises(TypeError, match=f"{name} must be a number of seconds, not '5'"):
-        setattr(scene().conn, name, "5")
 
 
 @each_deadline

@@ -90,12 +90,6 @@ def test_a_paused_connection_whose_peer_is_there_is_not_cut(scene: Scenes) -> No
     assert s.conn.state == "open"
 
 
-def test_none_turns_it_off(scene: Scenes) -> None:
-    s = half_closed(scene, half_open_timeout=None)
-    s.pass_time(6000, step=500)
-    assert s.conn.state == "write_only"
-
-
 def test_a_half_closed_connection_that_waits_is_not_ready_for_anything(scene: Scenes) -> None:
     assert not _wants_a_turn(half_closed(scene).loop)
 

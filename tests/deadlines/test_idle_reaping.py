@@ -4,6 +4,8 @@ time, and no other. What all deadlines have in common is in test_matrix.py.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from reactor import Connection, Reason
@@ -139,9 +141,12 @@ def test_input_that_waits_in_the_kernel_is_no_silence_for_as_long_as_it_waits(sc
 # What a listener of `timeout` may do.
 
 
-@pytest.mark.parametrize("name", [*SILENCE, "first_byte_timeout"])
-def test_a_last_word_of_the_timeout_listener_arrives(name: str, scene: Scenes) -> None:
-    s = scene(**{name: 60})
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("idle_timeout", 60), ("read_timeout", 60), ("first_byte_timeout", 60), ("min_read_rate", (100, 60))],
+)
+def test_a_last_word_of_the_timeout_listener_arrives(name: str, value: Any, scene: Scenes) -> None:
+    s = scene(**{name: value})
     s.conn.on("timeout", lambda conn, kind: conn.write(b"too slow\n"))
     s.clock.advance(60)
     s.until(lambda: s.conn.state in ("closing", "closed"))

@@ -59,16 +59,6 @@ def test_a_pause_by_the_program_stops_it_and_it_starts_anew_after(scene: Scenes)
     assert s.cut_after(30, SLACK).reason is Reason.LINGER_TIMEOUT
 
 
-def test_input_that_waits_in_the_kernel_is_no_silence(scene: Scenes) -> None:
-    s = scene()
-    s.end()
-    s.peer.send(b"x")
-    s.clock.advance(3600)
-    s.until(lambda: s.data() == b"x")
-    s.turns()
-    assert s.conn.state == "read_only"
-
-
 @both_ways
 def test_a_slow_reader_outlives_it(way: str, scene: Scenes) -> None:
     s = scene(write_timeout=None, receive_buffer=4096)
@@ -115,13 +105,3 @@ def test_a_peer_that_ends_in_time_closes_cleanly(scene: Scenes) -> None:
     s.peer.end()
     report = s.closed()
     assert (report.reason, report.clean) == (Reason.ENDED, True)
-
-
-def test_none_turns_it_off(scene: Scenes) -> None:
-    s = scene(linger_timeout=None)
-    s.end("destroy_soon", b"bye")
-    s.pass_time(3600, step=60)
-    assert s.conn.state == "closing"
-    assert s.peer.receive_all() == (b"bye", "FIN")
-    s.peer.close()
-    assert s.closed().clean

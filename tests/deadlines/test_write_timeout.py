@@ -42,15 +42,6 @@ def test_nothing_is_held_past_the_timeout_for_a_peer_that_never_reads(way: str, 
     assert len(data) == report.bytes_written - report.bytes_unacked
 
 
-def test_callbacks_of_what_never_left_are_told_that_we_closed(scene: Scenes) -> None:
-    s = scene()
-    answers: list[BaseException | None] = []
-    s.conn.write(bytes(BIG), lambda _, error: answers.append(error))
-    assert s.lives_for(LATE + 1) <= LATE
-    s.closed()
-    assert [type(answer).__name__ for answer in answers] == ["ConnectionClosed"]
-
-
 def test_a_peer_that_talks_but_never_reads_is_reset_all_the_same(scene: Scenes) -> None:
     s = scene()
     stick(s)
@@ -100,14 +91,6 @@ def test_it_counts_from_when_output_began_to_wait(scene: Scenes) -> None:
     s.pass_time(3600, step=60)
     stick(s)
     assert 59 < s.lives_for(LATE + 1) <= LATE
-
-
-def test_none_turns_it_off(scene: Scenes) -> None:
-    s = scene(write_timeout=None)
-    s.conn.end(bytes(BIG))
-    s.pass_time(3600, step=60)
-    assert s.conn.state == "read_only"
-    assert s.conn.pending_bytes > 0
 
 
 def test_a_paused_connection_is_not_spared(scene: Scenes) -> None:

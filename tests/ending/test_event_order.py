@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from reactor import Connection, Reactor, Reason, Server
-from reactor.net.connection.listeners import CONNECTION_EVENTS
 from reactor.testing import Peer, pump
 from tests.support.scene import MIB, MUCH, Scenes
 
@@ -181,35 +180,6 @@ def test_a_listener_added_to_the_server_later_counts_for_all_its_connections(own
     s.server.on("data", lambda conn, data: got.append(data))
     s.peer_says(b"x")
     assert got == [b"x"]
-
-
-def test_on_and_once_return_the_function_and_serve_as_decorators(scene: Scenes) -> None:
-    s = scene()
-
-    def listener(conn: Connection, *args: object) -> None: ...
-
-    for add in (s.server.on, s.server.once, s.conn.on, s.conn.once):
-        assert add("end", listener) is listener
-        assert add("end")(listener) is listener
-
-
-def test_once_is_called_once_and_off_removes(scene: Scenes) -> None:
-    s = scene()
-    called: list[str] = []
-    unwanted = s.conn.on("data", lambda conn, data: called.append("unwanted"))
-    s.conn.once("data", lambda conn, data: called.append("once"))
-    s.conn.on("data", lambda conn, data: called.append("on"))
-    s.conn.off("data", unwanted)
-    s.peer_says(b"x")
-    s.peer_says(b"x")
-    assert called == ["once", "on", "on"]
-
-
-@pytest.mark.parametrize("event", CONNECTION_EVENTS)
-def test_every_connection_event_may_be_listened_to_on_the_server(event: str, loop: Reactor) -> None:
-    server = Server(loop)
-    assert server.on(event, print) is print
-    server.off(event, print)
 
 
 # `error`.

@@ -124,14 +124,6 @@ def test_allow_half_open_may_be_set_on_one_connection_at_any_time(scene: Scenes)
     assert s.closed().clean
 
 
-def test_a_large_answer_to_a_peer_that_has_ended_arrives_whole(scene: Scenes) -> None:
-    s = half_closed(scene, allow_half_open=True)
-    s.conn.write(bytes(4 * MIB))
-    s.conn.end()
-    assert len(s.peer_reads()) == 4 * MIB
-    assert s.closed().clean
-
-
 @pytest.mark.parametrize("call", ["pause", "resume"])
 def test_pause_and_resume_change_nothing_once_the_peer_has_ended(call: str, scene: Scenes) -> None:
     s = half_closed(scene, allow_half_open=True)
@@ -141,15 +133,6 @@ def test_pause_and_resume_change_nothing_once_the_peer_has_ended(call: str, scen
     s.conn.end(b"x")
     assert s.closed().clean
     assert s.peer.receive_all() == (b"x", "FIN")
-
-
-def test_a_reset_of_a_half_closed_connection_is_noticed_without_writing(each_scene: Scenes) -> None:
-    s = half_closed(each_scene, allow_half_open=True)
-    s.peer.reset()
-    report = s.closed()
-    assert (report.reason, report.phase, report.clean) == (Reason.PEER_RESET, "half_open", False)
-    assert isinstance(report.error, OSError)
-    assert s.names() == ["end", "error", "close"]
 
 
 @pytest.mark.parametrize("stage", ["half_open", "lingering"])
