@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.node.stage import MUCH, Scenario
+from tests.node.stage import HALF_OPEN, MUCH, Scenario
 
 SHORT = 0.05  # seconds
 LONGER = 0.15
