@@ -76,7 +76,7 @@ class Stream(Closing):
 
         After the program's own `end`, `destroy_soon`, `destroy` or `reset`, it raises `WriteAfterEnd` or
         `ConnectionClosed`; after any other end it returns False and counts the bytes as unsent. Raises TypeError for
-        `str` and all else that is not bytes-like. With more than `buffer_limit` bytes pending, it resets the connection.
+        `str` and all else that is not bytes-like. With more than `buffer_limit` bytes pending it resets all.
         """
         # The identity of `turn_now` tells whether this turn has sent here already; if so, what is written now leaves
         # together with the rest at the flush, unless it is so much that it would leave alone.
