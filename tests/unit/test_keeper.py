@@ -63,6 +63,11 @@ class Conn:
         self.done: list[Any] = []
         self.on_timeout: Any = lambda: None
 
+    def _made_gauges(self) -> Gauges:
+        self._gauges = self._gauges or Gauges()
+        made: Gauges = self._gauges
+        return made
+
     def _input_waits(self) -> bool:
         return self._sock.unread() > 0
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from ... import arguments
 from ...hints import TYPE_CHECKING
-from ..deadlines.gauges import Gauges
 from ..settings import Live
 from ..sockets import addresses, kernel, options
 from .account import Fault, Reason
@@ -116,7 +115,6 @@ class Connection(Stream, Live, Listening):
             raise TypeError(f"error must be an exception or None, not {error!r}")
         if not self._life.over:
             self._cause = self._cause.because(Reason.DESTROYED).blame(Fault.PROGRAM, error)
-            self._drop_pending()
         self._call(DESTROY, None)
 
     def reset(self) -> None:
@@ -202,8 +200,7 @@ class Connection(Stream, Live, Listening):
         """Deliver no `data` until `resume()`; TCP then slows the peer down. If the peer goes, `hangup` is emitted.
         Allowed in every state.
         """
-        if self._pause is None:
-            self._pause = Pause()
+        self._pause = self._pause or Pause()
         self._pause.by_program = True
         self._update_pause()
 
@@ -274,11 +271,6 @@ class Connection(Stream, Live, Listening):
             self._made_gauges().silence = Silence(self, wanted)
             if listener is not None:
                 self.once("timeout", listener)
-
-    def _made_gauges(self) -> Gauges:
-        if self._gauges is None:
-            self._gauges = Gauges()
-        return self._gauges
 
     # Listening.
 

@@ -165,8 +165,7 @@ class Stream(Closing):
         all. The end of the stream is not kept: it can be read again.
         """
         if self._life.paused:
-            if self._intake is None:
-                self._intake = Intake()
+            self._intake = self._intake or Intake()
             self._intake.held += data
         else:
             self._drop_read(len(data))
@@ -374,7 +373,6 @@ class Stream(Closing):
             if self._life.over:
                 return
         self._network_error(code, syscall)
-        self._drop_pending()
         self._step(LOST)
 
     def _update_interest(self) -> None:

@@ -16,15 +16,14 @@ from ..connection.states import DESTROY
 from ..settings import RATES
 from . import rules
 from .agenda import NEVER, Agenda
-from .gauges import Gauges
 
 if TYPE_CHECKING:
     from typing import Any, Protocol
 
+    from ...engine.timers import Timer
     from ...engine.turn import Turns
     from ..connection.stream import Stream
     from ..limits import Speed
-    from .agenda import Cancellable
     from .gauges import Window
 
     class Memory(Protocol):
@@ -48,7 +47,7 @@ class Keeper:
     def __init__(self, loop: Turns) -> None:
         self._loop = loop
         self._agenda = Agenda()
-        self._timer: Cancellable | None = None
+        self._timer: Timer | None = None
         self._wake_at = NEVER
         self._lots = 0  # drawn so far
         #: Where there is a limit on what all connections hold together.
@@ -96,7 +95,7 @@ class Keeper:
     def setting_changed(self, stream: Stream, name: str) -> None:
         """A limit on speed judges from the moment when it is set."""
         if name in RATES:
-            _gauges(stream).begin(name, self._loop.now, stream.bytes_read)
+            stream._made_gauges().begin(name, self._loop.now, stream.bytes_read)
 
     # Looking.
 
@@ -113,10 +112,7 @@ class Keeper:
         if self._timer is not None:
             self._timer.cancel()
         self._wake_at = moment
-        self._timer = None
-        if moment != NEVER:
-            self._timer = self._loop.call_at(moment, self._look_at_due)
-            self._timer.unref()
+        self._timer = None if moment == NEVER else self._loop.call_at(moment, self._look_at_due).unref()
 
     def _look_at_due(self) -> None:
         now = self._loop.turn_now
@@ -172,7 +168,7 @@ class Keeper:
             return
         stream._because(reason)
         if row.way is Way.BY_LINGER and stream._settings.linger_timeout is not None:
-            gauges = _gauges(stream)
+            gauges = stream._made_gauges()
             gauges.end_by = min(gauges.end_by, self._loop.turn_now + stream._settings.linger_timeout)
         if row.way is Way.IN_ORDER and loses_nothing(stream):
             stream._step(DESTROY)
@@ -182,12 +178,11 @@ class Keeper:
     # Limits that are off by default.
 
     def _guards(self, stream: Stream, now: float, unacked: bool) -> rules.Guards:
-        settings, gauges = stream._settings, stream._gauges
+        settings = stream._settings
         heard = stream.bytes_read > 0 or stream._read_at > stream._since
-        if gauges is None:
-            if settings.jitter is None and not settings.paced:
-                return rules.Guards(stream._opened_at, 0.0, heard)
-            gauges = _gauges(stream)
+        if stream._gauges is None and settings.jitter is None and not settings.paced:
+            return rules.Guards(stream._opened_at, 0.0, heard)
+        gauges = stream._made_gauges()
         if gauges.lot is None:
             self._lots += 1
             gauges.lot = self._lots * GOLDEN % 2**32 / 2**32
@@ -206,12 +201,6 @@ class Keeper:
 
     def __len__(self) -> int:
         return len(self._agenda)
-
-
-def _gauges(stream: Stream) -> Gauges:
-    if stream._gauges is None:
-        stream._gauges = Gauges()
-    return stream._gauges
 
 
 def note_acked(stream: Stream, now: float) -> bool:
