@@ -76,8 +76,8 @@ class Reactor:
         debug = arguments.flag("debug", debug) or os.environ.get("REACTOR_DEBUG", "0") not in ("", "0")
         self._turns = Turns(self, poller_for(selector), arguments.function("clock", clock), debug)
         self._born = self._turns.turn_now
-        self._running = self._forever = False
-        self._thread: threading.Thread | None = None
+        self._running = False
+        self._thread: threading.Thread | None = None  # of start_thread(): run() then goes on while nothing is to do
         self._signals: Signals | None = None
         self._watched: dict[int, Watch] = {}
 
@@ -93,7 +93,7 @@ class Reactor:
         turns = self._turns
         if self._running or turns._taking_turn:
             raise ReactorError("run() was called while the reactor is running")
-        self._running, turns._owner, turns._until_idle = True, get_ident(), not self._forever
+        self._running, turns._owner, turns._until_idle = True, get_ident(), self._thread is None
         try:
             while not turns.must_return():
                 turns.take_turn(None)
@@ -114,8 +114,7 @@ class Reactor:
         timeout = arguments.maybe_seconds("timeout", timeout, zero=True)
         if turns._taking_turn:
             raise ReactorError("run_once() was called from inside a turn of this reactor")
-        if turns.debug:
-            turns.check_thread()
+        turns.check_thread()
         if turns.closed:
             return
         try:
@@ -187,7 +186,6 @@ class Reactor:
         import threading
 
         started = threading.Event()
-        self._forever = True
         self.call_soon(started.set)
         self._thread = threading.Thread(target=self._run_in_own_thread, name="reactor", daemon=True)
         self._thread.start()
@@ -198,7 +196,6 @@ class Reactor:
         try:
             self.run()
         finally:
-            self._forever = False
             self._thread = None
 
     # Calls and timers.
@@ -258,8 +255,7 @@ class Reactor:
         is None. Without a callback, what `fn` raises is logged. Does nothing after `close()`.
         """
         turns = self._turns
-        if turns.debug:
-            turns.check_thread()
+        turns.check_thread()
         arguments.function("fn", fn)
         arguments.maybe_function("callback", callback)
         if not turns.closed:
@@ -277,8 +273,7 @@ class Reactor:
         from .watch import Watch
 
         turns = self._turns
-        if turns.debug:
-            turns.check_thread()
+        turns.check_thread()
         number = arguments.descriptor("fd", fd)
         if type(events) is not int or events not in (READABLE, WRITABLE, READABLE | WRITABLE):
             raise ValueError(f"events must be EVENT_READ (1), EVENT_WRITE (2) or both (3), not {events!r}")
@@ -295,8 +290,7 @@ class Reactor:
         not watched.
         """
         turns = self._turns
-        if turns.debug:
-            turns.check_thread()
+        turns.check_thread()
         number = arguments.descriptor("fd", fd)
         watch = self._watched.pop(number, None)
         if watch is not None:

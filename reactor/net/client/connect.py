@@ -84,11 +84,9 @@ def connect(
     Raises TypeError and ValueError for wrong arguments, and ReactorError after the reactor was closed.
     """
     turns = turns_of(loop)
-    if turns.debug:
-        turns.check_thread()
+    turns.check_thread()
     where = _where(host, port, path, settings)
-    if on_connect is not None:
-        arguments.listener("on_connect", on_connect)
+    arguments.maybe_listener("on_connect", on_connect)
     of_connection, of_client = split(settings, ClientSettings)
     if turns.closed:
         raise ReactorError("connect() after the reactor was closed")
@@ -161,7 +159,7 @@ class Clients:
         self._loop.call_soon(connecting.begin, conn)
         return conn
 
-    def abandon(self) -> None:
+    def _abandon(self) -> None:
         """Destroy all clients: the reactor closes."""
         for conn in list(self._connections):
             conn._cut(Reason.DESTROYED)

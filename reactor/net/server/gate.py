@@ -108,12 +108,9 @@ class RefusalLog:
 
     def close(self) -> None:
         """The server has stopped: log the refusals that were not logged yet."""
-        if self._timer is not None:
+        while self._timer is not None:  # twice where there is a line to write: it sets the timer again
             self._timer.cancel()
             self._write()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 class Gate:

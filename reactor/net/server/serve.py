@@ -65,15 +65,10 @@ def stop_on_signals(loop: Reactor, server: Server, grace: float, end: bool = Tru
     """Stop the server within `grace` seconds after a SIGTERM or SIGINT; a second signal resets what is left."""
     import signal
 
-    signals = 0
-
     def stop(signum: int) -> None:
-        nonlocal signals
-        signals += 1
-        if signals == 1:
-            server.shutdown(grace, end, spread)
-        else:
-            server.shutdown(0, end)
+        nonlocal grace, spread
+        server.shutdown(grace, end, spread)
+        grace = spread = 0.0  # for a second signal
 
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.on_signal(signum, stop)

@@ -15,6 +15,7 @@ from ...engine.loop import Reactor, turns_of
 from ...errors import ReactorError, ServerClosed
 from ...hints import TYPE_CHECKING
 from ...log import log
+from ..connection.account import Reason
 from ..connection.connection import Connection
 from ..connection.listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listeners, Once, without
 from ..deadlines.keeper import Keeper
@@ -23,7 +24,7 @@ from ..sockets import addresses, options
 from ..sockets.addresses import Address
 from .acceptor import Acceptor, open_listening
 from .admission import Admission
-from .stopping import Stop, Tenant, check_stop
+from .stopping import Stop, check_stop
 from .tally import ServerStatistics, Tally
 
 if TYPE_CHECKING:
@@ -128,7 +129,11 @@ class Server(Live, AtOpening, OfServer, Listening):
         Raises OSError for what the kernel refuses, `ServerClosed` while the server is stopping, `ReactorError` after
         the reactor was closed, TypeError or ValueError for wrong arguments.
         """
-        self._check_may_listen()
+        self._loop.check_thread()
+        if self._loop.closed:
+            raise ReactorError("listen() after the reactor was closed")
+        if self._stop is not None:
+            raise ServerClosed("listen() while the server is stopping: wait for `stopped`")
         system = self._loop.poller.system
         opened = open_listening(system, host, port, backlog, path, mode, reuse_port, ipv6_only, sock, fd)
         try:
@@ -139,20 +144,9 @@ class Server(Live, AtOpening, OfServer, Listening):
             raise
         self._acceptors.append(acceptor)
         self._update_hold()
-        self._loop.tenants[self] = Tenant(self)
+        self._loop.tenants[self] = self
         self._loop.call_soon(self._tell_listening, acceptor)
         return acceptor.address
-
-    def _check_may_listen(self) -> None:
-        self._check_thread()
-        if self._loop.closed:
-            raise ReactorError("listen() after the reactor was closed")
-        if self._stop is not None:
-            raise ServerClosed("listen() while the server is stopping: wait for `stopped`")
-
-    def _check_thread(self) -> None:
-        if self._loop.debug:
-            self._loop.check_thread()
 
     def _tell_listening(self, acceptor: Acceptor) -> None:
         if acceptor in self._acceptors:
@@ -181,7 +175,7 @@ class Server(Live, AtOpening, OfServer, Listening):
 
         Harmless when it does not listen: then the callback gets `(server, ServerClosed)`, once it has stopped.
         """
-        self._check_thread()
+        self._loop.check_thread()
         arguments.maybe_function("callback", callback)
         error = None if self._acceptors else ServerClosed("close() of a server that does not listen")
         if error is not None and self._stop is None:
@@ -205,7 +199,7 @@ class Server(Live, AtOpening, OfServer, Listening):
         `end=False` the server ends none: the program ends each connection when its work is done, and the deadline
         resets the rest. Calling it again can only shorten these times. Harmless when there is nothing to stop.
         """
-        self._check_thread()
+        self._loop.check_thread()
         check_stop(grace, end, spread)
         if not self._acceptors and self._stop is None and not self._connections:
             return
@@ -231,6 +225,12 @@ class Server(Live, AtOpening, OfServer, Listening):
             self._update_hold()
             if not self._acceptors:
                 self._loop.call_soon(self._begin_stop().check)
+
+    def _abandon(self) -> None:
+        """The reactor closes: stop at once, and end every connection."""
+        self.close()
+        for conn in list(self._connections):
+            conn._cut(Reason.DESTROYED)
 
     # What the connections report (owner.Owner).
 

@@ -84,9 +84,8 @@ class Tally:
     __slots__ = ("accepted", "bytes_read", "bytes_unsent", "bytes_written", "clean", "ended", "refused")
 
     def __init__(self) -> None:
-        self.accepted = self.clean = 0
+        self.accepted = self.clean = self.bytes_read = self.bytes_written = self.bytes_unsent = 0
         self.refused: Counter[str] = Counter()
-        self.bytes_read = self.bytes_written = self.bytes_unsent = 0
         self.ended: Counter[Reason] = Counter()
 
     def add(self, report: CloseReport) -> None:
