@@ -58,9 +58,8 @@ def test_what_a_callback_raises_is_logged_and_the_loop_goes_on(
 
 @pytest.mark.parametrize("leave", LEAVES)
 def test_keyboard_interrupt_and_system_exit_leave_run_and_it_may_run_again(
-    each_loop: Reactor, leave: type[BaseException]
+    each_loop: Reactor, leave: type[BaseException], heard: list[Any]
 ) -> None:
-    heard: list[str] = []
     each_loop.call_soon(_fails(leave()))
     each_loop.call_soon(heard.append, "not lost")
     with pytest.raises(leave):
@@ -82,10 +81,8 @@ def _answers_are_queued(loop: Reactor) -> None:
 @pytest.mark.parametrize("leave", LEAVES)
 @pytest.mark.parametrize("kind", ["call", "timer", "watch", "signal", "job", "call from a thread"])
 def test_what_leaves_run_leaves_it_when_the_turn_is_over(
-    each_loop: Reactor, leave: type[BaseException], kind: str
+    each_loop: Reactor, leave: type[BaseException], kind: str, heard: list[Any]
 ) -> None:
-    heard: list[str] = []
-
     def hear(*_: object) -> None:
         heard.append("not lost")
 
@@ -155,8 +152,9 @@ class Last:
 
 
 @pytest.mark.parametrize("leave", LEAVES)
-def test_an_error_that_leaves_a_flush_or_a_teardown_stops_no_other(loop: Reactor, leave: type[BaseException]) -> None:
-    heard: list[str] = []
+def test_an_error_that_leaves_a_flush_or_a_teardown_stops_no_other(
+    loop: Reactor, leave: type[BaseException], heard: list[Any]
+) -> None:
     for staged in (Last(heard, leave()), Last(heard)):
         turns_of(loop).flush_soon(staged)
         turns_of(loop).teardown_soon(staged)
@@ -196,8 +194,7 @@ class Interrupted:
         self._on_data = heard.append
 
 
-def test_what_was_read_is_delivered_after_a_signal_handler_raised_in_the_loop(loop: Reactor) -> None:
-    heard: list[bytes] = []
+def test_what_was_read_is_delivered_after_a_signal_handler_raised_in_the_loop(loop: Reactor, heard: list[Any]) -> None:
     pairs = [socket.socketpair() for _ in range(2)]
     fails = True
 
@@ -223,9 +220,8 @@ def test_what_was_read_is_delivered_after_a_signal_handler_raised_in_the_loop(lo
 
 @pytest.mark.parametrize("leave", LEAVES)
 def test_timers_that_were_due_together_with_one_that_leaves_are_not_lost(
-    loop: Reactor, clock: ManualClock, leave: type[BaseException]
+    loop: Reactor, clock: ManualClock, leave: type[BaseException], heard: list[Any]
 ) -> None:
-    heard: list[str] = []
     loop.call_later(5, _fails(leave()))
     loop.call_later(5, heard.append, "not lost")
     clock.advance(5)

@@ -126,23 +126,6 @@ def test_what_was_joined_is_not_joined_again_for_each_byte_the_kernel_takes() ->
     assert rest.obj is joined
 
 
-def test_empty_chunks_are_not_kept() -> None:
-    buffer = filled(b"", memoryview(b""))
-    assert buffer.size == 0
-    buffer.append(b"x")
-    assert bytes(buffer.head()) == b"x"
-
-
-def test_bytes_are_counted_exactly() -> None:
-    buffer = filled(b"1234", b"567890")
-    assert (buffer.size, len(buffer)) == (10, 10)
-    buffer.head()
-    buffer.consume(3)
-    assert buffer.size == 7
-    buffer.append(b"ab")
-    assert buffer.size == 9
-
-
 def test_clear_drops_everything_and_says_how_much() -> None:
     buffer = filled(b"1234", b"567890")
     buffer.consume(3)
