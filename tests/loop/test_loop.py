@@ -171,22 +171,25 @@ def test_stop_of_a_loop_that_does_not_run_is_harmless(loop: Reactor, heard: list
     assert heard == ["called"]
 
 
+TURNS = {"run": Reactor.run, "run_once": lambda loop: loop.run_once(0)}
+
+
+@pytest.mark.parametrize("outer", TURNS)
 @pytest.mark.parametrize(
-    ("run", "refused"),
+    ("inner", "refused"),
     [
-        (Reactor.run, "run() was called while the reactor is running"),
-        (lambda loop: loop.run_once(0), "run_once() was called from inside a turn of this reactor"),
+        ("run", "run() was called while the reactor is running"),
+        ("run_once", "run_once() was called from inside a turn of this reactor"),
     ],
-    ids=["run", "run_once"],
 )
-def test_a_turn_inside_a_turn_is_refused(loop: Reactor, heard: list[Any], run: Any, refused: str) -> None:
+def test_a_turn_inside_a_turn_is_refused(loop: Reactor, heard: list[Any], outer: str, inner: str, refused: str) -> None:
     def again() -> None:
         with pytest.raises(ReactorError) as caught:
-            run(loop)
+            TURNS[inner](loop)
         heard.append(str(caught.value))
 
     loop.call_soon(again)
-    run(loop)
+    TURNS[outer](loop)
     assert heard == [refused]
 
 

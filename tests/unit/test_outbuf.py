@@ -226,29 +226,6 @@ def test_a_part_stays_next_until_its_last_byte_and_is_closed_then() -> None:
     assert (buffer.size, part.left, part.closed) == (0, 0, 1)
 
 
-def test_a_part_is_pending_and_not_held() -> None:
-    buffer = filled(b"12345")
-    buffer.append(Stretch(0, 1000))
-    assert (buffer.size, len(buffer), buffer.held) == (1005, 1005, 5)
-    buffer.consume(5)
-    buffer.consume(400)
-    buffer.append(b"67")
-    assert (buffer.size, buffer.held) == (602, 2)
-
-
-def test_clear_closes_every_part_once_and_counts_what_was_left_of_it() -> None:
-    begun, waiting, done = Stretch(0, 10), Stretch(0, 100), Stretch(0, 5)
-    buffer = OutBuffer()
-    for chunk in (done, begun, b"between", waiting):
-        buffer.append(chunk)
-    buffer.consume(5)
-    buffer.consume(4)
-    assert buffer.clear() == 6 + 7 + 100
-    assert [part.closed for part in (done, begun, waiting)] == [1, 1, 1]
-    assert (buffer.size, buffer.held, buffer.clear()) == (0, 0, 0)
-    assert [part.closed for part in (done, begun, waiting)] == [1, 1, 1]
-
-
 def test_after_a_clear_in_the_middle_of_a_chunk_the_next_one_begins_at_its_beginning() -> None:
     buffer = filled(b"12345")
     buffer.consume(2)
