@@ -22,6 +22,7 @@ from ..deadlines.agenda import NEVER
 from ..sockets import addresses, kernel, options
 from . import read_size
 from .account import ROWS, UNKNOWN, Fault, Reason
+from .attributes import ATTRIBUTES
 from .callbacks import Callbacks, Until, reached
 from .listeners import Listeners, stands_for
 from .states import ACKED, CLOSED, DESTROY, DESTROY_SOON, DRAINED, EMIT_END, EMIT_FINISH, END, LOST, OPEN, SETTLE
@@ -53,13 +54,12 @@ class Closing:
     (`client/stand_in.py`).
     """
 
-    __slots__ = (
+    __slots__ = dict.fromkeys((
         "__weakref__", "_acked", "_acked_at", "_blocked", "_callbacks", "_called", "_cause", "_corks", "_direct",
         "_discarded", "_drain_due", "_flowing", "_flush_due", "_gauges", "_intake", "_last", "_life",
         "_listeners", "_local", "_look_at", "_loop", "_mask", "_opened_at", "_out", "_owner", "_pause", "_read_at",
         "_read_size", "_ref", "_settings", "_since", "_sock", "_unsent", "_wrote_at",
-        "attempted_addresses", "bytes_read", "bytes_written", "context", "remote_address", "report",
-    )  # fmt: skip
+    )) | ATTRIBUTES  # fmt: skip
 
     def __init__(
         self,
@@ -171,7 +171,7 @@ class Closing:
 
     @property
     def pending_bytes(self) -> int:
-        """Bytes written by the program that the kernel has not taken yet, those of files included."""
+        """The number of bytes that were written and that the kernel has not taken yet, those of files included."""
         return 0 if self._out is None else self._out.size
 
     def _held(self) -> int:
@@ -313,9 +313,10 @@ class Closing:
             self._callbacks.tell_all(self)
         error = self._cause.error
         if error is not None and self._cause.fault is not Fault.LISTENER:  # a listener's has been logged
-            for listener in self._listeners.error:
+            told = self._listeners.error
+            for listener in told:
                 self._guarded(listener, self, error)
-            if not self._listeners.error:
+            if not told:
                 log.info("%r: %s", self, error)
         if self._callbacks is not None:
             self._callbacks.tell_all(self)
