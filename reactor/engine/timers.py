@@ -20,10 +20,12 @@ from ..hints import Any
 class Timer:
     """One call at one time, made by `Reactor.call_later` and `call_at`."""
 
-    __slots__ = ("_args", "_fn", "_heap", "_ref", "when")
+    __slots__ = {
+        **dict.fromkeys(("_args", "_fn", "_heap", "_ref")),
+        "when": "When the timer is due, in seconds of the reactor's time.",
+    }
 
     def __init__(self, heap: TimerHeap, when: float, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
-        #: When it is due, in seconds of the reactor's time.
         self.when = when
         self._heap = heap
         self._fn: Callable[..., object] | None = fn

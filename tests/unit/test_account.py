@@ -66,8 +66,10 @@ def test_nobody_is_blamed_for_no_error() -> None:
 
 
 @pytest.mark.parametrize(("ours_first", "shared"), [(True, WE_FIRST), (False, PEER_FIRST)])
-def test_connections_that_end_in_order_share_their_cause(ours_first: bool, shared: Cause) -> None:
-    assert UNKNOWN.fin_read(ours_first) is shared
+def test_what_connections_that_end_in_order_share_is_what_a_fin_makes_of_nothing(
+    ours_first: bool, shared: Cause
+) -> None:
+    assert UNKNOWN.fin_read(ours_first) == shared
 
 
 @pytest.mark.parametrize(("ours_first", "orderly"), [(True, Reason.ENDED), (False, Reason.PEER_ENDED)])

@@ -13,6 +13,7 @@ from reactor import Reason
 from reactor.engine.timers import TimerHeap
 from reactor.net.connection.states import DESTROY, OPEN, STATES, Event, Read, State, Write
 from reactor.net.deadlines.agenda import NEVER
+from reactor.net.deadlines.gauges import Gauges
 from reactor.net.deadlines.keeper import INITIAL_WINDOW, Keeper, loses_nothing, note_acked
 from reactor.net.settings import Settings
 
@@ -52,8 +53,9 @@ class Conn:
         self._sock = Sock()
         self._read_at = self._wrote_at = self._acked_at = self._since = self._opened_at = loop.now
         self._out: Any = None
-        self._pause = self._gauges = self._intake = None
-        self._end_by = self._look_at = NEVER
+        self._pause = self._intake = None
+        self._gauges: Any = None
+        self._look_at = NEVER
         self._blocked = False
         self._corks = self._acked = self.bytes_read = self.bytes_written = 0
         self._listeners = SimpleNamespace(framed=False)
@@ -153,7 +155,8 @@ def test_after_our_fin_no_deadline_is_worked_out_before_a_first_look(keeper: Any
 
 def test_the_timeout_of_an_ending_comes_before_the_first_look_if_it_is_shorter(keeper: Any, loop: Loop) -> None:
     conn = Conn(loop, state(write=Write.ENDED))
-    conn._end_by = BEGUN + 0.01
+    conn._gauges = Gauges()
+    conn._gauges.end_by = BEGUN + 0.01
     keeper.plan(conn)
     assert conn._look_at == BEGUN + 0.01
 
@@ -196,7 +199,7 @@ def test_on_idle_reset_cuts(keeper: Any, loop: Loop) -> None:
 def test_an_old_connection_has_its_linger_timeout_in_all(keeper: Any, loop: Loop) -> None:
     conn = Conn(loop, max_lifetime=60, linger_timeout=30)
     assert look(keeper, conn, 160.0)[1:] == [("because", Reason.MAX_LIFETIME), "destroy_soon"]
-    assert conn._end_by == 190.0
+    assert conn._gauges.end_by == 190.0
 
 
 def test_a_deadline_that_nobody_is_told_of_cuts(keeper: Any, loop: Loop) -> None:

@@ -7,7 +7,7 @@ time at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
@@ -276,7 +276,7 @@ def test_a_connection_whose_peer_has_ended_is_half_open() -> None:
 
 
 # The halves by name, for connections and for clients on their way. A name that is not here is not known.
-NAMED = {
+NAMED: dict[str, Callable[[bool, Read, Write], bool]] = {
     "flowing": lambda connected, read, write: connected and read is Read.OPEN,
     "paused": lambda connected, read, write: read is Read.PAUSED,
     "discarding": lambda connected, read, write: read is Read.DISCARDING,

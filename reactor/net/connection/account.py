@@ -96,22 +96,35 @@ class Fault(enum.Enum):
 
 
 class CloseReport(NamedTuple):
-    """The account of one connection, given to its `close` listeners.
+    """The account of one connection, given to its `close` listeners. "Acknowledged" speaks of the peer's kernel, not of
+    its program.
 
-    "Acknowledged" speaks of the peer's kernel, not of its program. Bytes are counts, times are seconds.
+    - `reason`: A `Reason`: the first cause other than an orderly end.
+    - `phase`: What the connection was doing then: "connecting", "open", "draining" (our half is ending), "lingering"
+      (our FIN is out) or "half_open".
+    - `error`: The exception, or None.
+    - `clean`: True if both FINs passed, nothing is unsent or unacknowledged, and there is no error.
+    - `bytes_read`: All bytes that were received.
+    - `bytes_discarded`: Of these, the bytes that were delivered to nobody.
+    - `bytes_written`: The bytes that the kernel has taken.
+    - `bytes_unsent`: The bytes given to `write` that the kernel has never taken.
+    - `bytes_unacked`: The bytes that the kernel has taken and the peer's had not acknowledged at the close; None where
+      nobody can tell, as on Unix sockets.
+    - `opened_at`: When the connection was opened, in the reactor's time.
+    - `duration`: How long it was open, in seconds.
     """
 
     reason: Reason
-    phase: Phase  #: What it was doing: "connecting", "open", "draining", "lingering" or "half_open".
+    phase: Phase
     error: BaseException | None
-    clean: bool  #: Both FINs passed, nothing unsent or unacknowledged, no error.
-    bytes_read: int  #: All that was received.
-    bytes_discarded: int  #: Of these, dropped without being delivered.
-    bytes_written: int  #: Taken by the kernel.
-    bytes_unsent: int  #: Accepted by `write` or refused after the end, and never handed to the kernel.
-    bytes_unacked: int | None  #: Handed over, not acknowledged at the close; None where nobody can tell.
-    opened_at: float  #: In the reactor's time, seconds.
-    duration: float  #: Seconds.
+    clean: bool
+    bytes_read: int
+    bytes_discarded: int
+    bytes_written: int
+    bytes_unsent: int
+    bytes_unacked: int | None
+    opened_at: float
+    duration: float
 
 
 class Cause(NamedTuple):

@@ -13,14 +13,11 @@ from ...hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Literal, Protocol
+    from typing import Any, Protocol
+
+    from .listening import ClientEvent, ConnectionEvent, ServerEvent
 
     Listener = Callable[..., object]
-    ConnectionEvent = Literal["data", "drain", "timeout", "hangup", "end", "finish", "error", "close"]
-    ClientEvent = Literal[
-        "lookup", "connection_attempt", "connection_attempt_failed", "connection_attempt_timeout", "connect", "ready"
-    ]
-    ServerEvent = Literal["listening", "connection", "drop", "accept_error", "draining", "stopped"]
 
     class Emits(Protocol):
         """What has listeners."""

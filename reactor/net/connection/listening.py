@@ -1,7 +1,8 @@
 """`on`, `once` and `off` of connections, as type checkers see them: which listener goes with which event.
 
-Nothing loads this module at run time: there, connections inherit `Emitter` of `listeners.py`. The first argument of a
-listener is the connection, hence `Self`. `data` brings text after `set_encoding`, so its listener may take either.
+Nothing loads this module at run time: there, connections inherit `Emitter` of `listeners.py`, which has the names of
+the events. The first argument of a listener is the connection, hence `Self`. `data` brings text after `set_encoding`, so
+its listener may take either.
 
 A listener that is given is compared as a whole, so that type checkers know the arguments of a lambda. A decorated
 function keeps its type; what its first argument is, is not compared.
@@ -13,8 +14,12 @@ from collections.abc import Callable
 from typing import Any, Literal, Self, TypeVar, overload
 
 from .account import CloseReport, Reason
-from .listeners import ClientEvent, ConnectionEvent
 
+ConnectionEvent = Literal["data", "drain", "timeout", "hangup", "end", "finish", "error", "close"]
+ClientEvent = Literal[
+    "lookup", "connection_attempt", "connection_attempt_failed", "connection_attempt_timeout", "connect", "ready"
+]
+ServerEvent = Literal["listening", "connection", "drop", "accept_error", "draining", "stopped"]
 Plain = Literal["drain", "hangup", "end", "finish", "connect", "ready"]
 Attempt = Literal["connection_attempt", "connection_attempt_timeout"]
 

@@ -69,15 +69,14 @@ class Stream(Closing):
             self._came_too_late(data)
 
     def write(self, data: Buffer, callback: Callback | None = None) -> bool:
-        """Send `data`, any bytes-like object. The connection survives. Returns True, or False for "not now": then
-        `drain` follows, or `close`.
+        """Send `data`, any bytes-like object. The connection survives. Returns True, or False for "not now": `drain` or
+        `close` follows. What the kernel does not take at once is kept and sent in order. `data` may be changed after
+        the call. `callback(conn, None)` comes once the kernel has the bytes, `callback(conn, error)` once it cannot get
+        them any more.
 
-        What the kernel does not take at once is kept and sent in order. `data` may be changed when `write` has
-        returned. `callback(conn, None)` comes once the kernel has the bytes, `callback(conn, error)` once it cannot get
-        them any more. After the program's own `end`, `destroy_soon`, `destroy` or `reset`, it raises `WriteAfterEnd` or
+        After the program's own `end`, `destroy_soon`, `destroy` or `reset`, it raises `WriteAfterEnd` or
         `ConnectionClosed`; after any other end it returns False and counts the bytes as unsent. Raises TypeError for
-        `str` and all else that is not bytes-like. If more than `buffer_limit` bytes are pending already, the connection
-        is reset.
+        `str` and all else that is not bytes-like. With more than `buffer_limit` bytes pending it resets all.
         """
         # The identity of `turn_now` tells whether this turn has sent here already; if so, what is written now leaves
         # together with the rest at the flush, unless it is so much that it would leave alone.
@@ -121,7 +120,6 @@ class Stream(Closing):
         if life.over:
             return
         if mask & ERROR:
-            # Once reading has ended, what broke is our half.
             self._break(kernel.pending_error(self._sock), "write" if life.read_ended else "read")
         if mask & WRITE and self._blocked:
             self._blocked = False
@@ -305,7 +303,7 @@ class Stream(Closing):
 
     def _follows(self) -> bool:
         """True if the peer's FIN ends our half: neither the program does that nor a pipe."""
-        return not self._settings.allow_half_open and not (self._pause is not None and self._pause.end_comes_by_pipe)
+        return not (self._settings.allow_half_open or (self._pause is not None and self._pause.end_comes_by_pipe))
 
     def _send_pending(self) -> None:
         out = self._out

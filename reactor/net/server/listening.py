@@ -11,8 +11,7 @@ from typing import Any, Literal, Self, TypeVar, overload
 
 from ..connection.account import CloseReport, Reason
 from ..connection.connection import Connection
-from ..connection.listeners import ConnectionEvent, ServerEvent
-from ..connection.listening import OfBytes, OfClose, OfError, OfNothing, OfTimeout
+from ..connection.listening import ConnectionEvent, OfBytes, OfClose, OfError, OfNothing, OfTimeout, ServerEvent
 from ..sockets.addresses import Address
 from .tally import ShutdownReport
 
