@@ -109,7 +109,7 @@ def _scenes(loop: Reactor, clock: ManualClock) -> Iterator[Scenes]:
     made: list[Scene] = []
 
     def make(**settings: Any) -> Scene:
-        made.append(Scene(loop, clock, **settings))
+        made.append(Scene(settings.pop("loop", loop), clock, **settings))
         return made[-1]
 
     yield make

@@ -29,14 +29,6 @@ def test_a_greeting_of_ours_is_no_byte_of_theirs(scene: Scenes) -> None:
     assert s.cut_after(10).reason is Reason.FIRST_BYTE_TIMEOUT
 
 
-def test_while_the_program_has_paused_it_it_does_not_run(scene: Scenes) -> None:
-    s = scene(first_byte_timeout=10, pause_on_connect=True)
-    s.pass_time(30, step=5)
-    assert s.conn.state == "open"
-    s.conn.resume()
-    s.cut_after(10)
-
-
 def test_a_client_waits_for_the_first_byte_of_its_server(loop: Reactor, clock: ManualClock) -> None:
     server = Server(loop)
     conn = connect(loop, *server.listen("127.0.0.1", 0), first_byte_timeout=5)
@@ -66,14 +58,6 @@ def test_a_busy_connection_is_ended_in_order_when_it_is_old(each_scene: Scenes) 
     report = s.closed()
     assert (report.reason, report.clean) == (Reason.MAX_LIFETIME, True)
     assert report.duration == pytest.approx(20, abs=0.1)
-
-
-def test_what_is_pending_is_delivered_first(scene: Scenes) -> None:
-    s = scene(max_lifetime=10, receive_buffer=4096)
-    s.conn.write(bytes(3_000_000))
-    s.jump(11)
-    assert s.conn.state == "closing"
-    assert len(s.peer_reads()) == 3_000_000
 
 
 def test_an_old_connection_ends_within_linger_timeout_whatever_its_peer_does(scene: Scenes) -> None:

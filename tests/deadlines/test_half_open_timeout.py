@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import select
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from reactor import Reactor, Reason
+from reactor import Reason
 from tests.support.scene import Scene, Scenes
 
 
@@ -88,23 +87,3 @@ def test_a_paused_connection_whose_peer_is_there_is_not_cut(scene: Scenes) -> No
     s.conn.pause()
     s.pass_time(6000, step=500)
     assert s.conn.state == "open"
-
-
-def test_a_half_closed_connection_that_waits_is_not_ready_for_anything(scene: Scenes) -> None:
-    assert not _wants_a_turn(half_closed(scene).loop)
-
-
-@pytest.mark.parametrize("how", ["end", "reset"])
-def test_a_paused_connection_whose_peer_has_gone_is_not_ready_for_anything(how: str, scene: Scenes) -> None:
-    s = scene()
-    s.bring_to("unread")
-    getattr(s.peer, how)()
-    s.told("hangup")
-    s.turns()
-    assert s.conn.state != "closed"
-    assert not _wants_a_turn(s.loop)
-
-
-def _wants_a_turn(loop: Reactor) -> bool:
-    """True if the loop would spin: its descriptor is readable while a registration is ready."""
-    return bool(select.select([loop.fileno()], [], [], 0)[0])

@@ -15,7 +15,7 @@ BIG = 20_000_000  # bytes; more than the kernel takes
 
 
 def stand_still(s: Scene, seconds: float, then: Callable[[Connection], object] = lambda conn: None) -> None:
-    """A listener of `data` takes that long, and does something in the end; some turns later."""
+    """A listener of `data` takes this long, then calls `then`; some turns later."""
     s.conn.once("data", lambda conn, data: (s.clock.advance(seconds), then(conn)))
     s.peer_says(b"request")
     s.turns()

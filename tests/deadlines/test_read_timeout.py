@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from reactor import Reason
 from tests.support.scene import Scenes
 
@@ -18,11 +20,14 @@ def test_pushing_to_a_silent_client_does_not_keep_it(scene: Scenes) -> None:
     assert s.peer.receive_all() == (b"news" * 5, "FIN")
 
 
-def test_it_does_not_run_while_the_program_has_paused_the_connection_and_starts_anew_after(scene: Scenes) -> None:
-    s = scene(read_timeout=60)
+@pytest.mark.parametrize("name", ["read_timeout", "first_byte_timeout"])
+def test_it_does_not_run_while_the_program_has_paused_the_connection_and_starts_anew_after(
+    name: str, scene: Scenes
+) -> None:
+    s = scene(**{name: 60})
     s.conn.pause()
     s.pass_time(600, step=30)
     assert s.conn.state == "open"
     assert s.names() == []
     s.conn.resume()
-    assert s.cut_after(60).reason is Reason.READ_TIMEOUT
+    assert s.cut_after(60).reason is Reason[name.upper()]

@@ -11,7 +11,7 @@ from tests.support.scene import Scene, Scenes
 
 
 def tells_after(s: Scene, seconds: float, times: int = 1) -> None:
-    """`timeout` comes, for the so many-th time, after `seconds` and not a quarter of a second before."""
+    """`timeout` comes after `seconds`, and not a quarter of a second before; then it has come `times` times."""
     s.jump(seconds - 0.25)
     assert s.kinds() == [None] * (times - 1)
     s.clock.advance(0.25)

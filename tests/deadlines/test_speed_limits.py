@@ -12,7 +12,7 @@ from tests.support.scene import MIB, Scene, Scenes
 
 
 def trickle(s: Scene, piece: bytes, seconds: int) -> float:
-    """The peer sends `piece` each second, until it has ended; how long it lived."""
+    """The peer sends `piece` each second while the connection is open; the seconds that it was."""
     for second in range(seconds):
         if s.conn.state != "open":
             return float(second)
@@ -176,7 +176,7 @@ def test_a_long_message_at_a_good_rate_may_take_its_time(scene: Scenes) -> None:
 
 
 def read_slowly(s: Scene, per_second: int, seconds: int = 60) -> float:
-    """The peer reads so much each second, until the connection has ended; how long it lived."""
+    """The peer reads `per_second` bytes each second until the connection is closed; the seconds that it lived."""
     for second in range(seconds):
         if s.conn.report is not None:
             return float(second)
@@ -232,7 +232,7 @@ def test_the_rate_holds_while_an_ending_drains(scene: Scenes) -> None:
 
 
 def fill(s: Scene, pending: int, piece: bytes) -> None:
-    """Write until the kernel takes no more and so many bytes wait."""
+    """Write until the kernel takes no more and `pending` bytes wait."""
     while s.conn.pending_bytes < pending:
         s.conn.write(piece)
         s.turns(1)

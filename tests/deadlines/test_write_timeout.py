@@ -37,6 +37,7 @@ def test_nothing_is_held_past_the_timeout_for_a_peer_that_never_reads(way: str, 
     assert (report.reason, report.clean, report.error) == (Reason.WRITE_TIMEOUT, False, None)
     assert report.bytes_written + report.bytes_unsent == BIG
     assert report.bytes_unsent > 0
+    assert s.names() == ["close"]
     data, outcome = s.peer.receive_all()
     assert outcome == "ECONNRESET"
     assert len(data) == report.bytes_written - report.bytes_unacked
