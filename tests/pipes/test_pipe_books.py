@@ -11,7 +11,7 @@ import pytest
 
 from reactor import Connection
 from reactor.testing import settle
-from tests.support.piping import BYTES, End, accounted, dam_up, hang_up, pair, relay
+from tests.support.piping import BYTES, End, accounted, dam_up, hang_up, pair
 
 ENDINGS: dict[str, Callable[[End, End], object]] = {
     "the source's peer ends": lambda near, far: near.end(),
@@ -36,8 +36,8 @@ ENDINGS: dict[str, Callable[[End, End], object]] = {
 
 @pytest.mark.parametrize("full", [False, True], ids=["idle", "full"])
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_both_sides_always_end_and_every_byte_is_accounted_for(ending: str, full: bool, harness: Any) -> None:
-    near, far = relay(harness(data=False), slow=True)
+def test_both_sides_always_end_and_every_byte_is_accounted_for(ending: str, full: bool, joined: Any) -> None:
+    near, far = joined("relay", slow=True)
     far.send(b"hello")
     near.receive(5)
     if full:

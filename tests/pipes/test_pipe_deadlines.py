@@ -10,7 +10,7 @@ import pytest
 from reactor import CloseReport, Reason, connect
 from reactor.testing import ManualClock, pump, settle
 from tests.support.far_ends import ACCEPTS, SILENT, FarEnds
-from tests.support.piping import BYTES, MIB, SLOW, accounted, dam_up, opened, pair, relay
+from tests.support.piping import BYTES, MIB, SLOW, accounted, dam_up, pair, relay
 from tests.support.wire import all_acked, pass_time, vanish
 
 SO_DETACH_FILTER = 27  # asm-generic/socket.h; the socket module does not name it
@@ -38,11 +38,11 @@ def test_who_is_reaped_for_silence_ends_the_other_side_in_order(
     assert near.outcome == ("FIN" if on_idle == "close" else "ECONNRESET")
 
 
-def test_what_is_pending_when_the_source_is_reaped_is_delivered(clock: ManualClock, harness: Any) -> None:
-    near, far = relay(harness(data=False), slow=True)
+def test_what_is_pending_when_the_source_is_reaped_is_delivered(clock: ManualClock, joined: Any) -> None:
+    near, far = joined("relay", slow=True)
     far.conn.high_water = 4 * MIB
     near.carry(BYTES[:MIB])
-    pump(near.loop, lambda: near.conn.bytes_read == MIB)
+    near.until(lambda: near.conn.bytes_read == MIB)
     assert far.conn.pending_bytes > MIB // 2
     near.conn.idle_timeout = 5
     pass_time(near.loop, clock, 6)
@@ -52,25 +52,25 @@ def test_what_is_pending_when_the_source_is_reaped_is_delivered(clock: ManualClo
     assert far.report().clean
 
 
-def test_a_source_that_is_reaped_and_then_drops_bytes_resets_its_destination(clock: ManualClock, harness: Any) -> None:
-    near, far = relay(harness(data=False, linger_timeout=5, write_timeout=None))
+def test_a_source_that_is_reaped_and_then_drops_bytes_resets_its_destination(clock: ManualClock, joined: Any) -> None:
+    near, far = joined("relay", linger_timeout=5, write_timeout=None)
     near.conn.idle_timeout = 5
     vanish(near.peer)  # it acknowledges nothing, so that it is not closed at once
     far.send(b"x")
-    pump(near.loop, lambda: near.conn.bytes_written == 1)
+    near.until(lambda: near.conn.bytes_written == 1)
     pass_time(near.loop, clock, 6)
     assert near.conn.state == "closing"
     near.peer.sock.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)  # back again
     near.send(b"too late")
-    pump(near.loop, lambda: near.conn.bytes_read == 8)
-    pump(near.loop, all_acked(near.conn), 10)
+    near.until(lambda: near.conn.bytes_read == 8)
+    near.until(all_acked(near.conn), 10)
     pass_time(near.loop, clock, 10)
     assert (near.report().reason, near.report().bytes_discarded) == (Reason.IDLE, 8)
     assert far.receive_all() == (b"", "ECONNRESET")
 
 
 def test_a_destination_that_is_reaped_and_takes_not_everything_resets_its_source(
-    clock: ManualClock, harness: Any
+    clock: ManualClock, opened: Any, harness: Any
 ) -> None:
     wire = harness(data=False, linger_timeout=5, high_water=MIB)
     near, far = opened(wire, **SLOW), opened(wire)
@@ -90,9 +90,9 @@ def test_a_destination_that_is_reaped_and_takes_not_everything_resets_its_source
 
 
 def test_a_destination_that_takes_nothing_for_its_write_timeout_resets_the_source(
-    clock: ManualClock, harness: Any
+    clock: ManualClock, joined: Any
 ) -> None:
-    near, far = relay(harness(data=False, write_timeout=10), slow=True)
+    near, far = joined("relay", slow=True, write_timeout=10)
     dam_up(near, far)
     pass_time(near.loop, clock, 15)
     assert (far.report().reason, near.report().reason) == (Reason.WRITE_TIMEOUT, Reason.RESET)
@@ -101,12 +101,12 @@ def test_a_destination_that_takes_nothing_for_its_write_timeout_resets_the_sourc
 
 
 def test_a_destination_that_does_not_end_in_its_linger_timeout_resets_the_source(
-    clock: ManualClock, harness: Any
+    clock: ManualClock, joined: Any
 ) -> None:
-    near, far = relay(harness(data=False, linger_timeout=10))
+    near, far = joined("relay", linger_timeout=10)
     near.end()
     assert far.receive_all() == (b"", "FIN")
-    pump(near.loop, all_acked(far.conn))
+    near.until(all_acked(far.conn))
     pass_time(near.loop, clock, 12)
     assert (far.report().reason, near.report().reason) == (Reason.LINGER_TIMEOUT, Reason.RESET)
     near.was_reset()
@@ -114,9 +114,9 @@ def test_a_destination_that_does_not_end_in_its_linger_timeout_resets_the_source
 
 @pytest.mark.parametrize("shape", ["one pipe", "relay", "relay, the other half ended", "echo"])
 def test_a_source_whose_peer_has_left_is_not_cut_while_a_slow_reader_reads(
-    shape: str, clock: ManualClock, harness: Any
+    shape: str, clock: ManualClock, joined: Any
 ) -> None:
-    near, far = pair(harness(data=False, half_open_timeout=5, low_water=0), slow=True)
+    near, far = joined("pair", slow=True, half_open_timeout=5, low_water=0)
     if shape == "echo":
         near = far
     near.conn.pipe(far.conn)
@@ -128,7 +128,7 @@ def test_a_source_whose_peer_has_left_is_not_cut_while_a_slow_reader_reads(
     size = far.conn.high_water + 100_000
     near.pour(BYTES[:size])
     near.end()
-    pump(near.loop, lambda: near.conn.peer_gone)
+    near.until(lambda: near.conn.peer_gone)
     while not far.outcome:
         far.read(2000)
         pass_time(near.loop, clock, 1)
@@ -137,13 +137,12 @@ def test_a_source_whose_peer_has_left_is_not_cut_while_a_slow_reader_reads(
 
 @pytest.mark.parametrize("way", ["pause", "unpipe"])
 def test_a_source_whose_peer_has_left_is_cut_in_time_once_the_program_has_paused_it(
-    way: str, clock: ManualClock, harness: Any
+    way: str, clock: ManualClock, joined: Any
 ) -> None:
-    near, far = pair(harness(data=False, half_open_timeout=5), slow=True)
-    near.conn.pipe(far.conn)
+    near, far = joined(slow=True, half_open_timeout=5)
     near.pour(BYTES[: far.conn.high_water + 100_000])
     near.end()
-    pump(near.loop, lambda: near.conn.peer_gone)
+    near.until(lambda: near.conn.peer_gone)
     getattr(near.conn, way)()
     for _ in range(6):
         far.read(2000)
@@ -151,12 +150,12 @@ def test_a_source_whose_peer_has_left_is_cut_in_time_once_the_program_has_paused
     assert near.report().reason is Reason.HALF_OPEN_TIMEOUT
 
 
-def test_a_half_closed_client_is_not_cut_while_its_target_reads_slowly(clock: ManualClock, harness: Any) -> None:
-    near, far = relay(harness(data=False, half_open_timeout=5, high_water=MIB), slow=True)
+def test_a_half_closed_client_is_not_cut_while_its_target_reads_slowly(clock: ManualClock, joined: Any) -> None:
+    near, far = joined("relay", slow=True, half_open_timeout=5, high_water=MIB)
     size = 200_000
     near.carry(BYTES[:size])
     near.end()
-    pump(near.loop, lambda: near.conn.state == "write_only")
+    near.until(lambda: near.conn.state == "write_only")
     while not far.outcome:
         far.read(10_000)
         pass_time(near.loop, clock, 1)
@@ -167,18 +166,18 @@ def test_a_half_closed_client_is_not_cut_while_its_target_reads_slowly(clock: Ma
     assert near.report().clean
 
 
-def test_a_half_closed_client_whose_target_stays_silent_ends_too(clock: ManualClock, harness: Any) -> None:
-    near, far = relay(harness(data=False, half_open_timeout=50, linger_timeout=10))
+def test_a_half_closed_client_whose_target_stays_silent_ends_too(clock: ManualClock, joined: Any) -> None:
+    near, far = joined("relay", half_open_timeout=50, linger_timeout=10)
     near.end()
     assert far.receive_all() == (b"", "FIN")
-    pump(near.loop, all_acked(far.conn))
+    near.until(all_acked(far.conn))
     pass_time(near.loop, clock, 60)
     assert far.report().reason is Reason.LINGER_TIMEOUT
     near.was_reset()
 
 
-def test_a_source_that_waits_for_a_destination_that_has_vanished_ends_too(clock: ManualClock, harness: Any) -> None:
-    near, far = relay(harness(data=False), slow=True)
+def test_a_source_that_waits_for_a_destination_that_has_vanished_ends_too(clock: ManualClock, joined: Any) -> None:
+    near, far = joined("relay", slow=True)
     dam_up(near, far)
     vanish(far.peer)
     near.end()
@@ -235,7 +234,7 @@ def test_at_the_end_of_the_grace_both_sides_of_a_relay_are_reset(clock: ManualCl
     assert accounted(near, far)
 
 
-def test_shutdown_of_the_server_ends_its_clients_targets_too(clock: ManualClock, harness: Any) -> None:
+def test_shutdown_of_the_server_ends_its_clients_targets_too(clock: ManualClock, opened: Any, harness: Any) -> None:
     wire = harness(data=False)
     near = opened(wire)
     with FarEnds({"127.0.0.1": ACCEPTS}) as ends:
@@ -254,8 +253,8 @@ def test_shutdown_of_the_server_ends_its_clients_targets_too(clock: ManualClock,
 
 
 @pytest.mark.parametrize("connected", [True, False], ids=["connected", "connecting"])
-def test_close_of_the_reactor_resets_both_sides_and_accounts_for_them(connected: bool, harness: Any) -> None:
-    near = opened(harness(data=False))
+def test_close_of_the_reactor_resets_both_sides_and_accounts_for_them(connected: bool, opened: Any) -> None:
+    near = opened()
     with FarEnds({"127.0.0.1": ACCEPTS, "127.0.0.2": SILENT}) as ends:
         target = connect(near.loop, *ends.address(ACCEPTS if connected else SILENT))
         near.conn.pipe(target).pipe(near.conn)

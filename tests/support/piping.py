@@ -13,6 +13,7 @@ import os
 import random
 import socket
 import termios
+from collections.abc import Callable
 from typing import Any
 
 from reactor import CloseReport, Connection, Reactor
@@ -36,6 +37,16 @@ class End(NonblockingPeer):
         self.loop = loop
         self.peer = peer
         self.conn = conn
+        #: The harness that it is of.
+        self.wire: Any = None
+
+    def another(self, **options: Any) -> End:
+        """One more connection of the same harness."""
+        return opened(self.wire, **options)
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Take turns until a condition holds."""
+        pump(self.loop, condition, SECONDS)
 
     # The peer sends.
 
@@ -123,6 +134,7 @@ def opened(wire: Any, **options: Any) -> End:
     `drain` comes soon.
     """
     end = End(wire.loop, *wire.connect(**options))
+    end.wire = wire
     end.peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * KIB)
     with socket.socket(fileno=os.dup(end.conn.fileno())) as twin:
         twin.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * KIB)
@@ -135,12 +147,29 @@ def pair(wire: Any, *, slow: bool = False) -> tuple[End, End]:
     return opened(wire), opened(wire, **(SLOW if slow else {}))
 
 
-def relay(wire: Any, *, slow: bool = False) -> tuple[End, End]:
-    """Two connections with a pipe each way."""
+SHAPES: dict[str, Callable[[End, End], object]] = {
+    "pair": lambda near, far: None,
+    "pipe": lambda near, far: near.conn.pipe(far.conn),
+    "bytes only": lambda near, far: near.conn.pipe(far.conn, end=False),
+    "relay": lambda near, far: near.conn.pipe(far.conn).pipe(near.conn),
+    "echo": lambda near, far: near.conn.pipe(near.conn),
+    "unpiped": lambda near, far: (near.conn.pipe(far.conn), near.conn.unpipe(), near.conn.resume()),
+}
+
+
+def joined(wire: Any, shape: str = "pipe", *, slow: bool = False) -> tuple[End, End]:
+    """Two connections, and what pipes there are between them."""
     near, far = pair(wire, slow=slow)
-    near.conn.pipe(far.conn)
-    far.conn.pipe(near.conn)
+    SHAPES[shape](near, far)
     return near, far
+
+
+def fan(wire: Any, *, slow: bool, end: bool) -> tuple[End, End, End]:
+    """A connection that is piped to two others; with `slow`, the peer of the first of them has little room."""
+    near, one, two = opened(wire), opened(wire, **(SLOW if slow else {})), opened(wire)
+    for destination in (one, two):
+        near.conn.pipe(destination.conn, end=end)
+    return near, one, two
 
 
 def dam_up(source: End, destination: End) -> int:
