@@ -10,7 +10,7 @@ import pytest
 from reactor import CloseReport, Reason, connect
 from reactor.testing import ManualClock, pump, settle
 from tests.support.far_ends import ACCEPTS, SILENT, FarEnds
-from tests.support.piping import BYTES, MIB, SLOW, accounted, dam_up, pair, relay
+from tests.support.piping import BYTES, MIB, accounted, dam_up
 from tests.support.wire import all_acked, pass_time, vanish
 
 SO_DETACH_FILTER = 27  # asm-generic/socket.h; the socket module does not name it
@@ -18,38 +18,25 @@ SO_DETACH_FILTER = 27  # asm-generic/socket.h; the socket module does not name i
 
 @pytest.mark.parametrize("timeout", ["idle_timeout", "read_timeout"])
 @pytest.mark.parametrize("on_idle", ["close", "reset"])
-@pytest.mark.parametrize("both_ways", [False, True], ids=["one pipe", "relay"])
+@pytest.mark.parametrize("shape", ["pipe", "relay"])
+@pytest.mark.parametrize("pending", [False, True], ids=["all delivered", "output pending"])
 def test_who_is_reaped_for_silence_ends_the_other_side_in_order(
-    both_ways: bool, on_idle: str, timeout: str, clock: ManualClock, harness: Any
+    pending: bool, shape: str, on_idle: str, timeout: str, clock: ManualClock, joined: Any
 ) -> None:
-    near, far = (relay if both_ways else pair)(harness(data=False))
-    if not both_ways:
-        near.conn.pipe(far.conn)
+    near, far = joined(shape, slow=True)
+    far.conn.high_water = 4 * MIB
     near.conn.on_idle = on_idle
+    said = BYTES[: MIB if pending else 12]
+    near.carry(said)
+    near.until(lambda: near.conn.bytes_read == len(said))
+    assert (far.conn.pending_bytes > MIB // 2) is pending
     setattr(near.conn, timeout, 5)
-    near.send(b"all there is")
-    assert far.receive(12) == b"all there is"
     pass_time(near.loop, clock, 6)
-    assert near.report().reason in (Reason.IDLE, Reason.READ_TIMEOUT)
-    assert far.receive_all() == (b"all there is", "FIN")
+    assert near.report().reason is (Reason.IDLE if timeout == "idle_timeout" else Reason.READ_TIMEOUT)
+    assert far.receive_all() == (said, "FIN")
     far.end()
     assert (far.report().clean, far.report().error) == (True, None)
-    near.read()
-    assert near.outcome == ("FIN" if on_idle == "close" else "ECONNRESET")
-
-
-def test_what_is_pending_when_the_source_is_reaped_is_delivered(clock: ManualClock, joined: Any) -> None:
-    near, far = joined("relay", slow=True)
-    far.conn.high_water = 4 * MIB
-    near.carry(BYTES[:MIB])
-    near.until(lambda: near.conn.bytes_read == MIB)
-    assert far.conn.pending_bytes > MIB // 2
-    near.conn.idle_timeout = 5
-    pass_time(near.loop, clock, 6)
-    assert near.report().reason is Reason.IDLE
-    assert far.receive_all() == (BYTES[:MIB], "FIN")
-    far.end()
-    assert far.report().clean
+    assert near.receive_all() == (b"", "FIN" if on_idle == "close" else "ECONNRESET")
 
 
 def test_a_source_that_is_reaped_and_then_drops_bytes_resets_its_destination(clock: ManualClock, joined: Any) -> None:
@@ -63,56 +50,52 @@ def test_a_source_that_is_reaped_and_then_drops_bytes_resets_its_destination(clo
     near.peer.sock.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)  # back again
     near.send(b"too late")
     near.until(lambda: near.conn.bytes_read == 8)
-    near.until(all_acked(near.conn), 10)
+    near.until(all_acked(near.conn))
     pass_time(near.loop, clock, 10)
     assert (near.report().reason, near.report().bytes_discarded) == (Reason.IDLE, 8)
     assert far.receive_all() == (b"", "ECONNRESET")
 
 
 def test_a_destination_that_is_reaped_and_takes_not_everything_resets_its_source(
-    clock: ManualClock, opened: Any, harness: Any
+    clock: ManualClock, joined: Any
 ) -> None:
-    wire = harness(data=False, linger_timeout=5, high_water=MIB)
-    near, far = opened(wire, **SLOW), opened(wire)
-    near.conn.pipe(far.conn).pipe(near.conn)
+    far, near = joined("relay", slow=True, linger_timeout=5, high_water=MIB)
     far.carry(BYTES[:200_000])
-    pump(wire.loop, lambda: far.conn.bytes_read == 200_000)
+    far.until(lambda: far.conn.bytes_read == 200_000)
     near.conn.idle_timeout = 5
-    pass_time(wire.loop, clock, 6)
+    pass_time(near.loop, clock, 6)
     assert (near.conn.state, near.conn.pending_bytes > 0) == ("closing", True)
     far.send(b"too late")
-    pump(wire.loop, lambda: far.conn.bytes_read == 200_008)
+    far.until(lambda: far.conn.bytes_read == 200_008)
     assert near.receive_all() == (BYTES[:200_000], "FIN")
-    pump(wire.loop, all_acked(near.conn))
-    pass_time(wire.loop, clock, 10)
+    near.until(all_acked(near.conn))
+    pass_time(near.loop, clock, 10)
     assert (near.report().reason, near.report().bytes_unsent) == (Reason.IDLE, 8)
     assert far.receive_all() == (b"", "ECONNRESET")
 
 
-def test_a_destination_that_takes_nothing_for_its_write_timeout_resets_the_source(
-    clock: ManualClock, joined: Any
-) -> None:
-    near, far = joined("relay", slow=True, write_timeout=10)
-    dam_up(near, far)
-    pass_time(near.loop, clock, 15)
-    assert (far.report().reason, near.report().reason) == (Reason.WRITE_TIMEOUT, Reason.RESET)
+@pytest.mark.parametrize("gone", ["takes nothing", "has vanished", "does not end", "does not end, and the source may"])
+def test_a_destination_that_a_deadline_cuts_off_resets_the_source(gone: str, clock: ManualClock, joined: Any) -> None:
+    full = gone in ("takes nothing", "has vanished")
+    half_open = 50 if "may" in gone else 600
+    near, far = joined("relay", slow=True, write_timeout=10, linger_timeout=10, half_open_timeout=half_open)
+    if full:
+        dam_up(near, far)
+    if gone == "has vanished":
+        vanish(far.peer)
+    if gone != "takes nothing":
+        near.end()
+    if not full:
+        assert far.receive_all() == (b"", "FIN")
+        near.until(all_acked(far.conn))
+    pass_time(near.loop, clock, 80 if gone == "has vanished" else 15)
+    reason = Reason.WRITE_TIMEOUT if full else Reason.LINGER_TIMEOUT
+    assert (far.report().reason, near.report().reason) == (reason, Reason.RESET)
     near.was_reset()
     assert accounted(near, far)
 
 
-def test_a_destination_that_does_not_end_in_its_linger_timeout_resets_the_source(
-    clock: ManualClock, joined: Any
-) -> None:
-    near, far = joined("relay", linger_timeout=10)
-    near.end()
-    assert far.receive_all() == (b"", "FIN")
-    near.until(all_acked(far.conn))
-    pass_time(near.loop, clock, 12)
-    assert (far.report().reason, near.report().reason) == (Reason.LINGER_TIMEOUT, Reason.RESET)
-    near.was_reset()
-
-
-@pytest.mark.parametrize("shape", ["one pipe", "relay", "relay, the other half ended", "echo"])
+@pytest.mark.parametrize("shape", ["pipe", "relay", "relay, the other half ended", "echo"])
 def test_a_source_whose_peer_has_left_is_not_cut_while_a_slow_reader_reads(
     shape: str, clock: ManualClock, joined: Any
 ) -> None:
@@ -166,77 +149,55 @@ def test_a_half_closed_client_is_not_cut_while_its_target_reads_slowly(clock: Ma
     assert near.report().clean
 
 
-def test_a_half_closed_client_whose_target_stays_silent_ends_too(clock: ManualClock, joined: Any) -> None:
-    near, far = joined("relay", half_open_timeout=50, linger_timeout=10)
-    near.end()
-    assert far.receive_all() == (b"", "FIN")
-    near.until(all_acked(far.conn))
-    pass_time(near.loop, clock, 60)
-    assert far.report().reason is Reason.LINGER_TIMEOUT
-    near.was_reset()
-
-
-def test_a_source_that_waits_for_a_destination_that_has_vanished_ends_too(clock: ManualClock, joined: Any) -> None:
-    near, far = joined("relay", slow=True)
-    dam_up(near, far)
-    vanish(far.peer)
-    near.end()
-    pass_time(near.loop, clock, 80)
-    assert (far.report().reason, near.report().reason) == (Reason.WRITE_TIMEOUT, Reason.RESET)
-
-
 # The server stops; the reactor closes.
 
 
-def test_close_of_the_server_lets_piped_connections_live_until_they_end(harness: Any) -> None:
-    wire = harness(data=False)
-    near, far = relay(wire)
+def test_close_of_the_server_lets_piped_connections_live_until_they_end(joined: Any) -> None:
+    near, far = joined("relay")
     stopped: list[object] = []
-    wire.server.close(lambda server, error: stopped.append(error))
+    near.wire.server.close(lambda server, error: stopped.append(error))
     near.send(b"question")
     near.end()
     assert far.receive_all() == (b"question", "FIN")
     far.send(b"answer")
     far.end()
     assert near.receive_all() == (b"answer", "FIN")
-    pump(wire.loop, lambda: stopped == [None])
+    near.until(lambda: stopped == [None])
 
 
 @pytest.mark.parametrize("says_more", [False, True], ids=["it is quiet", "what it says is dropped"])
-def test_shutdown_delivers_what_is_pending_in_a_relay(says_more: bool, harness: Any) -> None:
-    wire = harness(data=False)
-    near, far = relay(wire, slow=True)
+def test_shutdown_delivers_what_is_pending_in_a_relay(says_more: bool, joined: Any) -> None:
+    near, far = joined("relay", slow=True)
     near.carry(BYTES[:50_000])
-    pump(wire.loop, lambda: near.conn.bytes_read == 50_000)
+    near.until(lambda: near.conn.bytes_read == 50_000)
     assert far.conn.pending_bytes > 0
-    wire.server.shutdown(10)
-    settle(wire.loop)
+    near.wire.server.shutdown(10)
+    settle(near.loop)
     if says_more:
         near.send(b"dropped")
     near.end()
     assert near.report().clean
-    settle(wire.loop)
+    settle(near.loop)
     assert far.receive_all() == (BYTES[:50_000], "FIN")
     far.end()
     assert far.report().clean
 
 
-def test_at_the_end_of_the_grace_both_sides_of_a_relay_are_reset(clock: ManualClock, harness: Any) -> None:
-    wire = harness(data=False)
-    near, far = relay(wire, slow=True)
+def test_at_the_end_of_the_grace_both_sides_of_a_relay_are_reset(clock: ManualClock, joined: Any) -> None:
+    near, far = joined("relay", slow=True)
     dam_up(near, far)
     reports: list[Any] = []
-    wire.server.on("stopped", lambda server, report: reports.append(report))
-    wire.server.shutdown(10)
-    pass_time(wire.loop, clock, 11)
-    pump(wire.loop, lambda: reports)
+    near.wire.server.on("stopped", lambda server, report: reports.append(report))
+    near.wire.server.shutdown(10)
+    pass_time(near.loop, clock, 11)
+    near.until(lambda: reports)
     assert reports[0].by_reason == {Reason.SHUTDOWN_DEADLINE: 2}
     assert accounted(near, far)
 
 
-def test_shutdown_of_the_server_ends_its_clients_targets_too(clock: ManualClock, opened: Any, harness: Any) -> None:
-    wire = harness(data=False)
-    near = opened(wire)
+def test_shutdown_of_the_server_ends_its_clients_targets_too(opened: Any) -> None:
+    near = opened()
+    wire = near.wire
     with FarEnds({"127.0.0.1": ACCEPTS}) as ends:
         target = connect(wire.loop, *ends.address(ACCEPTS))
         near.conn.pipe(target).pipe(near.conn)

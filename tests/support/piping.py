@@ -147,13 +147,19 @@ def pair(wire: Any, *, slow: bool = False) -> tuple[End, End]:
     return opened(wire), opened(wire, **(SLOW if slow else {}))
 
 
+def pipe_and_unpipe(near: End, far: End) -> None:
+    near.conn.pipe(far.conn)
+    near.conn.unpipe()
+    near.conn.resume()
+
+
 SHAPES: dict[str, Callable[[End, End], object]] = {
     "pair": lambda near, far: None,
     "pipe": lambda near, far: near.conn.pipe(far.conn),
     "bytes only": lambda near, far: near.conn.pipe(far.conn, end=False),
     "relay": lambda near, far: near.conn.pipe(far.conn).pipe(near.conn),
     "echo": lambda near, far: near.conn.pipe(near.conn),
-    "unpiped": lambda near, far: (near.conn.pipe(far.conn), near.conn.unpipe(), near.conn.resume()),
+    "unpiped": pipe_and_unpipe,
 }
 
 
