@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from reactor import ConnectionClosed, NeverConnected, Reactor, Reason, Server, WriteAfterEnd, connect
+from reactor import Connection, ConnectionClosed, NeverConnected, Reactor, Reason, WriteAfterEnd, connect
 from reactor.testing import Peer, pump
+from tests.support.garbage import left_behind
 from tests.support.scene import MIB, Scene, Scenes
 from tests.support.sending import LARGE, SIZE, SOURCE, Log, fill, opened, receive_all
 from tests.support.wire import acks_arrived
@@ -255,21 +256,14 @@ def test_a_client_that_never_connects_gives_the_file_back(loop: Reactor, path: P
 
 
 def test_a_connection_that_has_sent_a_file_is_garbage_without_a_collection(loop: Reactor, path: Path) -> None:
-    server = Server(loop, lambda conn: conn.send_file(path, callback=lambda conn, error: conn.end()))
-    address: Any = server.listen("127.0.0.1", 0)
-    gc.collect()
-    gc.disable()
-    try:
-        with Peer(address) as peer:
-            pump(loop, lambda: server.connections)
-            alive = weakref.ref(next(iter(server.connections)))
-            reading = peer.nonblocking()
-            pump(loop, reading.read)
-        pump(loop, lambda: not server.connections)
-        loop.run_once(0)
-        assert (len(reading.received), alive()) == (SIZE, None)
-    finally:
-        gc.enable()
+    def greet(conn: Connection) -> None:
+        conn.send_file(path, callback=lambda conn, error: conn.end())
+
+    def read(peer: Peer) -> None:
+        pump(loop, peer.nonblocking().read)
+        peer.close()
+
+    assert left_behind(loop, greet, read) is None
 
 
 def test_an_object_is_let_go_when_it_is_sent_and_stays_open(scene: Scenes) -> None:

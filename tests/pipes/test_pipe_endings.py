@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from reactor import Connection, Reactor, Reason, connect
+from reactor import Reactor, Reason, connect
 from reactor.testing import settle
 from tests.support.far_ends import ACCEPTS, SILENT, FarEnds
-from tests.support.piping import BYTES, MIB, End, accounted, dam_up, hang_up
+from tests.support.piping import BYTES, MIB, End, dam_up
 
 # Half-close.
 
@@ -97,9 +97,6 @@ def test_a_client_that_begins_paused_is_resumed_by_its_pipe(opened: Any) -> None
             assert near.receive_all() == (b"greeting", "FIN")
 
 
-# What has happened already.
-
-
 # The program ends a connection of a relay.
 
 
@@ -159,32 +156,3 @@ def test_destroy_soon_of_a_destination_delivers_what_is_pending(joined: Any) -> 
     far.end()
     assert far.report().bytes_unacked == 0
     assert near.receive_all()[1] == "FIN"
-
-
-@pytest.mark.parametrize("way", ["end", "destroy_soon", "destroy", "reset"])
-@pytest.mark.parametrize("victim", ["near", "far"])
-def test_a_data_listener_may_end_either_side_in_the_middle(victim: str, way: str, joined: Any) -> None:
-    near, far = joined("relay", slow=True)
-    target = {"near": near, "far": far}[victim].conn
-
-    @near.conn.on("data")
-    def strike(conn: Connection, data: bytes) -> None:
-        if conn.bytes_read > 100_000:
-            conn.off("data", strike)  # what nobody hears is discarded, and counted as such
-            getattr(target, way)()
-
-    near.pour(BYTES[:MIB])
-    hang_up(near, far)
-    assert bytes(far.received) == BYTES[: len(far.received)]
-    assert accounted(near, far)
-
-
-def test_a_drain_listener_may_destroy_either_side(joined: Any) -> None:
-    for victim in (0, 1):
-        ends = joined("relay", slow=True)
-        near, far = ends
-        far.conn.on("drain", lambda conn, victim=victim, ends=ends: ends[victim].conn.destroy())
-        dam_up(near, far)
-        far.receive_all()
-        assert accounted(near, far)
-        assert {end.report().reason for end in ends} == {Reason.DESTROYED, Reason.RESET}

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from reactor import Connection, Reactor, Reason
 from reactor.testing import settle
-from tests.support.piping import End
+from tests.support.piping import End, happens
 
 # What a peer reads, and what its connection then is: a state, or, if it has closed, the reason.
 Stands = tuple[str, str | Reason]
@@ -67,17 +65,6 @@ TABLE: list[tuple[str, str, Stands, Stands]] = [
     ("far.conn.reset", "relay", RESET, RESET),
     ("far.conn.reset", "bytes only", OPEN, RESET),
 ]
-
-
-def happens(near: End, far: End, what: str) -> None:
-    """Call what is named, all of it before the next turn but where it says "later"."""
-    for name in what.split(", "):
-        if name == "near.talk":
-            near.send(b"dropped")
-        elif name == "later":
-            settle(near.loop)
-        else:
-            attrgetter(name)(SimpleNamespace(near=near, far=far))()
 
 
 def stands(end: End, said: bytes, wanted: Stands) -> None:

@@ -14,6 +14,8 @@ import random
 import socket
 import termios
 from collections.abc import Callable
+from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any
 
 from reactor import CloseReport, Connection, Reactor
@@ -73,7 +75,7 @@ class End(NonblockingPeer):
         while idle < 10 and taken < len(data):
             try:
                 count = self.send_some(memoryview(data)[taken : taken + PIECE])
-            except ConnectionError:
+            except OSError:  # also where it has closed its own
                 break
             taken += count
             idle = 0 if count else idle + 1
@@ -158,6 +160,7 @@ SHAPES: dict[str, Callable[[End, End], object]] = {
     "pipe": lambda near, far: near.conn.pipe(far.conn),
     "bytes only": lambda near, far: near.conn.pipe(far.conn, end=False),
     "relay": lambda near, far: near.conn.pipe(far.conn).pipe(near.conn),
+    "relay of bytes only": lambda near, far: near.conn.pipe(far.conn, end=False).pipe(near.conn, end=False),
     "echo": lambda near, far: near.conn.pipe(near.conn),
     "unpiped": pipe_and_unpipe,
 }
@@ -176,6 +179,17 @@ def fan(wire: Any, *, slow: bool, end: bool) -> tuple[End, End, End]:
     for destination in (one, two):
         near.conn.pipe(destination.conn, end=end)
     return near, one, two
+
+
+def happens(near: End, far: End, what: str) -> None:
+    """Call what is named, as "near.end" or "far.conn.reset", all of it in one turn but where it says "later"."""
+    for name in what.split(", "):
+        if name == "near.talk":
+            near.send(b"dropped")
+        elif name == "later":
+            settle(near.loop)
+        else:
+            attrgetter(name)(SimpleNamespace(near=near, far=far))()
 
 
 def dam_up(source: End, destination: End) -> int:

@@ -34,15 +34,30 @@ def gone(scene: Scenes, kind: str, sent: bytes = b"last words", **settings: Any)
 # What had arrived.
 
 
-@KINDS
-def test_what_had_arrived_is_delivered_then_error_then_close(kind: str, each_scene: Scenes) -> None:
+@pytest.mark.parametrize(
+    ("kind", "does", "syscall"),
+    [
+        ("ECONNRESET", lambda conn: conn.write(b"x"), "write"),
+        ("EPIPE", lambda conn: conn.write(b"x"), "write"),
+        ("ECONNRESET", lambda conn: conn.write(b"x") or conn.end(), "write"),  # sends nothing, and hears the rest
+        ("EPIPE", lambda conn: conn.write(b"x") or conn.end(), "write"),
+        ("ECONNRESET", lambda conn: None, "read"),
+    ],
+    ids=["write", "write, EPIPE", "write and end", "write and end, EPIPE", "nothing"],
+)
+def test_what_had_arrived_is_delivered_then_error_then_close(
+    kind: str, does: Any, syscall: str, each_scene: Scenes
+) -> None:
     one = gone(each_scene, kind)
-    assert one.conn.write(b"x") is False
+    assert not does(one.conn)
     report = one.closed()
     assert one.data() == b"last words"
     assert one.names() == ["data", "error", "close"]
     assert (report.reason, report.clean, report.bytes_read) == (Reason.PEER_RESET, False, 10)
-    assert one.record.events[one.conn][-2] == ("error", report.error)
+    error = report.error
+    assert one.record.events[one.conn][-2] == ("error", error)
+    assert type(error) is {"ECONNRESET": ConnectionResetError, "EPIPE": BrokenPipeError}[kind]
+    assert (error.errno, error.strerror, error.syscall) == (getattr(errno, kind), f"{syscall} {kind}", syscall)
 
 
 @KINDS
@@ -52,15 +67,6 @@ def test_the_end_of_the_stream_after_a_failed_write_is_no_fin(kind: str, each_sc
     report = one.closed()
     assert one.names() == ["error", "close"]
     assert (report.reason, report.clean, report.phase) == (Reason.PEER_RESET, False, "open")
-
-
-@KINDS
-def test_the_error_names_the_system_call_and_the_code(kind: str, each_scene: Scenes) -> None:
-    one = gone(each_scene, kind)
-    one.conn.write(b"x")
-    error = one.closed().error
-    assert type(error) is {"ECONNRESET": ConnectionResetError, "EPIPE": BrokenPipeError}[kind]
-    assert (error.errno, error.strerror, error.syscall) == (getattr(errno, kind), f"write {kind}", "write")
 
 
 def test_everything_that_had_arrived_is_delivered_however_much(each_scene: Scenes) -> None:
@@ -158,16 +164,6 @@ def test_a_fin_that_cannot_be_sent_is_a_failed_write(each_scene: Scenes) -> None
 # Calls after it.
 
 
-@KINDS
-def test_end_after_a_failed_write_sends_nothing_and_hears_the_rest(kind: str, scene: Scenes) -> None:
-    one = gone(scene, kind)
-    one.conn.write(b"lost")
-    one.conn.end()
-    report = one.closed()
-    assert one.names() == ["data", "error", "close"]
-    assert (one.data(), report.reason) == (b"last words", Reason.PEER_RESET)
-
-
 def test_destroy_soon_after_a_failed_write_discards_the_rest(scene: Scenes) -> None:
     one = gone(scene, "ECONNRESET")
     one.conn.write(b"lost")
@@ -201,14 +197,6 @@ def test_a_write_after_the_programs_own_end_raises_also_where_the_network_was_fi
 
 
 # Resets that come at other times.
-
-
-def test_a_reset_that_arrives_while_nobody_writes_delivers_what_came_before_it(each_scene: Scenes) -> None:
-    one = gone(each_scene, "ECONNRESET")
-    report = one.closed()
-    assert one.names() == ["data", "error", "close"]
-    assert (one.data(), report.reason) == (b"last words", Reason.PEER_RESET)
-    assert (report.error.errno, report.error.syscall) == (errno.ECONNRESET, "read")
 
 
 def test_a_reset_after_our_fin_is_an_error_and_no_clean_end(each_scene: Scenes) -> None:
