@@ -128,35 +128,26 @@ def test_a_dropped_file_is_given_back_in_the_same_turn_and_counted(
     assert one.peer.outcome() == outcome
 
 
-@pytest.mark.parametrize("ending", ["end", "destroy_soon"])
-def test_the_timeout_of_an_ending_cuts_a_file_that_nobody_reads(scene: Scenes, large: Path, ending: str) -> None:
-    one = scene()
-    one.conn.send_file(large)
-    getattr(one.conn, ending)(timeout=5)
-    fill(one)
-    one.clock.advance(5)
-    report = one.closed()
-    assert (report.reason, report.phase, opened(large)) == (Reason.END_TIMEOUT, "draining", 0)
-    assert report.bytes_written + report.bytes_unsent == LARGE
-    assert receive_all(one)[1] == "ECONNRESET"
-
-
 @pytest.mark.parametrize("ending", [None, "end", "destroy_soon"])
-def test_a_peer_that_stops_reading_in_the_middle_of_a_file_is_cut_by_the_write_timeout(
-    scene: Scenes, large: Path, ending: str | None
+@pytest.mark.parametrize("timeout", [None, 5])
+def test_a_file_that_nobody_reads_on_is_cut_by_the_timeout_of_its_ending_or_by_the_write_timeout(
+    scene: Scenes, large: Path, timeout: float | None, ending: str | None
 ) -> None:
     one = scene(write_timeout=10)
     one.conn.send_file(large)
     if ending:
-        getattr(one.conn, ending)()
+        getattr(one.conn, ending)(timeout=timeout)
     fill(one)
     one.until(acks_arrived(one.conn, one.peer))
     fill(one)
     took = one.pass_until(lambda: one.conn.report is not None, 30)
     report = one.closed()
-    assert (report.reason, opened(large)) == (Reason.WRITE_TIMEOUT, 0)
+    by_ending = ending is not None and timeout is not None
+    assert (report.reason, opened(large)) == (Reason.END_TIMEOUT if by_ending else Reason.WRITE_TIMEOUT, 0)
+    assert report.phase == ("draining" if ending else "open")
     assert report.bytes_written + report.bytes_unsent == LARGE
-    assert 9 <= took <= 12
+    assert 5 <= took <= 6 if by_ending else 9 <= took <= 12
+    assert receive_all(one)[1] == "ECONNRESET"
 
 
 def test_a_slow_reader_of_a_file_is_not_cut_while_it_reads(scene: Scenes, large: Path) -> None:

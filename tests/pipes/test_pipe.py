@@ -7,15 +7,13 @@ from typing import Any
 
 import pytest
 
-from reactor import Reactor, Reason, connect
+from reactor import Reactor, Reason
 from reactor.testing import settle
-from tests.support.far_ends import ACCEPTS, SILENT, FarEnds
 from tests.support.piping import (
     BYTES,
     KIB,
     MIB,
     READ,
-    End,
     accounted,
     dam_up,
     receive_all_of,
@@ -96,16 +94,6 @@ def test_a_pipe_to_one_that_is_piped_on_is_a_chain(joined: Any) -> None:
     assert far.receive(12) == b"there and on"
 
 
-def test_a_destination_that_is_not_connected_yet_gets_all_once_it_is(opened: Any) -> None:
-    near = opened()
-    with FarEnds({"127.0.0.1": ACCEPTS}) as ends:
-        near.conn.pipe(connect(near.loop, *ends.address(ACCEPTS)))
-        near.send(b"early")
-        with ends.accept(near.loop) as target:
-            settle(near.loop)
-            assert target.receive(5) == b"early"
-
-
 def test_two_sources_may_have_one_destination(joined: Any) -> None:
     one, far = joined("bytes only")
     two = one.another()
@@ -119,37 +107,28 @@ def test_two_sources_may_have_one_destination(joined: Any) -> None:
 
 # What passes of text.
 
-CODED = {
-    "utf-8": "grüße, €, 😀".encode(),
-    "utf-16": "grüße, €, 😀".encode("utf-16"),
-    "utf-8-sig": "grüße, €, 😀".encode("utf-8-sig"),
-    "utf-7": "grüße, €, 😀".encode("utf-7"),
-    "latin-1": bytes(range(256)),
-}
+TEXT = "grüße, €, 😀"
+CODED = [
+    *((encoding, "strict", TEXT.encode(encoding)) for encoding in ("utf-8", "utf-16", "utf-8-sig", "utf-7")),
+    ("latin-1", "strict", bytes(range(256))),
+    *(("utf-8", errors, b"a\xffb\xe2\x82") for errors in ("replace", "ignore", "surrogateescape", "backslashreplace")),
+]
 
 
-@pytest.mark.parametrize("encoding", CODED)
-def test_the_bytes_that_came_in_pass_whatever_the_encoding(encoding: str, joined: Any) -> None:
+@pytest.mark.parametrize(("encoding", "errors", "said"), CODED)
+def test_the_bytes_that_came_in_pass_whatever_text_is_made_of_them(
+    encoding: str, errors: str, said: bytes, joined: Any
+) -> None:
     near, far = joined(data=True)
-    near.conn.set_encoding(encoding)
-    for number in range(len(CODED[encoding])):
-        near.send(CODED[encoding][number : number + 1])
+    near.conn.set_encoding(encoding, errors)
+    for number in range(len(said)):
+        near.send(said[number : number + 1])
         settle(near.loop, 1)
     near.end()
-    assert far.receive_all() == (CODED[encoding], "FIN")
+    assert far.receive_all() == (said, "FIN")
     heard = near.wire.record.events[near.conn]
-    assert "".join(piece for name, *args in heard if name == "data" for piece in args) == CODED[encoding].decode(
-        encoding
-    )
-
-
-@pytest.mark.parametrize("errors", ["replace", "ignore", "surrogateescape", "backslashreplace"])
-def test_the_bytes_that_came_in_pass_whatever_is_made_of_bad_ones(errors: str, joined: Any) -> None:
-    near, far = joined(data=True)
-    near.conn.set_encoding("utf-8", errors)
-    near.send(b"a\xffb\xe2\x82")
-    near.end()
-    assert far.receive_all() == (b"a\xffb\xe2\x82", "FIN")
+    text = "".join(piece for name, *args in heard if name == "data" for piece in args)
+    assert text == said.decode(encoding, errors)
 
 
 def test_the_encoding_may_change_in_a_listener_of_what_passes(joined: Any) -> None:
@@ -217,17 +196,6 @@ def test_two_sources_of_one_slow_destination_both_wait_and_both_go_on(joined: An
     assert far.conn.pending_bytes <= far.conn.high_water + 2 * READ
     assert len(far.receive(sum(sent))) == sum(sent)
     assert (one.conn.bytes_read, two.conn.bytes_read) == sent
-
-
-def test_a_source_waits_for_a_destination_that_is_not_connected_yet(opened: Any) -> None:
-    near = opened()
-    with FarEnds({"127.0.0.2": SILENT}) as ends:
-        far = near.conn.pipe(connect(near.loop, *ends.address(SILENT)))
-        sent = near.pour(BYTES)
-        assert near.is_throttled()
-        assert far.high_water < far.pending_bytes <= far.high_water + READ
-        target = End(near.loop, ends.answer("127.0.0.2"), far)
-        assert target.receive(sent) == BYTES[:sent]
 
 
 # The program's own pauses.

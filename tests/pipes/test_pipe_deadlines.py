@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from reactor import CloseReport, Reason, connect
-from reactor.testing import ManualClock, pump, settle
-from tests.support.far_ends import ACCEPTS, SILENT, FarEnds
+from reactor import Reason
+from reactor.testing import ManualClock, settle
 from tests.support.piping import BYTES, MIB, accounted, dam_up
 from tests.support.wire import all_acked, pass_time, vanish
 
@@ -141,7 +140,7 @@ def test_a_source_whose_peer_has_left_is_cut_in_time_once_the_program_has_paused
     assert near.report().reason is Reason.HALF_OPEN_TIMEOUT
 
 
-# The server stops; the reactor closes.
+# The server stops.
 
 
 def test_close_of_the_server_lets_piped_connections_live_until_they_end(joined: Any) -> None:
@@ -185,39 +184,3 @@ def test_at_the_end_of_the_grace_both_sides_of_a_relay_are_reset(clock: ManualCl
     near.until(lambda: reports)
     assert reports[0].by_reason == {Reason.SHUTDOWN_DEADLINE: 2}
     assert accounted(near, far)
-
-
-def test_shutdown_of_the_server_ends_its_clients_targets_too(opened: Any) -> None:
-    near = opened()
-    wire = near.wire
-    with FarEnds({"127.0.0.1": ACCEPTS}) as ends:
-        target = connect(wire.loop, *ends.address(ACCEPTS))
-        near.conn.pipe(target).pipe(near.conn)
-        near.send(b"question")
-        with ends.accept(wire.loop) as peer:
-            assert peer.receive(8) == b"question"
-            wire.server.shutdown(10)
-            assert near.receive_all() == (b"", "FIN")
-            near.end()
-            pump(wire.loop, lambda: target.state != "open")
-            peer.close()
-            pump(wire.loop, lambda: target.report is not None)
-    pump(wire.loop, lambda: not wire.server.listening and not wire.server.connections)
-
-
-@pytest.mark.parametrize("connected", [True, False], ids=["connected", "connecting"])
-def test_close_of_the_reactor_resets_both_sides_and_accounts_for_them(connected: bool, opened: Any) -> None:
-    near = opened()
-    with FarEnds({"127.0.0.1": ACCEPTS, "127.0.0.2": SILENT}) as ends:
-        target = connect(near.loop, *ends.address(ACCEPTS if connected else SILENT))
-        near.conn.pipe(target).pipe(near.conn)
-        near.pour(BYTES)
-        reports: list[CloseReport] = []
-        for conn in (near.conn, target):
-            conn.on("close", lambda conn, report: reports.append(report))
-        near.loop.close()
-        assert [report.reason for report in reports] == [Reason.DESTROYED] * 2
-        assert near.receive_all()[1] == "ECONNRESET"
-        assert near.conn.report is not None
-        assert target.report is not None
-        assert near.conn.report.bytes_read == target.report.bytes_written + target.report.bytes_unsent

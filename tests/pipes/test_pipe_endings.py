@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from reactor import Reactor, Reason, connect
+from reactor import Reactor, Reason
 from reactor.testing import settle
-from tests.support.far_ends import ACCEPTS, SILENT, FarEnds
-from tests.support.piping import BYTES, MIB, End, dam_up
+from tests.support.piping import BYTES, MIB, dam_up
 
 # Half-close.
 
@@ -65,36 +64,6 @@ def test_a_last_word_written_in_the_sources_end_listener_goes_out_before_the_end
     near.send(b"word")
     near.end()
     assert far.receive_all() == (b"word, and the last", "FIN")
-
-
-@pytest.mark.parametrize("said", [b"", b"question"])
-def test_an_end_before_the_target_is_connected_waits_for_it(said: bytes, opened: Any) -> None:
-    near = opened()
-    with FarEnds({"127.0.0.2": SILENT}) as ends:
-        target = connect(near.loop, *ends.address(SILENT))
-        near.conn.pipe(target).pipe(near.conn)
-        near.send(said)
-        near.end()
-        near.until(lambda: near.conn.state == "write_only")
-        settle(near.loop)
-        assert target.state == "connecting"
-        far = End(near.loop, ends.answer("127.0.0.2"), target)
-        assert far.receive_all() == (said, "FIN")
-        far.send(b"answer")
-        far.end()
-        assert near.receive_all() == (b"answer", "FIN")
-        assert (near.report().clean, far.report().clean) == (True, True)
-
-
-def test_a_client_that_begins_paused_is_resumed_by_its_pipe(opened: Any) -> None:
-    near = opened()
-    with FarEnds({"127.0.0.1": ACCEPTS}) as ends:
-        target = connect(near.loop, *ends.address(ACCEPTS), pause_on_connect=True)
-        near.conn.pipe(target).pipe(near.conn)
-        with ends.accept(near.loop) as peer:
-            peer.send(b"greeting")
-            peer.end()
-            assert near.receive_all() == (b"greeting", "FIN")
 
 
 # The program ends a connection of a relay.

@@ -148,25 +148,23 @@ def test_a_destination_that_unpipes_another_in_its_write_spares_it_the_same_byte
 # How it ends.
 
 
-def test_an_object_that_has_closed_gets_nothing_more_and_the_source_is_reset(opened: Any) -> None:
-    sink = Emitting()
-    source = piped(opened, sink)
-    sink.emit("close")
-    assert source.report().reason is Reason.RESET
-    assert source.receive_all() == (b"", "ECONNRESET")
-    assert (sink.received, sink.ended) == (b"", 0)
-
-
-def test_without_end_an_object_that_has_closed_only_gets_nothing_more(opened: Any) -> None:
+@pytest.mark.parametrize("end", [True, False])
+def test_an_object_that_has_closed_gets_nothing_more_and_the_source_is_reset_if_endings_pass(
+    end: bool, opened: Any
+) -> None:
     sink, other = Emitting(), Sink()
-    source = piped(opened, sink, end=False)
+    source = piped(opened, sink, end=end)
     source.conn.pipe(other)
     source.send(b"one")
     source.until(lambda: other.received == b"one")
     sink.emit("close")
-    source.send(b"two")
-    source.until(lambda: other.received == b"onetwo")
-    assert sink.received == b"one"
+    if end:
+        assert source.report().reason is Reason.RESET
+        assert source.receive_all() == (b"", "ECONNRESET")
+    else:
+        source.send(b"two")
+        source.until(lambda: other.received == b"onetwo")
+    assert (sink.received, sink.ended) == (b"one", 0)
 
 
 @pytest.mark.parametrize("end", [True, False])

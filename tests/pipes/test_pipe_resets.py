@@ -8,11 +8,8 @@ from typing import Any
 
 import pytest
 
-from reactor import Reactor, Reason, connect
-from reactor.testing import ManualClock
-from tests.support.far_ends import ACCEPTS, REFUSES, SILENT, FarEnds
+from reactor import Reactor, Reason
 from tests.support.piping import BYTES, SLOW, End, accounted, dam_up
-from tests.support.wire import pass_time
 
 # Resets pass through a relay.
 
@@ -115,64 +112,3 @@ def test_a_reset_ends_an_echo(full: bool, each_loop: Reactor, opened: Any) -> No
     end.reset()
     assert end.report().reason is Reason.PEER_RESET
     assert accounted(end, end)
-
-
-# The target is not connected yet, or never will be.
-
-
-@pytest.mark.parametrize("waiting", [False, True], ids=["idle", "source waits"])
-def test_a_client_that_resets_before_the_target_is_connected_cancels_it(waiting: bool, opened: Any) -> None:
-    near = opened()
-    with FarEnds({"127.0.0.2": SILENT}) as ends:
-        target = connect(near.loop, *ends.address(SILENT))
-        near.conn.pipe(target).pipe(near.conn)
-        if waiting:
-            near.pour(BYTES)
-            assert near.is_throttled()
-        near.reset()
-        near.until(lambda: near.conn.peer_gone)
-        if waiting:  # what it said is there to be passed on, until the target fails or comes
-            ends.fail("127.0.0.2")
-        near.until(lambda: target.report is not None)
-        assert target.report is not None
-        assert target.report.reason is (Reason.CONNECT_FAILED if waiting else Reason.RESET)
-        assert near.report().bytes_read == target.report.bytes_unsent
-
-
-def test_a_target_that_is_connected_unnoticed_when_its_client_is_cut_off_is_reset_and_not_ended(opened: Any) -> None:
-    near = opened()
-    with FarEnds({"127.0.0.1": ACCEPTS}) as ends:
-        target = connect(near.loop, *ends.address(ACCEPTS))
-        near.conn.pipe(target).pipe(near.conn)
-        near.conn.reset()  # told in the turn in which the kernel connects, before the loop has seen that
-        far = End(near.loop, ends.accept(near.loop), target)
-        assert far.receive_all() == (b"", "ECONNRESET")
-        assert (far.report().reason, far.report().phase) == (Reason.RESET, "connecting")
-
-
-@pytest.mark.parametrize("said", [b"", b"question"])
-def test_a_client_is_reset_where_the_target_refuses(said: bytes, each_loop: Reactor, opened: Any) -> None:
-    near = opened(loop=each_loop)
-    with FarEnds({"127.0.0.1": REFUSES}) as ends:
-        target = connect(near.loop, *ends.address(REFUSES))
-        near.conn.pipe(target).pipe(near.conn)
-        near.send(said)
-        near.was_reset()
-        assert near.report().reason is Reason.RESET
-        assert target.report is not None
-        assert target.report.reason is Reason.CONNECT_FAILED
-        assert near.report().bytes_read == target.report.bytes_unsent
-
-
-def test_a_client_is_reset_where_the_target_does_not_answer_in_time(clock: ManualClock, opened: Any) -> None:
-    near = opened()
-    with FarEnds({"127.0.0.2": SILENT}) as ends:
-        target = connect(near.loop, *ends.address(SILENT), connect_timeout=5)
-        near.conn.pipe(target).pipe(near.conn)
-        near.send(b"question")
-        near.end()
-        near.until(lambda: target.pending_bytes == 8)
-        pass_time(near.loop, clock, 6)
-        near.was_reset()
-        assert target.report is not None
-        assert (target.report.reason, target.report.bytes_unsent) == (Reason.CONNECT_TIMEOUT, 8)

@@ -25,20 +25,16 @@ def test_after_the_last_pipe_the_source_is_paused_and_nothing_is_lost(joined: An
     assert far.nothing_comes()
 
 
-def test_unpipe_without_a_destination_takes_all_pipes_away(fan: Any) -> None:
+@pytest.mark.parametrize("named", [False, True])
+def test_unpipe_of_one_leaves_the_others_and_without_a_destination_takes_all_away(named: bool, fan: Any) -> None:
     near, one, two = fan()
-    near.conn.unpipe()
-    near.send(b"for nobody")
-    assert near.is_throttled()
-    assert one.nothing_comes()
-    assert two.nothing_comes()
-
-
-def test_unpipe_of_one_leaves_the_others(fan: Any) -> None:
-    near, one, two = fan()
-    near.conn.unpipe(one.conn)
-    near.send(b"for one of them")
-    assert two.receive(15) == b"for one of them"
+    near.conn.unpipe(*([one.conn] if named else []))
+    near.send(b"for one or nobody")
+    if named:
+        assert two.receive(17) == b"for one or nobody"
+    else:
+        assert near.is_throttled()
+        assert two.nothing_comes()
     assert one.nothing_comes()
 
 
@@ -67,21 +63,18 @@ def test_the_same_pipe_may_be_made_again(joined: Any) -> None:
     assert far.receive(sent) == BYTES[:sent]
 
 
-def test_the_others_do_not_wait_any_more_for_the_one_that_was_taken_away(fan: Any) -> None:
-    near, slow, fast = fan(slow=True)
-    sent = dam_up(near, slow)
-    near.conn.unpipe(slow.conn)
-    assert fast.receive(sent) == BYTES[:sent]
-
-
-def test_the_others_still_wait_for_the_slow_one_when_a_fast_one_was_taken_away(fan: Any) -> None:
+@pytest.mark.parametrize("which", ["slow", "fast"])
+def test_the_others_wait_for_the_slow_one_until_it_is_taken_away(which: str, fan: Any) -> None:
     near, slow, fast = fan(slow=True)
     sent = dam_up(near, slow)
     stopped_at = near.conn.bytes_read
-    near.conn.unpipe(fast.conn)
-    assert near.is_throttled()
-    assert near.conn.bytes_read == stopped_at
-    receive_all_of(sent, slow)
+    near.conn.unpipe(slow.conn if which == "slow" else fast.conn)
+    if which == "slow":
+        assert fast.receive(sent) == BYTES[:sent]
+    else:
+        assert near.is_throttled()
+        assert near.conn.bytes_read == stopped_at
+        receive_all_of(sent, slow)
 
 
 @pytest.mark.parametrize("pipes", [0, 1, 2])

@@ -78,30 +78,23 @@ def test_a_server_without_any_listener_serves_and_sees_the_end(loop: Reactor) ->
 # Pauses.
 
 
-def test_a_pause_in_the_connection_listener_holds_the_first_bytes(each_loop: Reactor, harness: Any) -> None:
-    wire = harness(loop=each_loop, data=False)
-    wire.server.on("connection", lambda conn: conn.pause())
+@pytest.mark.parametrize("by_setting", [False, True], ids=["in the connection listener", "by pause_on_connect"])
+def test_a_pause_from_the_beginning_holds_the_first_bytes(by_setting: bool, each_loop: Reactor, harness: Any) -> None:
+    wire = harness(loop=each_loop, data=False, pause_on_connect=by_setting)
+    if not by_setting:
+        wire.server.on("connection", Connection.pause)
     peer = Peer(wire.address)
     peer.send(b"first bytes")
     pump(each_loop, lambda: wire.record.connections)
     settle(each_loop, 30)
     conn = wire.record.conn
-    assert conn.bytes_read == 0
+    assert (conn.bytes_read, conn.state) == (0, "open")
     got: list[bytes] = []
     conn.on("data", lambda conn, data: got.append(data))
     conn.resume()
     pump(each_loop, lambda: got == [b"first bytes"])
     peer.close()
     assert wire.closed(conn).bytes_discarded == 0
-
-
-def test_pause_on_connect_begins_paused(scene: Scenes) -> None:
-    one = scene(pause_on_connect=True)
-    one.peer.send(b"held")
-    one.turns(30)
-    assert (one.conn.bytes_read, one.conn.state) == (0, "open")
-    one.conn.resume()
-    one.until(lambda: one.data() == b"held")
 
 
 def test_resume_in_the_connection_listener_undoes_pause_on_connect(scene: Scenes) -> None:

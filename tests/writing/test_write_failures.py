@@ -86,17 +86,6 @@ def test_everything_that_had_arrived_is_delivered_however_much(each_scene: Scene
 # What was to be written.
 
 
-def test_what_could_not_be_written_counts_as_unsent(scene: Scenes) -> None:
-    one = scene(receive_buffer=65536)
-    one.conn.write(bytes(MUCH))
-    one.turns()
-    one.peer.reset()
-    report = one.closed()
-    assert report.bytes_unsent > 0
-    assert report.bytes_written + report.bytes_unsent == MUCH
-    assert report.bytes_unacked > 0
-
-
 def test_later_writes_return_false_and_count_as_unsent_and_neither_raise_nor_log(
     scene: Scenes, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -199,24 +188,24 @@ def test_a_write_after_the_programs_own_end_raises_also_where_the_network_was_fi
 # Resets that come at other times.
 
 
-def test_a_reset_after_our_fin_is_an_error_and_no_clean_end(each_scene: Scenes) -> None:
-    one = each_scene()
-    one.conn.end(b"over")
-    one.turns()
-    one.peer.receive_all()
-    one.peer.reset()
-    report = one.closed()
-    assert one.names() == ["finish", "error", "close"]
-    assert (report.reason, report.phase, report.clean) == (Reason.PEER_RESET, "lingering", False)
-    assert (report.bytes_written, report.bytes_unsent, report.bytes_unacked) == (4, 0, 0)
-
-
-def test_a_reset_after_the_peers_fin_and_before_ours_was_sent_loses_our_answer_and_says_so(each_scene: Scenes) -> None:
+@pytest.mark.parametrize("stage", ["open", "half_open", "lingering"])
+def test_a_reset_at_any_stage_is_no_clean_end_and_what_was_lost_is_counted(stage: str, each_scene: Scenes) -> None:
     one = each_scene(allow_half_open=True, receive_buffer=65536)
-    one.conn.write(bytes(MUCH))
-    one.peer_ends()
+    size = 4 if stage == "lingering" else MUCH
+    one.conn.write(bytes(size))
+    if stage == "half_open":
+        one.peer_ends()
+    elif stage == "lingering":
+        one.conn.end()
+        one.peer_reads()
+    one.turns()
     one.peer.reset()
     report = one.closed()
-    assert one.names() == ["end", "error", "close"]
-    assert (report.reason, report.phase, report.clean) == (Reason.PEER_RESET, "half_open", False)
-    assert report.bytes_written + report.bytes_unsent == MUCH
+    assert one.names() == {"open": [], "half_open": ["end"], "lingering": ["finish"]}[stage] + ["error", "close"]
+    assert (report.reason, report.phase, report.clean) == (Reason.PEER_RESET, stage, False)
+    assert report.bytes_written + report.bytes_unsent == size
+    if stage == "lingering":
+        assert (report.bytes_unsent, report.bytes_unacked) == (0, 0)
+    elif stage == "open":
+        assert report.bytes_unsent > 0
+        assert report.bytes_unacked > 0
