@@ -66,9 +66,7 @@ def _no_collector() -> Iterator[None]:
 @pytest.mark.usefixtures("_no_collector")
 @pytest.mark.parametrize("shape", ["relay", "relay of bytes only"])
 @pytest.mark.parametrize("ending", [*ENDINGS, "near.loop.close"])
-def test_piped_connections_that_have_closed_are_freed_without_the_collector(
-    ending: str, shape: str, joined: Any
-) -> None:
+def test_piped_connections_that_closed_are_freed_without_the_collector(ending: str, shape: str, joined: Any) -> None:
     near, far = joined(shape, slow=True)
     dam_up(near, far)
     happens(near, far, ending)

@@ -55,9 +55,7 @@ def test_a_source_that_is_reaped_and_then_drops_bytes_resets_its_destination(clo
     assert far.receive_all() == (b"", "ECONNRESET")
 
 
-def test_a_destination_that_is_reaped_and_takes_not_everything_resets_its_source(
-    clock: ManualClock, joined: Any
-) -> None:
+def test_a_destination_that_is_reaped_and_takes_not_all_resets_its_source(clock: ManualClock, joined: Any) -> None:
     far, near = joined("relay", slow=True, linger_timeout=5, high_water=MIB)
     far.carry(BYTES[:200_000])
     far.until(lambda: far.conn.bytes_read == 200_000)

@@ -149,9 +149,7 @@ def test_a_destination_that_unpipes_another_in_its_write_spares_it_the_same_byte
 
 
 @pytest.mark.parametrize("end", [True, False])
-def test_an_object_that_has_closed_gets_nothing_more_and_the_source_is_reset_if_endings_pass(
-    end: bool, opened: Any
-) -> None:
+def test_an_object_that_has_closed_gets_no_more_and_the_source_is_reset_if_endings_pass(end: bool, opened: Any) -> None:
     sink, other = Emitting(), Sink()
     source = piped(opened, sink, end=end)
     source.conn.pipe(other)

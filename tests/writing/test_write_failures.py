@@ -45,9 +45,7 @@ def gone(scene: Scenes, kind: str, sent: bytes = b"last words", **settings: Any)
     ],
     ids=["write", "write, EPIPE", "write and end", "write and end, EPIPE", "nothing"],
 )
-def test_what_had_arrived_is_delivered_then_error_then_close(
-    kind: str, does: Any, syscall: str, each_scene: Scenes
-) -> None:
+def test_what_had_arrived_comes_then_error_then_close(kind: str, does: Any, syscall: str, each_scene: Scenes) -> None:
     one = gone(each_scene, kind)
     assert not does(one.conn)
     report = one.closed()
@@ -113,16 +111,10 @@ def test_a_listener_that_answers_the_last_words_is_refused_quietly(scene: Scenes
 # What is told, and when.
 
 
-def test_nothing_is_told_from_inside_the_write_that_failed(scene: Scenes) -> None:
-    one = gone(scene, "ECONNRESET", b"")
-    one.conn.write(b"x")
-    assert (one.names(), one.conn.report) == ([], None)
-    one.closed()
-
-
-def test_the_state_after_a_failed_write_is_not_open(scene: Scenes) -> None:
+def test_nothing_is_told_from_inside_the_write_that_failed_and_the_state_is_not_open(scene: Scenes) -> None:
     one = gone(scene, "ECONNRESET")
     one.conn.write(b"x")
+    assert (one.names(), one.conn.report) == ([], None)
     assert (one.conn.state, one.conn.peer_gone) == ("read_only", True)
     one.closed()
     assert one.conn.state == "closed"
