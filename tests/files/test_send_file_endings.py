@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from reactor import ConnectionClosed, NeverConnected, Reactor, Reason, Server, WriteAfterEnd, connect
+from reactor import Connection, ConnectionClosed, NeverConnected, Reactor, Reason, WriteAfterEnd, connect
 from reactor.testing import Peer, pump
+from tests.support.garbage import left_behind
 from tests.support.scene import MIB, Scene, Scenes
 from tests.support.sending import LARGE, SIZE, SOURCE, Log, fill, opened, receive_all
 from tests.support.wire import acks_arrived
@@ -127,35 +128,26 @@ def test_a_dropped_file_is_given_back_in_the_same_turn_and_counted(
     assert one.peer.outcome() == outcome
 
 
-@pytest.mark.parametrize("ending", ["end", "destroy_soon"])
-def test_the_timeout_of_an_ending_cuts_a_file_that_nobody_reads(scene: Scenes, large: Path, ending: str) -> None:
-    one = scene()
-    one.conn.send_file(large)
-    getattr(one.conn, ending)(timeout=5)
-    fill(one)
-    one.clock.advance(5)
-    report = one.closed()
-    assert (report.reason, report.phase, opened(large)) == (Reason.END_TIMEOUT, "draining", 0)
-    assert report.bytes_written + report.bytes_unsent == LARGE
-    assert receive_all(one)[1] == "ECONNRESET"
-
-
 @pytest.mark.parametrize("ending", [None, "end", "destroy_soon"])
-def test_a_peer_that_stops_reading_in_the_middle_of_a_file_is_cut_by_the_write_timeout(
-    scene: Scenes, large: Path, ending: str | None
+@pytest.mark.parametrize("timeout", [None, 5])
+def test_a_file_that_nobody_reads_on_is_cut_by_the_timeout_of_its_ending_or_by_the_write_timeout(
+    scene: Scenes, large: Path, timeout: float | None, ending: str | None
 ) -> None:
     one = scene(write_timeout=10)
     one.conn.send_file(large)
     if ending:
-        getattr(one.conn, ending)()
+        getattr(one.conn, ending)(timeout=timeout)
     fill(one)
     one.until(acks_arrived(one.conn, one.peer))
     fill(one)
     took = one.pass_until(lambda: one.conn.report is not None, 30)
     report = one.closed()
-    assert (report.reason, opened(large)) == (Reason.WRITE_TIMEOUT, 0)
+    by_ending = ending is not None and timeout is not None
+    assert (report.reason, opened(large)) == (Reason.END_TIMEOUT if by_ending else Reason.WRITE_TIMEOUT, 0)
+    assert report.phase == ("draining" if ending else "open")
     assert report.bytes_written + report.bytes_unsent == LARGE
-    assert 9 <= took <= 12
+    assert 5 <= took <= 6 if by_ending else 9 <= took <= 12
+    assert receive_all(one)[1] == "ECONNRESET"
 
 
 def test_a_slow_reader_of_a_file_is_not_cut_while_it_reads(scene: Scenes, large: Path) -> None:
@@ -255,21 +247,14 @@ def test_a_client_that_never_connects_gives_the_file_back(loop: Reactor, path: P
 
 
 def test_a_connection_that_has_sent_a_file_is_garbage_without_a_collection(loop: Reactor, path: Path) -> None:
-    server = Server(loop, lambda conn: conn.send_file(path, callback=lambda conn, error: conn.end()))
-    address: Any = server.listen("127.0.0.1", 0)
-    gc.collect()
-    gc.disable()
-    try:
-        with Peer(address) as peer:
-            pump(loop, lambda: server.connections)
-            alive = weakref.ref(next(iter(server.connections)))
-            reading = peer.nonblocking()
-            pump(loop, reading.read)
-        pump(loop, lambda: not server.connections)
-        loop.run_once(0)
-        assert (len(reading.received), alive()) == (SIZE, None)
-    finally:
-        gc.enable()
+    def greet(conn: Connection) -> None:
+        conn.send_file(path, callback=lambda conn, error: conn.end())
+
+    def read(peer: Peer) -> None:
+        pump(loop, peer.nonblocking().read)
+        peer.close()
+
+    assert left_behind(loop, greet, read) is None
 
 
 def test_an_object_is_let_go_when_it_is_sent_and_stays_open(scene: Scenes) -> None:

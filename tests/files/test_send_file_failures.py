@@ -87,9 +87,7 @@ def test_the_error_names_the_file_however_it_was_given(scene: Scenes, path: Path
     assert one.closed().error.address == str(path)
 
 
-def test_nobody_listens_to_error_and_it_is_logged_at_info(
-    path: Path, caplog: pytest.LogCaptureFixture, loop: Reactor
-) -> None:
+def test_where_nobody_listens_it_is_logged_at_info(path: Path, caplog: pytest.LogCaptureFixture, loop: Reactor) -> None:
     server = Server(loop)
     with Peer(server.listen("127.0.0.1", 0)):  # type: ignore[arg-type]  # (host, port)
         pump(loop, lambda: server.connections)
@@ -201,9 +199,7 @@ def test_an_object_that_is_cut_or_closed_too_early_is_an_error(
 
 
 @pytest.mark.parametrize(("call", "reason"), [("destroy", Reason.DESTROYED), ("reset", Reason.RESET)])
-def test_a_read_may_drop_the_connection_and_nothing_is_sent_after_that(
-    scene: Scenes, call: str, reason: Reason
-) -> None:
+def test_a_read_may_drop_the_connection_and_nothing_is_sent_then(scene: Scenes, call: str, reason: Reason) -> None:
     one = scene()
     one.conn.send_file(Scripted(lambda: getattr(one.conn, call)() or bytes(1000), 2, bytes(LARGE)))
     got, _ = receive_all(one, MIB)

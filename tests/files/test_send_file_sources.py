@@ -36,21 +36,14 @@ def sent(scene: Scenes, *args: Any, **options: Any) -> bytes:
 # Paths.
 
 
-class OwnPath:
-    """Neither str nor pathlib: only `__fspath__`."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __fspath__(self) -> bytes:
-        return os.fsencode(self.path)
+def own_path(path: Path) -> Any:
+    """Neither str nor pathlib: it has only `__fspath__`."""
+    return type("OwnPath", (), {"__fspath__": lambda self: os.fsencode(path)})()
 
 
-@pytest.mark.parametrize("kind", [str, os.fsencode, Path, OwnPath])
+@pytest.mark.parametrize("kind", [str, os.fsencode, Path, own_path])
 @pytest.mark.parametrize("name", [b"file", b"\xff\n"], ids=["text", "no text"])
-def test_a_path_may_be_text_bytes_or_path_like(
-    scene: Scenes, tmp_path: Path, name: bytes, kind: Callable[[Path], Any]
-) -> None:
+def test_a_path_may_be_text_bytes_or_path_like(scene: Scenes, tmp_path: Path, name: bytes, kind: Any) -> None:
     path = tmp_path / os.fsdecode(name)
     path.write_bytes(SOURCE)
     assert sent(scene, kind(path)) == SOURCE
@@ -211,9 +204,7 @@ def test_one_file_may_go_to_several_connections_at_once(scene: Scenes, path: Pat
 
 
 @pytest.mark.parametrize("code", ["EINVAL", "ENOSYS", "EOPNOTSUPP", "EOVERFLOW"])
-def test_where_sendfile_cannot_the_file_is_read(
-    scene: Scenes, path: Path, monkeypatch: pytest.MonkeyPatch, code: str
-) -> None:
+def test_if_sendfile_cannot_it_is_read(scene: Scenes, path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     asked: list[int] = []
 
     def cannot(out: int, source: int, offset: int, count: int) -> int:
@@ -230,8 +221,6 @@ def test_where_sendfile_cannot_the_file_is_read(
     assert opened(path) == 0
 
 
-def test_where_the_system_has_no_sendfile_the_file_is_read(
-    scene: Scenes, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_there_is_no_sendfile_it_is_read(scene: Scenes, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "sendfile")
     assert sent(scene, path) == SOURCE

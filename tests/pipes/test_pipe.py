@@ -7,53 +7,33 @@ from typing import Any
 
 import pytest
 
-from reactor import Connection, Reactor, Reason, Server, connect
-from reactor.engine import selector_poller
-from reactor.testing import Peer, pump, settle
-from tests.support.far_ends import ACCEPTS, SILENT, FarEnds
+from reactor import Reactor, Reason
+from reactor.testing import settle
 from tests.support.piping import (
     BYTES,
     KIB,
     MIB,
     READ,
-    SLOW,
-    End,
     accounted,
     dam_up,
-    opened,
-    pair,
     receive_all_of,
-    relay,
 )
-
-
-@pytest.fixture(autouse=True)
-def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Selectors that cannot watch for a hang-up look for it now and then: here often, to save the wait."""
-    monkeypatch.setattr(selector_poller, "HANGUP_PERIOD", 0.002)
-
-
-def watch_pending(conn: Connection, source: Connection) -> list[int]:
-    """What was pending after each piece that came in."""
-    seen: list[int] = []
-    source.on("data", lambda source, data: seen.append(conn.pending_bytes))
-    return seen
-
 
 # What passes.
 
 
-def test_bytes_pass_whole_and_in_order(each_loop: Reactor, harness: Any) -> None:
-    near, far = pair(harness(loop=each_loop, data=False))
-    near.conn.pipe(far.conn)
+@pytest.mark.parametrize("transport", ["tcp", "unix"])
+def test_bytes_pass_in_order_and_then_the_end(transport: str, each_loop: Reactor, joined: Any, tmp_path: Path) -> None:
+    near, far = joined(loop=each_loop, path=tmp_path / "s" if transport == "unix" else None)
     near.carry(BYTES[:MIB], far)
     assert far.receive(MIB) == BYTES[:MIB]
     near.send(b"and a little")
-    assert far.receive(MIB + 12)[MIB:] == b"and a little"
+    near.end()
+    assert far.receive_all() == (BYTES[:MIB] + b"and a little", "FIN")
 
 
-def test_two_pipes_carry_both_directions_at_once(each_loop: Reactor, harness: Any) -> None:
-    near, far = relay(harness(loop=each_loop, data=False))
+def test_two_pipes_carry_both_directions_at_once(each_loop: Reactor, joined: Any) -> None:
+    near, far = joined("relay", loop=each_loop)
     there, back = BYTES[:MIB], BYTES[MIB : 2 * MIB]
     for begin in range(0, MIB, 128 * KIB):
         near.carry(there[begin : begin + 128 * KIB], near, far)
@@ -62,22 +42,20 @@ def test_two_pipes_carry_both_directions_at_once(each_loop: Reactor, harness: An
     assert near.receive(MIB) == back
 
 
-def test_pipe_returns_its_destination(harness: Any) -> None:
-    near, far = pair(harness(data=False))
+def test_pipe_returns_its_destination(joined: Any) -> None:
+    near, far = joined("pair")
     assert near.conn.pipe(far.conn) is far.conn
 
 
-def test_listeners_of_data_hear_what_passes(harness: Any) -> None:
-    wire = harness()
-    near, far = pair(wire)
-    near.conn.pipe(far.conn)
+def test_listeners_of_data_hear_what_passes(joined: Any) -> None:
+    near, far = joined(data=True)
     near.send(b"for two")
     assert far.receive(7) == b"for two"
-    assert wire.record.data(near.conn) == b"for two"
+    assert near.wire.record.data(near.conn) == b"for two"
 
 
-def test_what_the_program_writes_takes_its_place_among_what_passes(harness: Any) -> None:
-    near, far = pair(harness(data=False))
+def test_what_the_program_writes_takes_its_place_among_what_passes(joined: Any) -> None:
+    near, far = joined("pair")
     far.conn.write(b"header ")
     near.conn.pipe(far.conn)
     near.send(b"body ")
@@ -86,16 +64,16 @@ def test_what_the_program_writes_takes_its_place_among_what_passes(harness: Any)
     assert far.receive(19)[12:] == b"trailer"
 
 
-def test_what_came_before_the_pipe_passes_too(harness: Any) -> None:
-    near, far = pair(harness(data=False, pause_on_connect=True))
+def test_what_came_before_the_pipe_passes_too(joined: Any) -> None:
+    near, far = joined("pair", pause_on_connect=True)
     near.send(b"early")
     settle(near.loop)
     near.conn.pipe(far.conn)  # resumes
     assert far.receive(5) == b"early"
 
 
-def test_a_connection_piped_to_itself_is_an_echo(each_loop: Reactor, harness: Any) -> None:
-    end = opened(harness(loop=each_loop, data=False))
+def test_a_connection_piped_to_itself_is_an_echo(each_loop: Reactor, opened: Any) -> None:
+    end = opened(loop=each_loop)
     assert end.conn.pipe(end.conn) is end.conn
     end.send(b"hello")
     assert end.receive(5) == b"hello"
@@ -105,90 +83,41 @@ def test_a_connection_piped_to_itself_is_an_echo(each_loop: Reactor, harness: An
     assert end.report().clean
 
 
-def test_a_pipe_to_one_that_is_piped_on_is_a_chain(harness: Any) -> None:
-    wire = harness(data=False)
-    near, middle, far = (opened(wire) for _ in range(3))
-    near.conn.pipe(middle.conn)
+def test_a_pipe_to_one_that_is_piped_on_is_a_chain(joined: Any) -> None:
+    near, middle = joined()
+    far = near.another()
     middle.conn.pipe(far.conn)
     near.send(b"there")
     middle.send(middle.receive(5) + b" and on")
     assert far.receive(12) == b"there and on"
 
 
-def test_a_destination_that_is_not_connected_yet_gets_all_once_it_is(harness: Any) -> None:
-    near = opened(harness(data=False))
-    with FarEnds({"127.0.0.1": ACCEPTS}) as ends:
-        near.conn.pipe(connect(near.loop, *ends.address(ACCEPTS)))
-        near.send(b"early")
-        with ends.accept(near.loop) as target:
-            settle(near.loop)
-            assert target.receive(5) == b"early"
-
-
-def test_two_sources_may_have_one_destination(harness: Any) -> None:
-    wire = harness(data=False)
-    one, two, far = (opened(wire) for _ in range(3))
-    for end in (one, two):
-        end.conn.pipe(far.conn, end=False)
-    for _ in range(32):
-        one.send(b"1" * 10_000)
-        two.send(b"2" * 10_000)
-    got = far.receive(640_000)
-    assert (got.count(b"1"), got.count(b"2")) == (320_000, 320_000)
-
-
-def test_unix_sockets_are_piped_like_others(loop: Reactor, tmp_path: Path) -> None:
-    server = Server(loop)
-    conns: list[Connection] = []
-    server.on("connection", conns.append)
-    path = server.listen(path=tmp_path / "s")
-    with Peer(path) as one, Peer(path) as two:
-        pump(loop, lambda: len(conns) == 2)
-        near, far = (End(loop, peer, conn) for peer, conn in zip((one, two), conns, strict=True))
-        near.conn.pipe(far.conn)
-        near.carry(BYTES[:MIB], far)
-        near.end()
-        assert far.receive_all() == (BYTES[:MIB], "FIN")
-
-
 # What passes of text.
 
-CODED = {
-    "utf-8": "grüße, €, 😀".encode(),
-    "utf-16": "grüße, €, 😀".encode("utf-16"),
-    "utf-8-sig": "grüße, €, 😀".encode("utf-8-sig"),
-    "utf-7": "grüße, €, 😀".encode("utf-7"),
-    "latin-1": bytes(range(256)),
-}
+TEXT = "grüße, €, 😀"
+CODED = [
+    *((encoding, "strict", TEXT.encode(encoding)) for encoding in ("utf-8", "utf-16", "utf-8-sig", "utf-7")),
+    ("latin-1", "strict", bytes(range(256))),
+    *(("utf-8", errors, b"a\xffb\xe2\x82") for errors in ("replace", "ignore", "surrogateescape", "backslashreplace")),
+]
 
 
-@pytest.mark.parametrize("encoding", CODED)
-def test_the_bytes_that_came_in_pass_whatever_the_encoding(encoding: str, harness: Any) -> None:
-    wire = harness()
-    near, far = pair(wire)
-    near.conn.set_encoding(encoding)
-    near.conn.pipe(far.conn)
-    for number in range(len(CODED[encoding])):
-        near.send(CODED[encoding][number : number + 1])
+@pytest.mark.parametrize(("encoding", "errors", "said"), CODED)
+def test_bytes_pass_whatever_text_is_made_of_them(encoding: str, errors: str, said: bytes, joined: Any) -> None:
+    near, far = joined(data=True)
+    near.conn.set_encoding(encoding, errors)
+    for number in range(len(said)):
+        near.send(said[number : number + 1])
         settle(near.loop, 1)
     near.end()
-    assert far.receive_all() == (CODED[encoding], "FIN")
-    text = "".join(piece for name, *args in wire.record.events[near.conn] if name == "data" for piece in args)
-    assert text == CODED[encoding].decode(encoding)
+    assert far.receive_all() == (said, "FIN")
+    heard = near.wire.record.events[near.conn]
+    text = "".join(piece for name, *args in heard if name == "data" for piece in args)
+    assert text == said.decode(encoding, errors)
 
 
-@pytest.mark.parametrize("errors", ["replace", "ignore", "surrogateescape", "backslashreplace"])
-def test_the_bytes_that_came_in_pass_whatever_is_made_of_bad_ones(errors: str, harness: Any) -> None:
-    near, far = pair(harness())
-    near.conn.set_encoding("utf-8", errors)
-    near.conn.pipe(far.conn)
-    near.send(b"a\xffb\xe2\x82")
-    near.end()
-    assert far.receive_all() == (b"a\xffb\xe2\x82", "FIN")
-
-
-def test_the_encoding_may_change_in_a_listener_of_what_passes(harness: Any) -> None:
-    near, far = pair(harness())
+def test_the_encoding_may_change_in_a_listener_of_what_passes(joined: Any) -> None:
+    near, far = joined("pair", data=True)
     encodings = iter(["utf-8", None, "latin-1", "utf-16", "utf-8"])
     near.conn.on("data", lambda conn, data: conn.set_encoding(next(encodings)))
     near.conn.pipe(far.conn)
@@ -203,29 +132,27 @@ def test_the_encoding_may_change_in_a_listener_of_what_passes(harness: Any) -> N
 
 
 @pytest.mark.parametrize("high_water", [0, 1000, 64 * KIB, 256 * KIB])
-def test_what_is_pending_never_exceeds_the_high_water_mark_by_more_than_one_read(high_water: int, harness: Any) -> None:
-    near, far = pair(harness(data=False, high_water=high_water), slow=True)
+@pytest.mark.parametrize("shape", ["pipe", "echo"])
+def test_a_slow_reader_makes_the_source_wait_with_at_most_one_read_above_the_mark_and_gets_everything(
+    shape: str, high_water: int, each_loop: Reactor, joined: Any
+) -> None:
+    near, far = joined("pair", slow=True, loop=each_loop, high_water=high_water)
+    near, far = (far, far) if shape == "echo" else (near, far)
     near.conn.pipe(far.conn)
-    seen = watch_pending(far.conn, near.conn)
-    sent = dam_up(near, far)
-    assert high_water < max(seen) <= high_water + READ
-    assert len(far.receive(sent)) == sent
-    assert max(seen) <= high_water + READ
-
-
-def test_a_slow_reader_pauses_the_source_and_gets_everything(each_loop: Reactor, harness: Any) -> None:
-    near, far = pair(harness(loop=each_loop, data=False), slow=True)
-    near.conn.pipe(far.conn)
+    seen: list[int] = []  # what was pending after each piece that came in
+    near.conn.on("data", lambda conn, data: seen.append(far.conn.pending_bytes))
     sent = dam_up(near, far)
     assert sent < len(BYTES), "the source's peer was never throttled"
     assert near.conn.bytes_read == far.conn.bytes_written + far.conn.pending_bytes
+    assert high_water < max(seen) <= high_water + READ
     assert far.receive(sent) == BYTES[:sent]
     near.carry(BYTES[sent:], far)
     assert far.receive(len(BYTES)) == BYTES
+    assert max(seen) <= high_water + READ
 
 
-def test_each_direction_has_its_own_pace(harness: Any) -> None:
-    near, far = relay(harness(data=False), slow=True)
+def test_each_direction_has_its_own_pace(joined: Any) -> None:
+    near, far = joined("relay", slow=True)
     sent = dam_up(near, far)
     far.carry(BYTES[:MIB], near)
     assert near.receive(MIB) == BYTES[:MIB]
@@ -233,11 +160,8 @@ def test_each_direction_has_its_own_pace(harness: Any) -> None:
     assert far.receive(sent) == BYTES[:sent]
 
 
-def test_of_two_destinations_the_slower_sets_the_pace(harness: Any) -> None:
-    wire = harness(data=False)
-    near, slow, fast = opened(wire), opened(wire, **SLOW), opened(wire)
-    for end in (slow, fast):
-        near.conn.pipe(end.conn)
+def test_of_two_destinations_the_slower_sets_the_pace(fan: Any) -> None:
+    near, slow, fast = fan(slow=True)
     sent = dam_up(near, slow)
     stopped_at = near.conn.bytes_read
     assert fast.receive(stopped_at) == BYTES[:stopped_at]
@@ -247,69 +171,41 @@ def test_of_two_destinations_the_slower_sets_the_pace(harness: Any) -> None:
     assert bytes(slow.received) == bytes(fast.received) == BYTES[:sent]
 
 
-def test_two_sources_of_one_slow_destination_both_wait_and_both_go_on(harness: Any) -> None:
-    wire = harness(data=False)
-    one, two, far = opened(wire), opened(wire), opened(wire, **SLOW)
-    for end in (one, two):
-        end.conn.pipe(far.conn, end=False)
-    sent = one.pour(BYTES), two.pour(BYTES)
+def test_two_sources_of_one_slow_destination_both_wait_and_both_go_on(joined: Any) -> None:
+    one, far = joined("bytes only", slow=True)
+    two = one.another()
+    two.conn.pipe(far.conn, end=False)
+    sent = one.pour(b"1" * 4 * MIB), two.pour(b"2" * 4 * MIB)
     assert one.is_throttled()
     assert two.is_throttled()
     assert far.conn.pending_bytes <= far.conn.high_water + 2 * READ
-    assert len(far.receive(sum(sent))) == sum(sent)
-    assert (one.conn.bytes_read, two.conn.bytes_read) == sent
-
-
-def test_an_echo_to_a_slow_reader_is_bounded_too(each_loop: Reactor, harness: Any) -> None:
-    end = opened(harness(loop=each_loop, data=False), **SLOW)
-    end.conn.pipe(end.conn)
-    seen = watch_pending(end.conn, end.conn)
-    sent = dam_up(end, end)
-    assert max(seen) <= end.conn.high_water + READ
-    assert end.receive(sent) == BYTES[:sent]
-
-
-def test_a_source_waits_for_a_destination_that_is_not_connected_yet(harness: Any) -> None:
-    near = opened(harness(data=False))
-    with FarEnds({"127.0.0.2": SILENT}) as ends:
-        far = near.conn.pipe(connect(near.loop, *ends.address(SILENT)))
-        sent = near.pour(BYTES)
-        assert near.is_throttled()
-        assert far.high_water < far.pending_bytes <= far.high_water + READ
-        target = End(near.loop, ends.answer("127.0.0.2"), far)
-        assert target.receive(sent) == BYTES[:sent]
+    got = far.receive(sum(sent))
+    assert (got.count(b"1"), got.count(b"2")) == sent
 
 
 # The program's own pauses.
 
 
-def test_a_source_that_the_program_pauses_passes_nothing_until_it_is_resumed(harness: Any) -> None:
-    near, far = pair(harness(data=False))
-    near.conn.pipe(far.conn)
+@pytest.mark.parametrize("full", [False, True])
+def test_a_source_that_the_program_pauses_passes_nothing_until_resume_not_even_at_a_drain(
+    full: bool, joined: Any
+) -> None:
+    near, far = joined(slow=True)
+    sent = dam_up(near, far) if full else 5
     near.conn.pause()
-    near.send(b"later")
+    if not full:
+        near.send(BYTES[:sent])
+    held = near.conn.bytes_read
+    assert far.receive(held) == BYTES[:held]
     assert near.is_throttled()
     assert far.nothing_comes()
-    near.conn.resume()
-    assert far.receive(5) == b"later"
-
-
-def test_a_drain_does_not_resume_a_source_that_the_program_has_paused(harness: Any) -> None:
-    near, far = pair(harness(data=False), slow=True)
-    near.conn.pipe(far.conn)
-    sent = dam_up(near, far)
-    near.conn.pause()
-    held = near.conn.bytes_read
-    far.receive(held)
-    assert near.is_throttled()
     assert near.conn.bytes_read == held
     near.conn.resume()
     assert far.receive(sent) == BYTES[:sent]
 
 
-def test_a_source_that_the_program_resumes_while_its_destination_is_full_waits_again(harness: Any) -> None:
-    near, far = pair(harness(data=False), slow=True)
-    near.conn.pipe(far.conn)
+def test_a_source_that_the_program_resumes_while_its_destination_is_full_waits_again(joined: Any) -> None:
+    near, far = joined(slow=True)
     sent = dam_up(near, far)
     near.conn.resume()
     sent += near.pour(BYTES[sent:])
@@ -318,10 +214,9 @@ def test_a_source_that_the_program_resumes_while_its_destination_is_full_waits_a
     assert far.receive(sent) == BYTES[:sent]
 
 
-def test_a_second_pipe_does_not_hurry_a_source_that_waits_for_the_first(harness: Any) -> None:
-    wire = harness(data=False)
-    near, slow, fast = opened(wire), opened(wire, **SLOW), opened(wire)
-    near.conn.pipe(slow.conn)
+def test_a_second_pipe_does_not_hurry_a_source_that_waits_for_the_first(joined: Any) -> None:
+    near, slow = joined(slow=True)
+    fast = near.another()
     sent = dam_up(near, slow)
     began = near.conn.bytes_read
     near.conn.pipe(fast.conn)
@@ -334,11 +229,8 @@ def test_a_second_pipe_does_not_hurry_a_source_that_waits_for_the_first(harness:
 
 
 @pytest.mark.parametrize("way", ["end", "destroy_soon"])
-def test_a_source_does_not_wait_for_the_drain_of_a_destination_that_the_program_has_ended(
-    way: str, harness: Any
-) -> None:
-    near, far = pair(harness(data=False), slow=True)
-    near.conn.pipe(far.conn)
+def test_a_source_does_not_wait_for_the_drain_of_a_destination_that_the_program_ended(way: str, joined: Any) -> None:
+    near, far = joined(slow=True)
     sent = dam_up(near, far)
     getattr(far.conn, way)()
     near.end()

@@ -11,48 +11,49 @@ import pytest
 
 from reactor import Connection
 from reactor.testing import settle
-from tests.support.piping import BYTES, End, accounted, dam_up, hang_up, pair, relay
+from tests.support.piping import BYTES, MIB, End, accounted, dam_up, hang_up, happens
 
-ENDINGS: dict[str, Callable[[End, End], object]] = {
-    "the source's peer ends": lambda near, far: near.end(),
-    "the source's peer resets": lambda near, far: near.reset(),
-    "the destination's peer ends": lambda near, far: far.end(),
-    "the destination's peer resets": lambda near, far: far.reset(),
-    "end() of the source": lambda near, far: near.conn.end(),
-    "end() of the destination": lambda near, far: far.conn.end(),
-    "destroy_soon() of the source": lambda near, far: near.conn.destroy_soon(),
-    "destroy_soon() of the destination": lambda near, far: far.conn.destroy_soon(),
-    "destroy() of the source": lambda near, far: near.conn.destroy(),
-    "destroy() of the destination": lambda near, far: far.conn.destroy(),
-    "reset() of the source": lambda near, far: near.conn.reset(),
-    "reset() of the destination": lambda near, far: far.conn.reset(),
-    "end() of both": lambda near, far: (near.conn.end(), far.conn.end()),
-    "shutdown()": lambda near, far: near.conn.server.shutdown(10),  # type: ignore[union-attr]  # it has one
-    "unpipe() and end() of both": lambda near, far: (
-        near.conn.unpipe(), far.conn.unpipe(), near.conn.resume(), far.conn.resume(), near.conn.end(), far.conn.end(),
-    ),
-}  # fmt: skip
+ENDINGS = [f"{which}{way}" for way in ("end", "reset") for which in ("near.", "far.")]
+ENDINGS += [f"{which}conn.{way}" for way in ("end", "destroy_soon", "destroy", "reset") for which in ("near.", "far.")]
+ENDINGS += [
+    "near.conn.end, far.conn.end",
+    "near.wire.server.shutdown",
+    "near.conn.unpipe, far.conn.unpipe, near.conn.resume, far.conn.resume, near.conn.end, far.conn.end",
+]
 
 
-@pytest.mark.parametrize("full", [False, True], ids=["idle", "full"])
+@pytest.mark.parametrize("when", ["idle", "full", "in a data listener", "in a drain listener"])
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_both_sides_always_end_and_every_byte_is_accounted_for(ending: str, full: bool, harness: Any) -> None:
-    near, far = relay(harness(data=False), slow=True)
+def test_both_sides_always_end_and_every_byte_is_accounted_for(ending: str, when: str, joined: Any) -> None:
+    near, far = joined("relay", slow=True)
     far.send(b"hello")
     near.receive(5)
-    if full:
-        dam_up(near, far)
-    else:
+    if when == "idle":
         near.send(b"hello")
         far.receive(5)
-    ENDINGS[ending](near, far)
+        happens(near, far, ending)
+    elif when == "full":
+        dam_up(near, far)
+        happens(near, far, ending)
+    elif when == "in a drain listener":
+        far.conn.once("drain", lambda conn: happens(near, far, ending))
+        dam_up(near, far)
+    else:
+
+        @near.conn.on("data")
+        def strike(conn: Connection, data: bytes) -> None:
+            if conn.bytes_read > 100_000:
+                conn.off("data", strike)  # what nobody hears is discarded, and counted as such
+                happens(near, far, ending)
+
+        near.pour(BYTES[:MIB])
     hang_up(near, far)
     for source, destination in ((near, far), (far, near)):
         assert accounted(source, destination)
         assert len(destination.received) <= destination.report().bytes_written
         if destination.report().clean:
             assert len(destination.received) == destination.report().bytes_written
-    assert bytes(far.received) == (BYTES[: len(far.received)] if full else b"hello")
+    assert bytes(far.received) == (b"hello" if when == "idle" else BYTES[: len(far.received)])
 
 
 @pytest.fixture
@@ -63,25 +64,18 @@ def _no_collector() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_no_collector")
-@pytest.mark.parametrize("end", [True, False], ids=["end", "bytes only"])
-@pytest.mark.parametrize("ending", [*ENDINGS, "close of the reactor"])
-def test_piped_connections_that_have_closed_are_freed_without_the_collector(
-    ending: str, end: bool, harness: Any
-) -> None:
-    wire = harness(data=False)
-    near, far = pair(wire, slow=True)
-    near.conn.pipe(far.conn, end=end).pipe(near.conn, end=end)
+@pytest.mark.parametrize("shape", ["relay", "relay of bytes only"])
+@pytest.mark.parametrize("ending", [*ENDINGS, "near.loop.close"])
+def test_piped_connections_that_closed_are_freed_without_the_collector(ending: str, shape: str, joined: Any) -> None:
+    near, far = joined(shape, slow=True)
     dam_up(near, far)
-    if ending == "close of the reactor":
-        wire.loop.close()
-    else:
-        ENDINGS[ending](near, far)
-        if not end:
-            for one in (near, far):
-                one.conn.destroy()
+    happens(near, far, ending)
+    if not near.loop.closed:
+        if shape == "relay of bytes only":
+            happens(near, far, "near.conn.destroy, far.conn.destroy")
         hang_up(near, far)
-        settle(wire.loop)
-    _forget(wire, near, far)
+        settle(near.loop)
+    _forget(near, far)
 
 
 @pytest.mark.usefixtures("_no_collector")
@@ -97,25 +91,22 @@ def test_piped_connections_that_have_closed_are_freed_without_the_collector(
     ],
     ids=["echo", "from a closed one", "to a closed one", "in an end listener", "encoded", "after the reactor"],
 )
-def test_no_way_to_pipe_keeps_a_closed_connection(piping: Callable[[End, End], object], harness: Any) -> None:
-    wire = harness(data=False)
-    near, far = pair(wire)
+def test_no_way_to_pipe_keeps_a_closed_connection(piping: Callable[[End, End], object], joined: Any) -> None:
+    near, far = joined("pair")
     piping(near, far)
-    if not wire.loop.closed:
-        near.end()
-        far.end()
+    if not near.loop.closed:
+        happens(near, far, "near.end, far.end")
         hang_up(near, far)
-        settle(wire.loop)
-    _forget(wire, near, far)
+        settle(near.loop)
+    _forget(near, far)
 
 
-def _forget(wire: Any, *ends: End) -> None:
+def _forget(near: End, far: End) -> None:
     """Nothing holds their connections any more."""
-    seen = [weakref.ref(end.conn) for end in ends]
-    for end in ends:
+    near.wire.record.connections.clear()
+    near.wire.record.events.clear()
+    for end in (near, far):
+        seen = weakref.ref(end.conn)
         del end.conn
-    wire.record.connections.clear()
-    wire.record.events.clear()
-    for ref in seen:
-        conn: Connection | None = ref()
+        conn: Connection | None = seen()
         assert conn is None, gc.get_referrers(conn)

@@ -2,47 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from reactor import Connection, Reactor, Reason, Server
 from reactor.testing import ManualClock, Peer, pump, settle
-from tests.support.piping import BYTES, READ, End, opened, pair
+from tests.support.piping import BYTES, READ, End
 
 
 class Sink:
-    """The least that can be piped to."""
+    """The least that can be piped to. It answers with `answers`, then None; what is called `broken` raises."""
 
-    def __init__(self) -> None:
+    def __init__(self, answers: Iterable[object] = (), broken: str = "") -> None:
         self.received = bytearray()
         self.ended = 0
+        self.resets = 0
+        self._answers = iter(answers)
+        self._broken = broken
 
     def write(self, data: bytes) -> Any:
         assert type(data) is bytes
         self.received += data
+        self.fail("write")
+        return next(self._answers, None)
 
     def end(self) -> None:
         self.ended += 1
+        self.fail("end")
+
+    def fail(self, name: str) -> None:
+        if name == self._broken:
+            raise ZeroDivisionError
 
 
-class Full(Sink):
-    """One that always says "not now", and has nothing to tell when it can go on."""
-
-    def write(self, data: bytes) -> bool:
-        super().write(data)
-        return False
+class Resettable(Sink):
+    def reset(self) -> None:
+        self.resets += 1
+        self.fail("reset")
 
 
-class Emitting(Full):
-    """One that says "not now", and emits."""
+class Emitting(Sink):
+    """One that emits; it refuses a listener of the event that is called `broken`."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, answers: Iterable[object] = (), broken: str = "") -> None:
+        super().__init__(answers, broken)
         self.listeners: list[tuple[str, Callable[..., object]]] = []
 
     def on(self, event: str, fn: Callable[..., object]) -> None:
+        self.fail(event)
         self.listeners.append((event, fn))
 
     def off(self, event: str, fn: Callable[..., object]) -> None:
@@ -54,133 +64,59 @@ class Emitting(Full):
                 fn(*args)
 
 
-class Resettable(Sink):
-    def __init__(self) -> None:
-        super().__init__()
-        self.resets = 0
-
-    def reset(self) -> None:
-        self.resets += 1
+NOT_NOW = [False] * 100
 
 
-def piped(harness: Any, sink: Any, **settings: Any) -> End:
-    end = opened(harness(data=False, **settings))
-    assert end.conn.pipe(sink) is sink
-    return end
+def piped(opened: Any, sink: Any, **options: Any) -> End:
+    """A connection that is piped to an object."""
+    source: End = opened()
+    assert source.conn.pipe(sink, **options) is sink
+    return source
 
 
 # What passes.
 
 
-def test_an_object_gets_the_bytes_and_then_the_end_once(harness: Any) -> None:
+@pytest.mark.parametrize("end", [True, False])
+def test_an_object_gets_the_bytes_and_then_the_end_once_if_endings_pass(end: bool, opened: Any) -> None:
     sink = Sink()
-    end = piped(harness, sink)
-    end.carry(BYTES[:300_000])
-    end.end()
-    assert end.report().clean
-    assert (bytes(sink.received), sink.ended) == (BYTES[:300_000], 1)
+    source = piped(opened, sink, end=end)
+    source.carry(BYTES[:300_000])
+    source.end()
+    assert source.report().clean
+    assert (bytes(sink.received), sink.ended) == (BYTES[:300_000], int(end))
 
 
-def test_an_object_that_emits_nothing_is_not_waited_for(harness: Any) -> None:
-    sink = Full()
-    end = piped(harness, sink)
-    end.send(b"one")
-    pump(end.loop, lambda: sink.received == b"one")
-    end.send(b"two")
-    pump(end.loop, lambda: sink.received == b"onetwo")
+@pytest.mark.parametrize(
+    "sink",
+    [Sink(NOT_NOW), Emitting([None, 0, "", 3, True, []])],
+    ids=["one that emits nothing", "one that says anything but False"],
+)
+def test_an_object_is_not_waited_for_unless_it_emits_and_says_false(sink: Sink, opened: Any) -> None:
+    source = piped(opened, sink)
+    for number in range(6):
+        source.send(b"x")
+        source.until(lambda number=number: len(sink.received) == number + 1)
 
 
 @pytest.mark.parametrize("arguments", [(), ("whatever", 1)], ids=["bare", "with arguments"])
-def test_an_object_that_emits_is_waited_for_until_its_drain(arguments: tuple[object, ...], harness: Any) -> None:
-    sink = Emitting()
-    end = piped(harness, sink)
-    end.pour(BYTES)
+def test_an_object_that_emits_is_waited_for_until_its_drain(arguments: tuple[object, ...], opened: Any) -> None:
+    sink = Emitting(NOT_NOW)
+    source = piped(opened, sink)
+    source.pour(BYTES)
     assert 0 < len(sink.received) <= READ
-    assert end.is_throttled()
+    assert source.is_throttled()
     before = len(sink.received)
     sink.emit("drain", *arguments)
-    pump(end.loop, lambda: len(sink.received) > before)
-    end.pour(BYTES)
+    source.until(lambda: len(sink.received) > before)
+    source.pour(BYTES)
     assert len(sink.received) <= before + READ
-    assert end.is_throttled()
+    assert source.is_throttled()
 
 
-def test_only_false_means_not_now(harness: Any) -> None:
-    answers = iter([None, 0, "", 3, True, []])
-
-    class Various(Emitting):
-        def write(self, data: bytes) -> Any:
-            Sink.write(self, data)
-            return next(answers)
-
-    sink = Various()
-    end = piped(harness, sink)
-    for number in range(6):
-        end.send(b"x")
-        pump(end.loop, lambda number=number: len(sink.received) == number + 1)
-
-
-def test_an_object_that_has_closed_gets_nothing_more_and_the_source_is_reset(harness: Any) -> None:
-    sink = Emitting()
-    end = piped(harness, sink)
-    sink.emit("close")
-    assert end.report().reason is Reason.RESET
-    assert end.receive_all() == (b"", "ECONNRESET")
-    assert (sink.received, sink.ended) == (b"", 0)
-
-
-def test_without_end_an_object_that_has_closed_only_gets_nothing_more(harness: Any) -> None:
-    sink, other = Emitting(), Sink()
-    end = opened(harness(data=False))
-    end.conn.pipe(sink, end=False)
-    end.conn.pipe(other)
-    end.send(b"one")
-    pump(end.loop, lambda: other.received == b"one")
-    sink.emit("close")
-    end.send(b"two")
-    pump(end.loop, lambda: other.received == b"onetwo")
-    assert sink.received == b"one"
-
-
-def test_without_end_an_object_is_not_ended(harness: Any) -> None:
+def test_a_connection_and_an_object_may_share_a_source(joined: Any) -> None:
+    near, far = joined()
     sink = Sink()
-    end = opened(harness(data=False))
-    end.conn.pipe(sink, end=False)
-    end.send(b"all")
-    end.end()
-    assert end.report().clean
-    assert (bytes(sink.received), sink.ended) == (b"all", 0)
-
-
-@pytest.mark.parametrize("end", [True, False])
-def test_of_a_source_that_is_cut_off_an_object_is_reset_if_it_can_be_and_not_ended(end: bool, harness: Any) -> None:
-    sink = Resettable()
-    source = opened(harness(data=False))
-    source.conn.pipe(sink, end=end)
-    source.reset()
-    assert source.report().reason is Reason.PEER_RESET
-    assert (sink.ended, sink.resets) == (0, int(end))
-
-
-@pytest.mark.parametrize("ending", ["end", "reset", "unpipe", "close"])
-def test_nothing_listens_to_an_object_once_the_pipe_is_over(ending: str, harness: Any) -> None:
-    sink = Emitting()
-    end = piped(harness, sink)
-    assert len(sink.listeners) >= 2
-    if ending == "unpipe":
-        end.conn.unpipe(sink)
-    elif ending == "close":
-        sink.emit("close")
-    else:
-        getattr(end, ending)()
-        end.report()
-    assert sink.listeners == []
-
-
-def test_a_connection_and_an_object_may_share_a_source(harness: Any) -> None:
-    near, far = pair(harness(data=False))
-    sink = Sink()
-    near.conn.pipe(far.conn)
     near.conn.pipe(sink)
     near.send(b"for both")
     near.end()
@@ -188,115 +124,137 @@ def test_a_connection_and_an_object_may_share_a_source(harness: Any) -> None:
     assert (bytes(sink.received), sink.ended) == (b"for both", 1)
 
 
+def test_a_destination_that_unpipes_another_in_its_write_spares_it_the_same_bytes(joined: Any) -> None:
+    near, far = joined("pair", slow=True, high_water=0)
+
+    class Greedy(Sink):
+        def write(self, data: bytes) -> None:
+            super().write(data)
+            if b"mine" in data:
+                near.conn.unpipe(far.conn)
+
+    greedy = Greedy()
+    near.conn.pipe(greedy)
+    near.conn.pipe(far.conn)
+    near.send(b"for both, ")
+    assert far.receive(10) == b"for both, "
+    near.send(b"mine, ")
+    settle(near.loop)
+    near.send(b"and mine")
+    near.until(lambda: greedy.received == b"for both, mine, and mine")
+    assert far.nothing_comes()
+
+
+# How it ends.
+
+
+@pytest.mark.parametrize("end", [True, False])
+def test_an_object_that_has_closed_gets_no_more_and_the_source_is_reset_if_endings_pass(end: bool, opened: Any) -> None:
+    sink, other = Emitting(), Sink()
+    source = piped(opened, sink, end=end)
+    source.conn.pipe(other)
+    source.send(b"one")
+    source.until(lambda: other.received == b"one")
+    sink.emit("close")
+    if end:
+        assert source.report().reason is Reason.RESET
+        assert source.receive_all() == (b"", "ECONNRESET")
+    else:
+        source.send(b"two")
+        source.until(lambda: other.received == b"onetwo")
+    assert (sink.received, sink.ended) == (b"one", 0)
+
+
+@pytest.mark.parametrize("end", [True, False])
+def test_of_a_source_that_is_cut_off_an_object_is_reset_if_it_can_be_and_not_ended(end: bool, opened: Any) -> None:
+    sink = Resettable()
+    source = piped(opened, sink, end=end)
+    source.reset()
+    assert source.report().reason is Reason.PEER_RESET
+    assert (sink.ended, sink.resets) == (0, int(end))
+
+
+@pytest.mark.parametrize("ending", ["end", "reset", "unpipe", "close"])
+def test_nothing_listens_to_an_object_once_the_pipe_is_over(ending: str, opened: Any) -> None:
+    sink = Emitting()
+    source = piped(opened, sink)
+    assert len(sink.listeners) >= 2
+    if ending == "unpipe":
+        source.conn.unpipe(sink)
+    elif ending == "close":
+        sink.emit("close")
+    else:
+        getattr(source, ending)()
+        source.report()
+    assert sink.listeners == []
+
+
 # Objects that fail.
 
 
 @pytest.mark.expects_errors
-def test_a_write_that_raises_ends_its_source_only(harness: Any) -> None:
-    class Broken(Resettable):
-        def write(self, data: bytes) -> None:
-            raise ZeroDivisionError
-
-    sink, wire = Broken(), harness(data=False)
-    end, other = opened(wire), opened(wire)
-    end.conn.pipe(sink)
-    end.send(b"x")
-    report = end.report()
+@pytest.mark.parametrize("broken", ["write", "end"])
+def test_a_write_or_an_end_that_raises_ends_its_source_only(broken: str, opened: Any) -> None:
+    sink = Resettable(broken=broken)
+    source = piped(opened, sink)
+    other = source.another()
+    source.send(b"x")
+    if broken == "end":
+        source.end()
+    report = source.report()
     assert (report.reason, type(report.error)) == (Reason.LISTENER_FAILED, ZeroDivisionError)
-    assert (sink.ended, sink.resets) == (0, 1)
-    assert end.outcome is None
-    assert end.receive_all() == (b"", "ECONNRESET")
+    assert (sink.ended, sink.resets) == ((0, 1) if broken == "write" else (1, 0))
+    assert source.receive_all() == (b"", "ECONNRESET")
     assert other.conn.state == "open"
 
 
 @pytest.mark.expects_errors
-def test_an_end_that_raises_ends_its_source_only(harness: Any) -> None:
-    class Broken(Sink):
-        def end(self) -> None:
-            raise ZeroDivisionError
-
-    wire = harness(data=False)
-    end, other = opened(wire), opened(wire)
-    end.conn.pipe(Broken())
-    end.end()
-    report = end.report()
-    assert (report.reason, type(report.error)) == (Reason.LISTENER_FAILED, ZeroDivisionError)
-    assert other.conn.state == "open"
-
-
-@pytest.mark.expects_errors
-def test_a_reset_that_raises_is_logged_and_nothing_else(harness: Any) -> None:
-    class Broken(Resettable):
-        def reset(self) -> None:
-            super().reset()
-            raise ZeroDivisionError
-
-    sink = Broken()
-    end = piped(harness, sink)
-    end.reset()
-    assert end.report().reason is Reason.PEER_RESET
+def test_a_reset_that_raises_is_logged_and_nothing_else(opened: Any) -> None:
+    sink = Resettable(broken="reset")
+    source = piped(opened, sink)
+    source.reset()
+    assert source.report().reason is Reason.PEER_RESET
     assert sink.resets == 1
 
 
 @pytest.mark.parametrize("refused", ["drain", "close"])
-def test_an_object_that_refuses_a_listener_is_not_piped_to(refused: str, harness: Any) -> None:
-    class Picky(Emitting):
-        def on(self, event: str, fn: Callable[..., object]) -> None:
-            if event == refused:
-                raise LookupError(event)
-            super().on(event, fn)
-
-    sink, heard = Picky(), list[bytes]()
-    end = opened(harness(data=False))
-    with pytest.raises(LookupError, match=refused):
-        end.conn.pipe(sink)
-    end.conn.on("data", lambda conn, data: heard.append(data))
-    end.send(b"not for it")
-    pump(end.loop, lambda: heard == [b"not for it"])
+def test_an_object_that_refuses_a_listener_is_not_piped_to(refused: str, opened: Any) -> None:
+    sink, heard = Emitting(broken=refused), list[bytes]()
+    source = opened()
+    with pytest.raises(ZeroDivisionError):
+        source.conn.pipe(sink)
+    source.conn.on("data", lambda conn, data: heard.append(data))
+    source.send(b"not for it")
+    source.until(lambda: heard == [b"not for it"])
     assert (sink.received, sink.listeners) == (b"", [])
-    end.end()
-    assert end.report().clean
+    source.end()
+    assert source.report().clean
     assert sink.ended == 0
 
 
 # What is refused.
 
 
-class NoEnd:
-    def write(self, data: bytes) -> None: ...
+HALF = [SimpleNamespace(write=print), SimpleNamespace(end=print), SimpleNamespace(write=3, end=3)]
 
 
-class NoWrite:
-    def end(self) -> None: ...
-
-
-class NotCallable:
-    write = end = 3
-
-
-@pytest.mark.parametrize("destination", [None, 3, "text", b"", NoEnd(), NoWrite(), NotCallable(), print])
-def test_what_cannot_be_written_to_or_ended_is_refused(destination: Any, harness: Any) -> None:
-    end = opened(harness(data=False))
+@pytest.mark.parametrize("destination", [None, 3, "text", b"", *HALF, print, Server])
+def test_what_cannot_be_written_to_or_ended_is_refused(destination: Any, opened: Any, loop: Reactor) -> None:
+    source = opened()
     with pytest.raises(TypeError, match="destination must be"):
-        end.conn.pipe(destination)
+        source.conn.pipe(Server(loop) if destination is Server else destination)
 
 
 @pytest.mark.parametrize("flag", [None, 0, 1, "yes"])
-def test_end_must_be_true_or_false(flag: Any, harness: Any) -> None:
-    near, far = pair(harness(data=False))
+def test_end_must_be_true_or_false(flag: Any, joined: Any) -> None:
+    near, far = joined("pair")
     with pytest.raises(TypeError, match="end must be"):
         near.conn.pipe(far.conn, end=flag)
     near.conn.pipe(far.conn, end=False)
 
 
-def test_a_server_is_refused(loop: Reactor, harness: Any) -> None:
-    end = opened(harness(data=False))
-    with pytest.raises(TypeError, match="destination must be"):
-        end.conn.pipe(Server(loop))
-
-
-def test_a_connection_of_another_reactor_is_refused(harness: Any) -> None:
-    end = opened(harness(data=False))
+def test_a_connection_of_another_reactor_is_refused(opened: Any) -> None:
+    end = opened()
     with Reactor(clock=ManualClock()) as other:
         server = Server(other)
         with Peer(server.listen("127.0.0.1", 0)):
@@ -309,8 +267,8 @@ def test_a_connection_of_another_reactor_is_refused(harness: Any) -> None:
 
 
 @pytest.mark.parametrize("again", [True, False])
-def test_piping_twice_is_refused_and_the_first_pipe_stays(again: bool, harness: Any) -> None:
-    near, far = pair(harness(data=False))
+def test_piping_twice_is_refused_and_the_first_pipe_stays(again: bool, joined: Any) -> None:
+    near, far = joined("pair")
     sink = Sink()
     for destination in (far.conn, sink, near.conn):
         near.conn.pipe(destination)
@@ -321,7 +279,7 @@ def test_piping_twice_is_refused_and_the_first_pipe_stays(again: bool, harness: 
     assert sink.received == b"once"
 
 
-def test_two_objects_that_are_equal_are_two(harness: Any) -> None:
+def test_two_objects_that_are_equal_are_two(opened: Any) -> None:
     class Equal(Sink):
         def __eq__(self, other: object) -> bool:
             return True
@@ -329,34 +287,30 @@ def test_two_objects_that_are_equal_are_two(harness: Any) -> None:
         __hash__ = None  # type: ignore[assignment]  # as lists have none
 
     one, two = Equal(), Equal()
-    end = piped(harness, one)
-    end.conn.pipe(two)
-    end.send(b"x")
-    pump(end.loop, lambda: end.conn.bytes_read == 1)
+    source = piped(opened, one)
+    source.conn.pipe(two)
+    source.send(b"x")
+    source.until(lambda: source.conn.bytes_read == 1)
     assert (one.received, two.received) == (b"x", b"x")
-    end.conn.unpipe(two)
-    end.send(b"y")
-    pump(end.loop, lambda: one.received == b"xy")
+    source.conn.unpipe(two)
+    source.send(b"y")
+    source.until(lambda: one.received == b"xy")
     assert two.received == b"x"
 
 
-def test_pipe_of_a_closed_connection_or_to_one_is_harmless(harness: Any) -> None:
-    near, far = pair(harness(data=False))
+@pytest.mark.parametrize("closed", ["connections", "reactor"])
+def test_pipe_of_what_has_closed_or_to_it_is_harmless(closed: str, joined: Any) -> None:
+    near, far = joined("pair")
+    sink = Sink()
+    if closed == "reactor":
+        near.loop.close()
     for end in (near, far):
         end.conn.destroy()
         end.report()
-    for destination in (far.conn, near.conn, Sink()):
-        assert near.conn.pipe(destination) is destination
-    settle(near.loop)
-    near.conn.unpipe()
-
-
-def test_after_the_reactor_was_closed_pipe_is_harmless(harness: Any) -> None:
-    near, far = pair(harness(data=False))
-    near.loop.close()
-    sink = Sink()
     for destination in (far.conn, near.conn, sink):
         assert near.conn.pipe(destination) is destination
+        if closed == "connections":
+            settle(near.loop)
         near.conn.unpipe(destination)
         Connection.unpipe(near.conn)
     assert (sink.received, sink.ended) == (b"", 0)

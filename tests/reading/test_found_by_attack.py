@@ -31,9 +31,7 @@ def test_who_empties_what_is_pending_is_no_slow_reader_though_the_program_fills_
     assert one.conn.state == "open"
 
 
-def test_a_rate_that_is_raised_counts_at_once_for_those_who_wait(
-    harness: Any, loop: Reactor, clock: ManualClock
-) -> None:
+def test_a_rate_that_is_raised_counts_for_those_who_wait(harness: Any, loop: Reactor, clock: ManualClock) -> None:
     h = harness(accept_rate=(0.001, 1), when_full="wait")
     peers = [Peer(h.address) for _ in range(4)]
     pump(loop, lambda: len(h.record.connections) == 1)

@@ -223,9 +223,7 @@ def refusing(scene: Scenes, make: Any = lines, **options: Any) -> tuple[Scene, H
 
 
 @pytest.mark.parametrize(("make", "sent"), [(lines, b"one\n" + b"x" * 11), (length_prefixed, b"\0\0\0\3one\0\0\0\x0b")])
-def test_one_above_the_limit_gets_the_last_word_whole_while_it_goes_on_sending(
-    scene: Scenes, make: Any, sent: bytes
-) -> None:
+def test_one_above_the_limit_gets_the_last_word_whole_while_it_sends_on(scene: Scenes, make: Any, sent: bytes) -> None:
     one, heard, told = refusing(scene, make, max_length=10)
     one.peer.send(sent)
     one.until(lambda: told)
@@ -263,9 +261,7 @@ def test_a_fin_in_the_middle_of_a_message_is_told_apart_and_answers_arrive(
 
 @pytest.mark.parametrize("half_open", [False, True])
 @pytest.mark.parametrize(("sent", "reason"), [(b"x" * 6, Reason.FRAME_TOO_LONG), (b"half", Reason.FRAME_CUT_OFF)])
-def test_without_on_error_the_connection_is_ended_all_the_same(
-    scene: Scenes, sent: bytes, reason: Reason, half_open: bool
-) -> None:
+def test_without_on_error_it_is_ended_all_the_same(scene: Scenes, sent: bytes, reason: Reason, half_open: bool) -> None:
     one = framed(scene, lines(into([]), max_length=5), allow_half_open=half_open)
     one.peer.send(sent)
     one.peer.end()
@@ -311,9 +307,7 @@ def test_a_pipe_beside_a_framer_passes_on_all(scene: Scenes) -> None:
     [((), 4), ((lines(into([])),), 4), ((into([]),), 0)],
     ids=["alone", "a second framer", "a listener"],
 )
-def test_what_framers_alone_held_back_is_discarded_and_counted_once(
-    scene: Scenes, beside: tuple[Any, ...], discarded: int
-) -> None:
+def test_what_framers_alone_held_is_discarded_and_counted_once(scene: Scenes, beside: Any, discarded: int) -> None:
     one = framed(scene, lines(into([])))
     for listener in beside:
         one.conn.on("data", listener)
@@ -335,7 +329,7 @@ def test_connections_without_a_framer_have_nothing_of_it(scene: Scenes) -> None:
 @pytest.mark.parametrize(
     "pieces", [[b"head\n\nbody"], [b"head\n\n", b"body"], [b"head\n\nbo", b"dy"], [b"head\n\na\r\nb", b"c"]]
 )
-def test_a_protocol_can_be_changed_in_the_middle_of_a_chunk_however_the_bytes_come(
+def test_a_protocol_can_change_in_the_middle_of_a_chunk_however_the_bytes_come(
     pieces: list[bytes], scene: Scenes
 ) -> None:
     heard: Heard = []

@@ -13,23 +13,19 @@ from typing import Any
 import pytest
 
 from reactor import Connection, Reason
-from reactor.testing import pump, settle
+from tests.support.scene import Scene, Scenes
 
 
 class Two:
     """Two connections with small messages; `act(other)` is called by the first that hears something."""
 
-    def __init__(self, harness: Any, **settings: Any) -> None:
-        self.harness = harness(data=False, **settings)
+    def __init__(self, scene: Scenes, **settings: Any) -> None:
+        self.ones = {one.conn: one for one in (scene(data=False, **settings) for _ in range(2))}
         self.heard: list[tuple[Connection, bytes]] = []
         self.act: Callable[[Connection], object] | None = None
-        self.harness.server.on("data", self.on_data)
-        self.peers = {}
-        for _ in range(2):
-            peer, conn = self.harness.connect()
-            self.peers[conn] = peer
-            peer.send(b"hello")  # from now on its messages are known to be small
-        pump(self.harness.loop, lambda: len(self.heard) == 2)
+        for conn, one in self.ones.items():
+            conn.on("data", self.on_data)
+            one.peer_says(b"hello")  # from now on its messages are known to be small
         self.heard.clear()
 
     def on_data(self, conn: Connection, data: bytes) -> None:
@@ -39,24 +35,23 @@ class Two:
             act(self.other(conn))
 
     def other(self, conn: Connection) -> Connection:
-        return next(one for one in self.peers if one is not conn)
+        return next(one for one in self.ones if one is not conn)
 
-    def both_speak(self, act: Callable[[Connection], object]) -> tuple[Connection, Connection]:
-        """One turn reads for both; who heard first, and the other."""
+    def both_speak(self, act: Callable[[Connection], object]) -> Scene:
+        """One turn reads for both, and the first that hears acts on the other: that one."""
         self.act = act
-        for peer in self.peers.values():
-            peer.send(b"word")
-        self.harness.loop.run_once(1)
-        first = self.heard[0][0]
-        return first, self.other(first)
+        for one in self.ones.values():
+            one.peer.send(b"word")
+        one.loop.run_once(1)
+        return self.ones[self.other(self.heard[0][0])]
 
     def heard_by(self, conn: Connection) -> bytes:
         return b"".join(data for who, data in self.heard if who is conn)
 
 
 @pytest.fixture
-def two(harness: Any) -> Two:
-    return Two(harness)
+def two(scene: Scenes) -> Two:
+    return Two(scene)
 
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["resumed right before the next event", "resumed later"])
@@ -64,25 +59,25 @@ def two(harness: Any) -> Two:
 def test_who_is_paused_by_another_hears_after_resume_what_was_held_back_before_whatever_came_later(
     two: Two, what: str, at_once: bool
 ) -> None:
-    _, second = two.both_speak(Connection.pause)
+    one = two.both_speak(Connection.pause)
     ended: list[bytes] = []
-    second.on("end", lambda conn: ended.append(two.heard_by(conn)))
+    one.conn.on("end", lambda conn: ended.append(two.heard_by(conn)))
     if "more" in what:
-        two.peers[second].send(b"more")
+        one.peer.send(b"more")
     if "FIN" in what:
-        two.peers[second].end()
+        one.peer.end()
     if "RST" in what:
-        two.peers[second].reset()
+        one.peer.reset()
     if at_once:  # by a ready call: nothing has been flushed when the loop hears of the peer
-        two.harness.loop.call_soon(second.resume)
+        one.loop.call_soon(one.conn.resume)
     else:
-        settle(two.harness.loop)
-        assert (two.heard_by(second), second.report) == (b"", None)
-        second.resume()
+        one.turns()
+        assert (two.heard_by(one.conn), one.conn.report) == (b"", None)
+        one.conn.resume()
     said = b"wordmore" if "more" in what else b"word"
-    pump(two.harness.loop, lambda: two.heard_by(second) == said)
+    one.until(lambda: two.heard_by(one.conn) == said)
     if "FIN" in what or "RST" in what:
-        report = two.harness.closed(second)
+        report = one.closed()
         assert report.reason is (Reason.PEER_ENDED if "FIN" in what else Reason.PEER_RESET)
         assert (report.bytes_discarded, report.bytes_read, report.clean) == (0, 5 + len(said), "FIN" in what)
     assert ended == ([said] if "FIN" in what else [])
@@ -115,20 +110,19 @@ def test_a_listener_of_what_was_held_back_may_end_the_connection_that_is_being_l
     ids=["destroy", "reset", "destroy_soon", "pause, then destroy"],
 )
 def test_who_is_ended_by_another_hears_nothing_and_its_bytes_are_counted(two: Two, end: Any) -> None:
-    _, second = two.both_speak(end)
-    two.peers[second].close()
-    report = two.harness.closed(second)
-    assert two.heard_by(second) == b""
+    one = two.both_speak(end)
+    one.peer.close()
+    report = one.closed()
+    assert two.heard_by(one.conn) == b""
     assert (report.bytes_read, report.bytes_discarded) == (9, 4)
 
 
-def test_bytes_that_were_held_back_are_no_silence_of_the_peer(harness: Any, clock: Any) -> None:
-    two = Two(harness, idle_timeout=10)
-    _, second = two.both_speak(Connection.pause)
+def test_bytes_that_were_held_back_are_no_silence_of_the_peer(scene: Scenes) -> None:
+    two = Two(scene, idle_timeout=10)
+    one = two.both_speak(Connection.pause)
     for _ in range(5):
-        clock.advance(6)
-        settle(two.harness.loop)
-    assert second.state == "open"
+        one.jump(6)
+    assert one.conn.state == "open"
 
 
 def test_a_listener_that_leaves_run_takes_nothing_from_the_others(two: Two) -> None:
@@ -137,14 +131,15 @@ def test_a_listener_that_leaves_run_takes_nothing_from_the_others(two: Two) -> N
 
     with pytest.raises(KeyboardInterrupt):
         two.both_speak(leave)
-    settle(two.harness.loop)
+    next(iter(two.ones.values())).turns()
     assert sorted(data for _, data in two.heard) == [b"word", b"word"]
     assert len({conn for conn, _ in two.heard}) == 2
 
 
 def test_a_connection_with_large_messages_is_not_read_ahead(two: Two) -> None:
     """Its bytes stay in the processor's caches between receiving and sending."""
-    first, second = two.peers
-    two.peers[second].send(bytes(100_000))
-    pump(two.harness.loop, lambda: len(two.heard_by(second)) == 100_000)
+    first, second = two.ones
+    one = two.ones[second]
+    one.peer.send(bytes(100_000))
+    one.until(lambda: len(two.heard_by(second)) == 100_000)
     assert second._read_size > first._read_size

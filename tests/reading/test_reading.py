@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
-import weakref
 from typing import Any
 
 import pytest
 
-from reactor import CloseReport, Connection, Reactor, Reason, Server
+from reactor import Connection, Reactor, Reason, Server
 from reactor.testing import Peer, pump, settle
+from tests.support.garbage import left_behind
 from tests.support.scene import Scenes
 
 MIB = 1024 * 1024
@@ -41,12 +40,27 @@ def test_one_connection_gets_at_most_256_kib_a_turn_and_64_at_first(scene: Scene
     assert max(after - before for before, after in itertools.pairwise(seen)) <= 262_144
 
 
-def test_where_nobody_listens_bytes_are_discarded_and_counted_and_the_end_is_seen(each_scene: Scenes) -> None:
+@pytest.mark.parametrize(
+    ("listens", "heard"),
+    [
+        (lambda one, hear: None, b""),
+        (lambda one, hear: one.conn.once("data", hear), b"first "),
+        (lambda one, hear: one.server.on("data", hear), b"first second"),
+    ],
+    ids=["nobody", "somebody once", "the server"],
+)
+def test_bytes_that_nobody_listens_to_are_discarded_and_counted_and_the_end_is_seen(
+    listens: Any, heard: bytes, each_scene: Scenes
+) -> None:
     one = each_scene(data=False)
-    one.peer.send(bytes(100_000))
+    got: list[bytes] = []
+    listens(one, lambda conn, data: got.append(data))
+    one.peer_says(b"first ")
+    one.peer_says(b"second")
     one.peer.end()
     report = one.closed()
-    assert (report.bytes_read, report.bytes_discarded) == (100_000, 100_000)
+    assert b"".join(got) == heard
+    assert (report.bytes_read, report.bytes_discarded) == (12, 12 - len(heard))
     assert (report.reason, report.clean) == (Reason.PEER_ENDED, True)
 
 
@@ -61,54 +75,26 @@ def test_a_server_without_any_listener_serves_and_sees_the_end(loop: Reactor) ->
     assert (server.statistics().bytes_read, server.statistics().ended) == (13, {Reason.PEER_ENDED: 1})
 
 
-def test_bytes_count_as_discarded_from_when_the_last_listener_has_left(scene: Scenes) -> None:
-    one = scene(data=False)
-    got: list[bytes] = []
-    one.conn.once("data", lambda conn, data: got.append(data))
-    one.peer_says(b"heard")
-    one.peer_says(b"dropped")
-    one.peer.end()
-    assert one.closed().bytes_discarded == 7
-    assert got == [b"heard"]
-
-
-def test_bytes_that_any_listener_got_are_not_discarded(scene: Scenes) -> None:
-    one = scene(data=False)
-    got: list[bytes] = []
-    one.server.on("data", lambda conn, data: got.append(data))
-    one.peer.send(b"heard")
-    one.peer.end()
-    assert one.closed().bytes_discarded == 0
-    assert got == [b"heard"]
-
-
 # Pauses.
 
 
-def test_a_pause_in_the_connection_listener_holds_the_first_bytes(each_loop: Reactor, harness: Any) -> None:
-    wire = harness(loop=each_loop, data=False)
-    wire.server.on("connection", lambda conn: conn.pause())
+@pytest.mark.parametrize("by_setting", [False, True], ids=["in the connection listener", "by pause_on_connect"])
+def test_a_pause_from_the_beginning_holds_the_first_bytes(by_setting: bool, each_loop: Reactor, harness: Any) -> None:
+    wire = harness(loop=each_loop, data=False, pause_on_connect=by_setting)
+    if not by_setting:
+        wire.server.on("connection", Connection.pause)
     peer = Peer(wire.address)
     peer.send(b"first bytes")
     pump(each_loop, lambda: wire.record.connections)
     settle(each_loop, 30)
     conn = wire.record.conn
-    assert conn.bytes_read == 0
+    assert (conn.bytes_read, conn.state) == (0, "open")
     got: list[bytes] = []
     conn.on("data", lambda conn, data: got.append(data))
     conn.resume()
     pump(each_loop, lambda: got == [b"first bytes"])
     peer.close()
     assert wire.closed(conn).bytes_discarded == 0
-
-
-def test_pause_on_connect_begins_paused(scene: Scenes) -> None:
-    one = scene(pause_on_connect=True)
-    one.peer.send(b"held")
-    one.turns(30)
-    assert (one.conn.bytes_read, one.conn.state) == (0, "open")
-    one.conn.resume()
-    one.until(lambda: one.data() == b"held")
 
 
 def test_resume_in_the_connection_listener_undoes_pause_on_connect(scene: Scenes) -> None:
@@ -193,21 +179,9 @@ def test_what_a_paused_connection_sends_still_goes_out(each_scene: Scenes) -> No
 
 @pytest.mark.parametrize("ending", ["end", "destroy", "reset", "peer"])
 def test_a_connection_that_is_closed_is_garbage_without_a_collection(ending: str, loop: Reactor) -> None:
-    reports: list[CloseReport] = []
-    server = Server(loop, lambda conn: conn.on("data", lambda conn, data: conn.write(data)))
-    server.on("close", lambda conn, report: reports.append(report))
-    gc.collect()
-    gc.disable()
-    try:
-        with Peer(server.listen("127.0.0.1", 0)) as peer:
-            pump(loop, lambda: server.connections)
-            alive = weakref.ref(next(iter(server.connections)))
-            if ending != "peer":
-                getattr(alive(), ending)()
-                settle(loop)
-            peer.close()
-            pump(loop, lambda: reports)
-            settle(loop)
-        assert alive() is None
-    finally:
-        gc.enable()
+    def greet(conn: Connection) -> None:
+        conn.on("data", lambda conn, data: conn.write(data))
+        if ending != "peer":
+            loop.call_later(0, getattr(conn, ending))
+
+    assert left_behind(loop, greet, Peer.close) is None

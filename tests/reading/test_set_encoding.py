@@ -4,14 +4,14 @@ and whatever is set in between.
 
 from __future__ import annotations
 
-import gc
-import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from reactor import Connection, Reactor, Reason, Server, connect
+from reactor import Connection, Reactor, Reason, connect
 from reactor.testing import Peer, pump, settle
+from tests.support.garbage import left_behind
 from tests.support.hearing import Texts, feed, hearing
 from tests.support.scene import Scene, Scenes
 
@@ -84,52 +84,67 @@ def test_what_is_written_stays_bytes(scene: Scenes) -> None:
         one.conn.write("text")
 
 
-# What comes in pieces, and what is set in between: bytes are fed, a name or None is set.
+# What comes in pieces, and what happens in between.
 
-HEARD: dict[str, tuple[list[bytes | str | None], list[Any]]] = {
-    "a chunk that completes no character is told to nobody": (["utf-8", b"\xe2", b"\x82"], []),
-    "a character is told when it is whole": (["utf-8", b"\xe2", b"\x82", b"\xac"], ["€"]),
-    "None is bytes again, and loses nothing in the middle of a character": (
-        ["utf-8", b"a\xe2", b"\x82", None, b"\xacb", b"c"], ["a", b"\xe2\x82\xacb", b"c"],
-    ),
-    "None where no encoding was set changes nothing": ([None, b"\xff"], [b"\xff"]),
-    "set again": (["utf-8", b"\xe2\x82", "utf-8", b"\xac!"], ["€!"]),
-    "set again twice": (["utf-8", b"\xe2\x82", "utf-8", "utf-8", b"\xac!"], ["€!"]),
-    "set again after None": (["utf-8", b"\xe2\x82", None, "utf-8", b"\xac!"], ["€!"]),
-    "set again after None and itself": (["utf-8", b"\xe2\x82", None, "utf-8", "utf-8", b"\xac!"], ["€!"]),
-    "set again after another": (["utf-8", b"\xe2\x82", "latin-1", "utf-8", "utf-8", b"\xac!"], ["€!"]),
-    "set again after all of that": (
-        ["utf-8", b"\xe2\x82", "utf-8", None, None, "utf-16", "utf-8", b"\xac!"], ["€!"],
-    ),
-    "another encoding counts from the next bytes on": (
-        ["ascii", b"charset=latin-1\n", "latin-1", b"\xe9", "utf-16-be", b"\x00x"], ["charset=latin-1\n", "é", "x"],
-    ),
-}  # fmt: skip
+DO: dict[str | None, Callable[[Scene, Texts], object]] = {
+    "(listen)": lambda one, heard: one.conn.on("data", heard.hear),
+    "(listen once)": lambda one, heard: one.conn.once("data", heard.hear),
+    "(server listens once)": lambda one, heard: one.server.once("data", heard.hear),
+    "(leave)": lambda one, heard: one.conn.off("data", heard.hear),
+    "(echo)": lambda one, heard: one.conn.pipe(one.conn),
+    "(end)": lambda one, heard: (one.peer.end(), one.closed()),
+}
+Step = bytes | str | None
 
 
-def play(one: Scene, steps: list[bytes | str | None]) -> None:
+def heard_of(one: Scene, *steps: Step) -> Texts:
+    """What is heard where bytes are sent, each piece alone, names or None are set, and other things are done."""
+    heard = Texts()
     for step in steps:
         if isinstance(step, bytes):
             feed(one, step)
+        elif step in DO:
+            DO[step](one, heard)
         else:
             one.conn.set_encoding(step)
+    return heard
+
+
+HALF = ["(listen)", "utf-8", b"\xe2\x82"]  # of a €
+HEARD: dict[str, tuple[list[Step], list[Any]]] = {
+    "a chunk that completes no character is told to nobody": ([*HALF], []),
+    "a character is told when it is whole": ([*HALF, b"\xac"], ["€"]),
+    "None is bytes again, and loses nothing in the middle of a character": (
+        ["(listen)", "utf-8", b"a\xe2", b"\x82", None, b"\xacb", b"c"], ["a", b"\xe2\x82\xacb", b"c"],
+    ),
+    "nor does None before the end": ([*HALF, None, "(end)"], [b"\xe2\x82"]),
+    "None where no encoding was set changes nothing": (["(listen)", None, b"\xff"], [b"\xff"]),
+    "setting it again in the middle of a character loses nothing": ([*HALF, "utf-8", b"\xac!"], ["€!"]),
+    "nor does setting it twice": ([*HALF, "utf-8", "utf-8", b"\xac!"], ["€!"]),
+    "nor after None": ([*HALF, None, "utf-8", b"\xac!"], ["€!"]),
+    "nor twice after None": ([*HALF, None, "utf-8", "utf-8", b"\xac!"], ["€!"]),
+    "nor after another": ([*HALF, "latin-1", "utf-8", "utf-8", b"\xac!"], ["€!"]),
+    "nor after all of that": ([*HALF, "utf-8", None, None, "utf-16", "utf-8", b"\xac!"], ["€!"]),
+    "another encoding counts from the next bytes on": (
+        ["(listen)", "ascii", b"latin-1\n", "latin-1", b"\xe9", "utf-16-be", b"\x00x"], ["latin-1\n", "é", "x"],
+    ),
+    "a once listener gets the first text": (["utf-8", "(listen once)", b"\xc3", b"\xa9", b"more"], ["é"]),
+    "so does one of the server": (["utf-8", "(server listens once)", b"\xc3", b"\xa9", b"more"], ["é"]),
+    "bad bytes that nobody listens to are no error": (["utf-8", b"\xff\xfe\xfd", "(listen)", b"\xc3\xa9"], ["é"]),
+    "nor in the middle of a character": (["utf-8", b"\xc3", b"\xff", "(listen)", b"\xc3\xa9"], ["é"]),
+    "nor is a character that is cut off": (["utf-8", b"\xe2\x82", b"x", "(listen)", b"\xc3\xa9"], ["é"]),
+    "nor is one that the end cuts off": (["utf-8", b"\xc3\xa9", b"x\xc3", "(end)"], []),
+    "a listener that left hears nothing of what was held back": ([*HALF, "(leave)", "(end)"], []),
+    "nor one that left a pipe alone": ([*HALF, "(echo)", "(leave)", "(end)"], []),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("row", HEARD)
-def test_what_is_set_in_the_middle_of_a_character_loses_nothing(scene: Scenes, row: str) -> None:
+def test_text_is_whole_whatever_is_set_and_whoever_listens_in_between(scene: Scenes, row: str) -> None:
     one = scene(data=False)
-    heard = Texts(one.conn)
     steps, wanted = HEARD[row]
-    play(one, steps)
-    assert heard == wanted
-
-
-def test_none_in_the_middle_of_a_character_and_then_the_end_loses_nothing(scene: Scenes) -> None:
-    one, heard = hearing(scene)
-    play(one, [b"\xe2\x82", None])
-    one.peer.end()
-    assert one.closed().clean is True
-    assert heard == [b"\xe2\x82"]
+    assert heard_of(one, *steps) == wanted
+    assert one.conn.report is None or one.conn.report.clean
 
 
 def test_a_listener_may_change_it_for_what_comes_next(scene: Scenes) -> None:
@@ -166,30 +181,10 @@ def test_other_connections_of_the_server_keep_getting_bytes(scene: Scenes) -> No
     assert heard == ["text", b"bytes"]
 
 
-@pytest.mark.parametrize("where", ["server", "connection"])
-def test_a_once_listener_gets_the_first_text(scene: Scenes, where: str) -> None:
-    one, heard = scene(data=False), Texts()
-    one.conn.set_encoding("utf-8")
-    (one.server if where == "server" else one.conn).once("data", heard.hear)
-    feed(one, b"\xc3", b"\xa9", b"more")
-    assert heard == ["é"]
-
-
-def test_where_nobody_listens_bytes_are_discarded_and_the_end_is_seen(scene: Scenes) -> None:
+def test_where_nobody_listens_bytes_are_discarded(scene: Scenes) -> None:
     one = scene(data=False)
-    play(one, ["utf-8", "é".encode(), b"x\xc3"])
-    one.peer.end()
-    report = one.closed()
-    assert (report.clean, report.bytes_read, report.bytes_discarded) == (True, 4, 4)
-
-
-@pytest.mark.parametrize("bad", [[b"\xff\xfe\xfd"], [b"\xc3", b"\xff"], [b"\xe2\x82", b"x"]])
-def test_bad_bytes_that_nobody_listens_to_are_no_error(scene: Scenes, bad: list[bytes]) -> None:
-    one = scene(data=False)
-    play(one, ["utf-8", *bad])
-    heard = Texts(one.conn)
-    feed(one, "é".encode())
-    assert heard == ["é"]
+    heard_of(one, "utf-8", b"\xc3\xa9", b"x\xc3", "(end)")
+    assert (one.closed().bytes_read, one.closed().bytes_discarded) == (4, 4)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "shift_jis"])
@@ -198,24 +193,10 @@ def test_a_listener_added_in_the_middle_of_a_character_gets_whole_characters(sce
     raw = text.encode(encoding)
     for cut in range(1, len(raw)):
         one = scene(data=False)
-        play(one, [encoding, raw[:cut]])
-        heard = Texts(one.conn)
-        feed(one, raw[cut:])
+        heard = heard_of(one, encoding, raw[:cut], "(listen)", raw[cut:])
         assert one.conn.state == "open", cut
         assert text.endswith(heard.whole), cut
         assert heard.whole.endswith("x"), cut
-
-
-@pytest.mark.parametrize("piped", [False, True], ids=["alone", "beside a pipe"])
-def test_a_listener_that_left_hears_nothing_of_what_was_held_back(scene: Scenes, piped: bool) -> None:
-    one, heard = hearing(scene, errors="replace")
-    if piped:
-        one.conn.pipe(one.conn)
-    feed(one, b"\xc3")
-    one.conn.off("data", heard.hear)
-    one.peer.end()
-    assert one.closed().clean is True
-    assert heard == []
 
 
 def test_a_listener_that_raises_a_decode_error_of_its_own_has_failed_like_any_other(
@@ -258,21 +239,31 @@ def test_a_listener_that_pauses_at_every_text_gets_all_of_it(each_scene: Scenes)
 # Clients, and what is left behind.
 
 
-def test_a_client_may_set_it_before_it_is_connected(harness: Any, loop: Reactor) -> None:
+@pytest.mark.parametrize(
+    ("said", "text", "reason", "other"),
+    [
+        ("grüß".encode(), "grüß", Reason.PEER_ENDED, Reason.ENDED),
+        (b"gr\xff", "gr", Reason.DECODE_FAILED, Reason.PEER_RESET),
+    ],
+)
+def test_a_client_may_set_it_before_it_is_connected(
+    harness: Any, loop: Reactor, said: bytes, text: str, reason: Reason, other: Reason
+) -> None:
     wire = harness()
-    wire.server.on("connection", lambda conn: conn.end("grüß".encode()))
-    conn = connect(loop, *wire.address)
+    wire.server.on("connection", lambda conn: conn.end(said))
+    conn: Any = connect(loop, *wire.address)
     heard = Texts(conn)
     conn.set_encoding("utf-8")
     pump(loop, lambda: conn.report is not None)
-    assert heard.whole == "grüß"
+    assert (heard.whole, conn.report.reason) == (text, reason)
+    assert wire.closed(wire.record.conn).reason is other
 
 
 def test_after_the_close_it_is_harmless(scene: Scenes) -> None:
     one = scene()
     one.peer.close()
     one.closed()
-    play(one, ["utf-8", None])
+    heard_of(one, "utf-8", None)
     one.conn.unref()
     one.conn.ref()
     one.server.close()
@@ -280,11 +271,10 @@ def test_after_the_close_it_is_harmless(scene: Scenes) -> None:
     assert one.loop.statistics().held == 0, "it would keep run() going"
 
 
-@pytest.mark.parametrize("ending", ["FIN", "bad bytes", "reset", "FIN in a character"])
-def test_a_connection_that_is_closed_is_garbage_without_a_collection(loop: Reactor, ending: str) -> None:
-    server = Server(loop)
-
-    @server.on("connection")
+@pytest.mark.parametrize(
+    ("said", "ending"), [(b"x", Peer.end), (b"x\xff", Peer.end), (b"x", Peer.reset), (b"x\xc3", Peer.end)]
+)
+def test_a_connection_that_is_closed_is_garbage_without_a_collection(said: bytes, ending: Any, loop: Reactor) -> None:
     def greet(conn: Connection) -> None:
         conn.context = lambda: conn.state  # a cycle of the program's, which it breaks itself
         conn.set_encoding("utf-8")
@@ -295,20 +285,4 @@ def test_a_connection_that_is_closed_is_garbage_without_a_collection(loop: React
         conn.on("error", lambda conn, error: None)  # else it is logged, and the log keeps the connection
         conn.on("close", lambda conn, report: setattr(conn, "context", None))
 
-    address: Any = server.listen("127.0.0.1", 0)
-    gc.collect()
-    gc.disable()
-    try:
-        with Peer(address) as peer:
-            pump(loop, lambda: server.connections)
-            alive = weakref.ref(next(iter(server.connections)))
-            peer.send({"bad bytes": b"x\xff", "FIN in a character": b"x\xc3"}.get(ending, b"x"))
-            if ending == "reset":
-                peer.reset()
-            elif ending != "bad bytes":
-                peer.end()
-            pump(loop, lambda: not server.connections)
-        loop.run_once(0)
-        assert alive() is None
-    finally:
-        gc.enable()
+    assert left_behind(loop, greet, lambda peer: (peer.send(said), ending(peer))) is None

@@ -13,6 +13,9 @@ import os
 import random
 import socket
 import termios
+from collections.abc import Callable
+from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any
 
 from reactor import CloseReport, Connection, Reactor
@@ -36,6 +39,16 @@ class End(NonblockingPeer):
         self.loop = loop
         self.peer = peer
         self.conn = conn
+        #: The harness that it is of.
+        self.wire: Any = None
+
+    def another(self, **options: Any) -> End:
+        """One more connection of the same harness."""
+        return opened(self.wire, **options)
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Take turns until a condition holds."""
+        pump(self.loop, condition, SECONDS)
 
     # The peer sends.
 
@@ -62,7 +75,7 @@ class End(NonblockingPeer):
         while idle < 10 and taken < len(data):
             try:
                 count = self.send_some(memoryview(data)[taken : taken + PIECE])
-            except ConnectionError:
+            except OSError:  # also where it has closed its own
                 break
             taken += count
             idle = 0 if count else idle + 1
@@ -123,6 +136,7 @@ def opened(wire: Any, **options: Any) -> End:
     `drain` comes soon.
     """
     end = End(wire.loop, *wire.connect(**options))
+    end.wire = wire
     end.peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * KIB)
     with socket.socket(fileno=os.dup(end.conn.fileno())) as twin:
         twin.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * KIB)
@@ -135,12 +149,47 @@ def pair(wire: Any, *, slow: bool = False) -> tuple[End, End]:
     return opened(wire), opened(wire, **(SLOW if slow else {}))
 
 
-def relay(wire: Any, *, slow: bool = False) -> tuple[End, End]:
-    """Two connections with a pipe each way."""
-    near, far = pair(wire, slow=slow)
+def pipe_and_unpipe(near: End, far: End) -> None:
     near.conn.pipe(far.conn)
-    far.conn.pipe(near.conn)
+    near.conn.unpipe()
+    near.conn.resume()
+
+
+SHAPES: dict[str, Callable[[End, End], object]] = {
+    "pair": lambda near, far: None,
+    "pipe": lambda near, far: near.conn.pipe(far.conn),
+    "bytes only": lambda near, far: near.conn.pipe(far.conn, end=False),
+    "relay": lambda near, far: near.conn.pipe(far.conn).pipe(near.conn),
+    "relay of bytes only": lambda near, far: near.conn.pipe(far.conn, end=False).pipe(near.conn, end=False),
+    "echo": lambda near, far: near.conn.pipe(near.conn),
+    "unpiped": pipe_and_unpipe,
+}
+
+
+def joined(wire: Any, shape: str = "pipe", *, slow: bool = False) -> tuple[End, End]:
+    """Two connections, and what pipes there are between them."""
+    near, far = pair(wire, slow=slow)
+    SHAPES[shape](near, far)
     return near, far
+
+
+def fan(wire: Any, *, slow: bool, end: bool) -> tuple[End, End, End]:
+    """A connection that is piped to two others; with `slow`, the peer of the first of them has little room."""
+    near, one, two = opened(wire), opened(wire, **(SLOW if slow else {})), opened(wire)
+    for destination in (one, two):
+        near.conn.pipe(destination.conn, end=end)
+    return near, one, two
+
+
+def happens(near: End, far: End, what: str) -> None:
+    """Call what is named, as "near.end" or "far.conn.reset", all of it in one turn but where it says "later"."""
+    for name in what.split(", "):
+        if name == "near.talk":
+            near.send(b"dropped")
+        elif name == "later":
+            settle(near.loop)
+        else:
+            attrgetter(name)(SimpleNamespace(near=near, far=far))()
 
 
 def dam_up(source: End, destination: End) -> int:

@@ -125,29 +125,19 @@ def test_what_the_network_prevents_is_answered_with_its_error(kind: str, each_sc
     ],
     ids=["destroy", "reset", "destroy with an error", "timeout", "shutdown", "loop", "write_timeout"],
 )
-def test_what_we_prevent_is_answered_with_connection_closed(
+def test_what_we_prevent_is_answered_with_connection_closed_and_what_the_kernel_had_taken_with_none(
     prevent: Callable[[Scene], object], ended: bool, scene: Scenes
 ) -> None:
     one, answer = answering(scene, write_timeout=10)
-    one.conn.write(bytes(MUCH), answer("write"))
+    one.conn.write(b"taken", answer("taken"))
+    one.conn.write(bytes(MUCH), answer("not"))
+    assert 5 < one.conn.bytes_written < MUCH
     if ended:
         one.conn.end(callback=answer("end"))
     prevent(one)
-    one.closed()
-    assert answer.kinds() == [("write", ConnectionClosed), ("end", ConnectionClosed)][: 1 + ended]
-
-
-@pytest.mark.parametrize("call", ["destroy", "reset"])
-def test_what_the_kernel_had_taken_before_the_end_is_answered_with_none(call: str, scene: Scenes) -> None:
-    one, answer = answering(scene)
-    one.conn.write(b"taken", answer("taken"))
-    one.conn.write(bytes(MUCH), answer("not"))
-    taken = one.conn.bytes_written
-    assert 5 < taken < MUCH
-    getattr(one.conn, call)()
     report = one.closed()
-    assert (report.bytes_written, report.bytes_unsent) == (taken, MUCH + 5 - taken)
-    assert answer.kinds() == [("taken", type(None)), ("not", ConnectionClosed)]
+    assert report.bytes_written + report.bytes_unsent == MUCH + 5
+    assert answer.kinds() == [("taken", type(None)), ("not", ConnectionClosed), ("end", ConnectionClosed)][: 2 + ended]
 
 
 def test_a_write_refused_by_the_buffer_limit_is_answered_with_connection_closed(scene: Scenes) -> None:

@@ -34,15 +34,28 @@ def gone(scene: Scenes, kind: str, sent: bytes = b"last words", **settings: Any)
 # What had arrived.
 
 
-@KINDS
-def test_what_had_arrived_is_delivered_then_error_then_close(kind: str, each_scene: Scenes) -> None:
+@pytest.mark.parametrize(
+    ("kind", "does", "syscall"),
+    [
+        ("ECONNRESET", lambda conn: conn.write(b"x"), "write"),
+        ("EPIPE", lambda conn: conn.write(b"x"), "write"),
+        ("ECONNRESET", lambda conn: conn.write(b"x") or conn.end(), "write"),  # sends nothing, and hears the rest
+        ("EPIPE", lambda conn: conn.write(b"x") or conn.end(), "write"),
+        ("ECONNRESET", lambda conn: None, "read"),
+    ],
+    ids=["write", "write, EPIPE", "write and end", "write and end, EPIPE", "nothing"],
+)
+def test_what_had_arrived_comes_then_error_then_close(kind: str, does: Any, syscall: str, each_scene: Scenes) -> None:
     one = gone(each_scene, kind)
-    assert one.conn.write(b"x") is False
+    assert not does(one.conn)
     report = one.closed()
     assert one.data() == b"last words"
     assert one.names() == ["data", "error", "close"]
     assert (report.reason, report.clean, report.bytes_read) == (Reason.PEER_RESET, False, 10)
-    assert one.record.events[one.conn][-2] == ("error", report.error)
+    error = report.error
+    assert one.record.events[one.conn][-2] == ("error", error)
+    assert type(error) is {"ECONNRESET": ConnectionResetError, "EPIPE": BrokenPipeError}[kind]
+    assert (error.errno, error.strerror, error.syscall) == (getattr(errno, kind), f"{syscall} {kind}", syscall)
 
 
 @KINDS
@@ -52,15 +65,6 @@ def test_the_end_of_the_stream_after_a_failed_write_is_no_fin(kind: str, each_sc
     report = one.closed()
     assert one.names() == ["error", "close"]
     assert (report.reason, report.clean, report.phase) == (Reason.PEER_RESET, False, "open")
-
-
-@KINDS
-def test_the_error_names_the_system_call_and_the_code(kind: str, each_scene: Scenes) -> None:
-    one = gone(each_scene, kind)
-    one.conn.write(b"x")
-    error = one.closed().error
-    assert type(error) is {"ECONNRESET": ConnectionResetError, "EPIPE": BrokenPipeError}[kind]
-    assert (error.errno, error.strerror, error.syscall) == (getattr(errno, kind), f"write {kind}", "write")
 
 
 def test_everything_that_had_arrived_is_delivered_however_much(each_scene: Scenes) -> None:
@@ -78,17 +82,6 @@ def test_everything_that_had_arrived_is_delivered_however_much(each_scene: Scene
 
 
 # What was to be written.
-
-
-def test_what_could_not_be_written_counts_as_unsent(scene: Scenes) -> None:
-    one = scene(receive_buffer=65536)
-    one.conn.write(bytes(MUCH))
-    one.turns()
-    one.peer.reset()
-    report = one.closed()
-    assert report.bytes_unsent > 0
-    assert report.bytes_written + report.bytes_unsent == MUCH
-    assert report.bytes_unacked > 0
 
 
 def test_later_writes_return_false_and_count_as_unsent_and_neither_raise_nor_log(
@@ -118,16 +111,10 @@ def test_a_listener_that_answers_the_last_words_is_refused_quietly(scene: Scenes
 # What is told, and when.
 
 
-def test_nothing_is_told_from_inside_the_write_that_failed(scene: Scenes) -> None:
-    one = gone(scene, "ECONNRESET", b"")
-    one.conn.write(b"x")
-    assert (one.names(), one.conn.report) == ([], None)
-    one.closed()
-
-
-def test_the_state_after_a_failed_write_is_not_open(scene: Scenes) -> None:
+def test_nothing_is_told_from_inside_the_write_that_failed_and_the_state_is_not_open(scene: Scenes) -> None:
     one = gone(scene, "ECONNRESET")
     one.conn.write(b"x")
+    assert (one.names(), one.conn.report) == ([], None)
     assert (one.conn.state, one.conn.peer_gone) == ("read_only", True)
     one.closed()
     assert one.conn.state == "closed"
@@ -156,16 +143,6 @@ def test_a_fin_that_cannot_be_sent_is_a_failed_write(each_scene: Scenes) -> None
 
 
 # Calls after it.
-
-
-@KINDS
-def test_end_after_a_failed_write_sends_nothing_and_hears_the_rest(kind: str, scene: Scenes) -> None:
-    one = gone(scene, kind)
-    one.conn.write(b"lost")
-    one.conn.end()
-    report = one.closed()
-    assert one.names() == ["data", "error", "close"]
-    assert (one.data(), report.reason) == (b"last words", Reason.PEER_RESET)
 
 
 def test_destroy_soon_after_a_failed_write_discards_the_rest(scene: Scenes) -> None:
@@ -203,32 +180,24 @@ def test_a_write_after_the_programs_own_end_raises_also_where_the_network_was_fi
 # Resets that come at other times.
 
 
-def test_a_reset_that_arrives_while_nobody_writes_delivers_what_came_before_it(each_scene: Scenes) -> None:
-    one = gone(each_scene, "ECONNRESET")
-    report = one.closed()
-    assert one.names() == ["data", "error", "close"]
-    assert (one.data(), report.reason) == (b"last words", Reason.PEER_RESET)
-    assert (report.error.errno, report.error.syscall) == (errno.ECONNRESET, "read")
-
-
-def test_a_reset_after_our_fin_is_an_error_and_no_clean_end(each_scene: Scenes) -> None:
-    one = each_scene()
-    one.conn.end(b"over")
-    one.turns()
-    one.peer.receive_all()
-    one.peer.reset()
-    report = one.closed()
-    assert one.names() == ["finish", "error", "close"]
-    assert (report.reason, report.phase, report.clean) == (Reason.PEER_RESET, "lingering", False)
-    assert (report.bytes_written, report.bytes_unsent, report.bytes_unacked) == (4, 0, 0)
-
-
-def test_a_reset_after_the_peers_fin_and_before_ours_was_sent_loses_our_answer_and_says_so(each_scene: Scenes) -> None:
+@pytest.mark.parametrize("stage", ["open", "half_open", "lingering"])
+def test_a_reset_at_any_stage_is_no_clean_end_and_what_was_lost_is_counted(stage: str, each_scene: Scenes) -> None:
     one = each_scene(allow_half_open=True, receive_buffer=65536)
-    one.conn.write(bytes(MUCH))
-    one.peer_ends()
+    size = 4 if stage == "lingering" else MUCH
+    one.conn.write(bytes(size))
+    if stage == "half_open":
+        one.peer_ends()
+    elif stage == "lingering":
+        one.conn.end()
+        one.peer_reads()
+    one.turns()
     one.peer.reset()
     report = one.closed()
-    assert one.names() == ["end", "error", "close"]
-    assert (report.reason, report.phase, report.clean) == (Reason.PEER_RESET, "half_open", False)
-    assert report.bytes_written + report.bytes_unsent == MUCH
+    assert one.names() == {"open": [], "half_open": ["end"], "lingering": ["finish"]}[stage] + ["error", "close"]
+    assert (report.reason, report.phase, report.clean) == (Reason.PEER_RESET, stage, False)
+    assert report.bytes_written + report.bytes_unsent == size
+    if stage == "lingering":
+        assert (report.bytes_unsent, report.bytes_unacked) == (0, 0)
+    elif stage == "open":
+        assert report.bytes_unsent > 0
+        assert report.bytes_unacked > 0
