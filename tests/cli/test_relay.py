@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reactor.testing import Peer
-from tests.support.process import SECONDS, Process, run
+from tests.support.process import SECONDS, Process
 from tests.support.programs import ROOT, running
 
 
@@ -123,28 +123,6 @@ def test_the_settings_count_on_both_sides(target: Target) -> None:
         server = target.accept()
         assert peer.outcome() == "FIN"
         assert server.recv(1) == b""
-
-
-@pytest.mark.parametrize(
-    ("argv", "sentence"),
-    [
-        ("relay", "relay needs --to HOST:PORT or --to PATH, the server to connect its clients to"),
-        ("relay --to x", "--to must be like host:80, [::1]:80 or /path/of.sock, not 'x'"),
-        ("relay --to ::1:80", "--to must be like host:80, [::1]:80 or /path/of.sock, not '::1:80'"),
-        ("relay --to :80", "--to must be like host:80, [::1]:80 or /path/of.sock, not ':80'"),
-        ("relay --to host:http", "the port of --to must be a whole number from 1 to 65535, not 'http'"),
-        ("relay --to host:0", "the port of --to must be from 1 to 65535, not 0"),
-        ("relay --to /" + "x" * 120, f"--to must be at most 107 bytes long, not 121: '/{'x' * 59}..."),
-        ("relay --to a:1 --connect-timeout 0", "--connect-timeout must be more than 0 seconds and finite, not 0"),
-        ("relay --to 127.0.0.1:8080", "--to must be another address than where relay listens, not '127.0.0.1:8080'"),
-        ("echo --to 60", "--to is for relay only, not for echo"),
-        ("echo --to a:1", "--to is for relay only, not for echo"),
-        ("echo --connect-timeout 5", "--connect-timeout is for relay only, not for echo"),
-    ],
-)
-def test_arguments_that_cannot_be_used_are_one_sentence(argv: str, sentence: str) -> None:
-    done = run(*argv.split())
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"reactor: {sentence}\n")
 
 
 def test_the_example_relays(target: Target) -> None:
