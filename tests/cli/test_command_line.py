@@ -272,17 +272,18 @@ def test_what_relay_cannot_use_is_named_with_what_was_expected(
     assert refusal(capsys, *argv.split()) == sentence
 
 
-def test_a_network_that_is_none_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    sentence = refusal(capsys, "echo", "--block", "10.0.0.0/8,here")
-    assert sentence.startswith("--block must be a list of networks like '10.0.0.0/8': 'here' ")
-
-
-def test_keep_alive_beyond_what_the_kernel_takes_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert refusal(capsys, "echo", "--keep-alive", "1e300").startswith("--keep-alive must be ")
-
-
-def test_an_unknown_log_level_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert refusal(capsys, "echo", "--log-level", "loud").startswith("argument --log-level: invalid choice: 'loud'")
+@pytest.mark.parametrize(
+    ("argv", "beginning"),
+    [
+        ("--block 10.0.0.0/8,here", "--block must be a list of networks like '10.0.0.0/8': 'here' "),
+        ("--keep-alive 1e300", "--keep-alive must be "),  # what the kernel takes ends before
+        ("--log-level loud", "argument --log-level: invalid choice: 'loud'"),
+    ],
+)
+def test_a_value_whose_reason_is_somebody_elses_is_named_too(
+    argv: str, beginning: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refusal(capsys, "echo", *argv.split()).startswith(beginning)
 
 
 def test_without_an_app_it_asks_for_one(capsys: pytest.CaptureFixture[str]) -> None:
