@@ -236,17 +236,15 @@ def test_idle_connections_are_awaited_while_others_talk(load: list[str]) -> None
 # Churn, pull, fan-out
 
 
-def greet(words: bytes, ending: Callable[[socket.socket], None]) -> Handler:
+def saying(words: bytes) -> Handler:
+    """A server that says that, ends, and waits for the end."""
+
     def handle(sock: socket.socket) -> None:
         sock.sendall(words)
-        ending(sock)
+        sock.shutdown(socket.SHUT_WR)
+        sock.recv(1)
 
     return handle
-
-
-def in_order(sock: socket.socket) -> None:
-    sock.shutdown(socket.SHUT_WR)
-    sock.recv(1)
 
 
 @pytest.mark.parametrize(
@@ -254,23 +252,19 @@ def in_order(sock: socket.socket) -> None:
     [(b"goodbye", "ended it after 7 bytes"), (b"goodbyE\n", "should be"), (b"goodbye\n!", "more")],
 )
 def test_a_greeting_that_is_not_whole_is_noticed(load: list[str], words: bytes, complaint_of: str) -> None:
-    assert complaint_of in complaint(load, "churn", greet(words, in_order))
-
-
-def pushing(data: bytes) -> Handler:
-    return greet(data, in_order)
+    assert complaint_of in complaint(load, "churn", saying(words))
 
 
 DATA = BLOCK * 3
 
 
 def test_what_the_server_sends_of_its_own_accord_is_counted_in_bytes(load: list[str]) -> None:
-    assert result(load, "pull", pushing(DATA), f"--bytes={len(DATA)}")["operations"] == len(DATA)
+    assert result(load, "pull", saying(DATA), f"--bytes={len(DATA)}")["operations"] == len(DATA)
 
 
 @pytest.mark.parametrize("data", [DATA[:-1], DATA + b"\0", DATA[:70_000] + b"?" + DATA[70_001:]])
 def test_an_answer_with_a_byte_too_few_too_many_or_changed_is_noticed(load: list[str], data: bytes) -> None:
-    words = complaint(load, "pull", pushing(data), f"--bytes={len(DATA)}")
+    words = complaint(load, "pull", saying(data), f"--bytes={len(DATA)}")
     assert "bytes came of" in words or "should be" in words
 
 

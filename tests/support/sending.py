@@ -9,26 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from reactor import Reactor
-from reactor.testing import Peer, pump
+from tests.support.wire import receive as receive
+from tests.support.wire import receive_all as receive_all
 
 MIB = 1024 * 1024
 SOURCE = random.Random(11).randbytes(2 * MIB + 12_345)  # the content of most files
 SIZE = len(SOURCE)
 LARGE = 24 * MIB  # more than the kernel takes for a peer that reads nothing: tcp_wmem and tcp_rmem end below 16 MiB
-
-
-def receive(loop: Reactor, peer: Peer, count: int) -> bytes:
-    """At least `count` bytes; fewer if the stream ends."""
-    reading = peer.nonblocking()
-    pump(loop, lambda: reading.read() or len(reading.received) >= count, 20)
-    return bytes(reading.received)
-
-
-def receive_all(loop: Reactor, peer: Peer) -> tuple[bytes, str | None]:
-    """Everything until the stream ends, and how it ended."""
-    reading = peer.nonblocking()
-    pump(loop, reading.read, 20)
-    return bytes(reading.received), reading.outcome
 
 
 def fill(loop: Reactor, conn: Any) -> None:
