@@ -16,7 +16,7 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
     "The four ways to end": IN_ENDING,
     "Events": {
         "no callback comes between connect and ready": Difference(
-            {"start": [["write", "early", "w"]]},
+            "start: write early -> w",
             "accept, read 5, until callback w, end, until close",
             role="client",
             node="connect · callback w · ready · end · finish · close | got b'early'",
@@ -27,7 +27,7 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
             ),
         ),
         "callbacks of a client that never connects come before its close": Difference(
-            {"start": [["write", "lost", "w"]]},
+            "start: write lost -> w",
             "until close, settle",
             role="client",
             target="nobody",
@@ -50,7 +50,7 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
             better="The program is asked for more before the line runs dry; `low_water=0` is Node's way.",
         ),
         "the end is seen though nobody listens to data": Difference(
-            {},
+            "",
             "connect, send nobody listens, end, settle, look",
             deaf=("data",),
             node=" | nothing",
@@ -58,7 +58,7 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
             better="A connection that nobody reads ends when its peer does; in Node it stays for ever.",
         ),
         "nobody has to listen to error": Difference(
-            {},
+            "",
             "connect, reset, until close, settle",
             deaf=("error",),
             node="server the process would have died read ECONNRESET · close with an error",
@@ -66,7 +66,7 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
             better="Nothing that a peer does ends the process.",
         ),
         "a listener that raises ends its own connection only": Difference(
-            {"data": [["raise", "a bug of the program"]]},
+            "data: raise a bug of the program",
             "connect, connect, send x, settle, look, 2 end, 2 until close",
             node=(
                 "data b'x' · server the process would have died a bug of the program · #2 end · #2 finish · #2 "
@@ -79,7 +79,7 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
             better="The error is logged and reported, its connection is reset, and all others go on.",
         ),
         "pause holds the end back even with nothing before it": Difference(
-            {"connection": [["pause"]], "told resume": [["resume"]]},
+            "connection: pause · told resume: resume",
             "connect, end, settle, note paused, look, tell resume, read to end, until close",
             node="end · finish · close | paused · FIN · FIN",
             ours="end · finish · close | paused · nothing · FIN",
@@ -106,7 +106,7 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
     },
     "Facts about the kernel": {
         "a reset behind the peer's FIN is noticed": Difference(
-            {},
+            "",
             "connect, end, until end, reset, settle",
             options=HALF_OPEN,
             node="end",
@@ -116,7 +116,7 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
             ),
         ),
         "a reset is noticed while paused": Difference(
-            {},
+            "",
             "connect, reset, settle",
             options={"pause_on_connect": True},
             node="",
@@ -126,7 +126,7 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
             ),
         ),
         "a reset behind unread bytes is no clean end": Difference(
-            {"told resume": [["resume"]]},
+            "told resume: resume",
             "connect, send read me later, reset, settle, tell resume, until close",
             options={"pause_on_connect": True},
             node="data b'read me later' · end · finish · close",
@@ -137,14 +137,14 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
     },
     "Why it matters": {
         "destroy_soon waits for the peer's FIN": Difference(
-            {"data": [["write", "no"], ["destroy_soon"]]},
+            "data: write no, destroy_soon",
             "connect, send request, read to end, settle, send more, look for a reset, end, until close",
             node="data b'request' · finish · close | got b'no' · FIN · then RST",
             ours="data b'request' · finish · end · close | got b'no' · FIN · no RST",
             better="What the peer still says is read and dropped for a bounded time: an RST could cost it the answer.",
         ),
         "an early refusal arrives whole": Difference(
-            {"connection": [["write", {"pattern": MIB}], ["destroy_soon"]]},
+            "connection: write 1 MiB, destroy_soon",
             "connect roomy, pour 8 MiB, end, read all of 1 MiB however it ends, until close",
             deaf=("data", "drain", "write returned false"),
             node="finish · close | not all of it",
@@ -164,7 +164,7 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
             ),
         ),
         "a peer that does not read is given up": Difference(
-            {"connection": [["write", MUCH], ["end"], ["later", LONGER]]},
+            "connection: write 8 MiB, end, later 0.2",
             "connect narrow, until later",
             options={"write_timeout": SHORT},
             node="write returned false · later",
@@ -172,7 +172,7 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
             better="`write_timeout`: a peer that reads nothing does not keep its connection and our memory for ever.",
         ),
         "a connection that nobody ends is given up": Difference(
-            {"end": [["later", LONGER]]},
+            "end: later 0.2",
             "connect, end, until later",
             options={**HALF_OPEN, "half_open_timeout": SHORT},
             node="end · later",
@@ -182,7 +182,7 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
     },
     "The server": {
         "stopped comes after the last close": Difference(
-            {"connection": [["server.close", "c"]]},
+            "connection: server.close c",
             "connect, settle, end, 0 until stopped, 0 until callback c, until close",
             node="end · finish · server stopped · server callback c · close",
             ours="end · finish · close · server stopped · server callback c",
@@ -198,7 +198,7 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
     },
     "Errors": {
         "an IPv6 address stands in brackets": Difference(
-            {},
+            "",
             "until close",
             role="client",
             target="nobody",
@@ -211,7 +211,7 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
     },
     "Clients": {
         "a lookup that answers nonsense is named": Difference(
-            {},
+            "",
             "until close, settle",
             role="client",
             host="a.test",
@@ -226,7 +226,7 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
     },
     "Options, and what can be asked": {
         "addresses are known after close": Difference(
-            {"close": [["ask", "remote_host"], ["ask", "local_host"]]},
+            "close: ask remote_host, ask local_host",
             "accept, until ready, end, until close",
             role="client",
             node="connect · ready · end · finish · close · remote_host is undefined · local_host is undefined",
@@ -236,7 +236,7 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
     },
     "Text and files": {
         "bytes that are no text are an error": Difference(
-            {"connection": [["set_encoding", "utf-8"]]},
+            "connection: set_encoding utf-8",
             "connect, send a\xff, settle, end, until close, read to end",
             node="data as text 'a\ufffd' · end · finish · close | FIN",
             ours=(
@@ -248,7 +248,7 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
     },
     "Pipes": {
         "a relay carries half closes": Difference(
-            {"told relay": [["pipe", 1]], "told back": [["pipe", 2]]},
+            "told relay: pipe 1 · told back: pipe 2",
             "connect, connect, tell back, 2 tell relay, send question, 2 read 8, end, 2 read to end, settle, "
             "2 send answer, 2 end, read to end, settle",
             deaf=("data",),
@@ -260,7 +260,7 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
             better="A half that is fed by a pipe is ended by the pipe, so the answer arrives without allow_half_open.",
         ),
         "a relay carries resets": Difference(
-            {"told relay": [["pipe", 1]], "told back": [["pipe", 2]]},
+            "told relay: pipe 1 · told back: pipe 2",
             "connect, connect, tell back, 2 tell relay, send question, 2 read 8, reset, until close, settle, 2 look",
             deaf=("data",),
             node="error read ECONNRESET · close with an error | #2 got b'question' · #2 nothing",
@@ -268,7 +268,7 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
             better="The other side learns that it was cut off, instead of waiting for ever.",
         ),
         "a pipe into a connection that is gone ends its source": Difference(
-            {"told there": [["pipe", 2]]},
+            "told there: pipe 2",
             "connect, connect, tell there, send hello, 2 read 5, 2 reset, 2 until close, settle, look",
             deaf=("data",),
             node="#2 error read ECONNRESET · #2 close with an error | #2 got b'hello' · nothing",
@@ -278,7 +278,7 @@ CHAPTERS: dict[str, dict[str, Difference]] = {
     },
     "The two halves": {
         "the state tells closing from closed": Difference(
-            {"finish": [["ask", "state"]], "close": [["ask", "state"]]},
+            "finish: ask state · close: ask state",
             "connect, end, until close",
             node="end · finish · state is closed · close · state is closed",
             ours="end · finish · state is closing · close · state is closed",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.node.stage import MUCH, Difference
+from tests.node.stage import Difference
 
 IN_ENDING: dict[str, Difference] = {
     "a write after end is told to its caller": Difference(
-        {"connection": [["end", "bye"]], "told write": [["write", "more", "w"]]},
+        "connection: end bye · told write: write more -> w",
         "connect, until finish, tell write, end, until close, read to end",
         node=(
             "finish · write returned false · callback w WriteAfterEnd · error WriteAfterEnd · close with an "
@@ -19,14 +19,14 @@ IN_ENDING: dict[str, Difference] = {
         ),
     ),
     "a write after destroy is told to its caller": Difference(
-        {"connection": [["destroy"], ["write", "late", "w"]]},
+        "connection: destroy, write late -> w",
         "connect, until close, settle, read to end",
         node="write returned false · callback w ConnectionClosed · close | FIN",
         ours="raised ConnectionClosed · close | FIN",
         better=("Raised where the bug is made; Node tells it to the callback only, and to nobody where there is none."),
     ),
     "a write after the peer has ended is no error": Difference(
-        {"finish": [["write", "too late", "w"]]},
+        "finish: write too late -> w",
         "connect, end, read to end, until close",
         node=(
             "end · finish · write returned false · callback w This socket has been ended by the other party · "
@@ -36,7 +36,7 @@ IN_ENDING: dict[str, Difference] = {
         better=("Who writes just after the peer has ended could not know: false, the bytes count as unsent, no error."),
     ),
     "the callback of an end tells that its data was refused": Difference(
-        {"finish": [["end", "too late", "e"]]},
+        "finish: end too late -> e",
         "connect, end, read to end, until close",
         node="end · finish · error WriteAfterEnd · callback e WriteAfterEnd · close with an error | FIN",
         ours="end · finish · callback e ConnectionClosed · close | FIN",
@@ -45,7 +45,7 @@ IN_ENDING: dict[str, Difference] = {
         ),
     ),
     "reset right after end resets": Difference(
-        {"data": [["end", "bye"], ["reset"]]},
+        "data: end bye, reset",
         "connect, send x, settle, read to end",
         node="data b'x' · error reset EINVAL | got b'bye' · FIN",
         ours="data b'x' · close | RST",
@@ -55,7 +55,7 @@ IN_ENDING: dict[str, Difference] = {
         ),
     ),
     "destroy drops what has not left": Difference(
-        {"connection": [["write", "a"], ["write", "b"], ["destroy"]]},
+        "connection: write a, write b, destroy",
         "connect, until close, read to end",
         node="close | got b'ab' · FIN",
         ours="close | got b'a' · FIN",
@@ -74,7 +74,7 @@ IN_ENDING: dict[str, Difference] = {
         ),
     ),
     "no callback tells success of bytes that were dropped": Difference(
-        {"connection": [["write", MUCH, "w"]], "told destroy": [["destroy"]]},
+        "connection: write 8 MiB -> w · told destroy: destroy",
         "connect narrow, until write returned false, tell destroy, until close, read all of 8 MiB",
         node="write returned false · callback w · close | not all of it · FIN",
         ours="write returned false · callback w ConnectionClosed · close | not all of it · FIN",
@@ -82,7 +82,7 @@ IN_ENDING: dict[str, Difference] = {
         until=(22, 9),
     ),
     "callbacks come before the error": Difference(
-        {"connection": [["write", MUCH], ["write", "x", "w"]]},
+        "connection: write 8 MiB, write x -> w",
         "connect narrow, until write returned false ×2, settle, reset, until close, settle",
         node=(
             "write returned false · write returned false · error read ECONNRESET · callback w read ECONNRESET · "
@@ -95,14 +95,14 @@ IN_ENDING: dict[str, Difference] = {
         better="Callbacks are the answers of the connection, `error` and `close` its last words.",
     ),
     "a callback tells what the network did": Difference(
-        {"error": [["write", "late", "w"]]},
+        "error: write late -> w",
         "connect, reset, until close, settle",
         node="error read ECONNRESET · write returned false · callback w ConnectionClosed · close with an error",
         ours="error read ECONNRESET · write returned false · callback w read ECONNRESET · close with an error",
         better="The callback tells why: the network's error where the network did it.",
     ),
     "what the kernel takes at once is not pending": Difference(
-        {"connection": [["write", "more than eight bytes"]]},
+        "connection: write more than eight bytes",
         "connect, read 21, settle, end, until close",
         options={"high_water": 8},
         node="write returned false · drain · end · finish · close | got b'more than eight bytes'",
@@ -119,7 +119,7 @@ IN_ENDING: dict[str, Difference] = {
         until=(20, 13),
     ),
     "pause reads nothing so destroy is an RST": Difference(
-        {"connection": [["pause"]], "told destroy": [["destroy"]]},
+        "connection: pause · told destroy: destroy",
         "connect, send nobody reads this, settle, tell destroy, until close, read to end",
         node="close | FIN",
         ours="close | RST",
@@ -129,7 +129,7 @@ IN_ENDING: dict[str, Difference] = {
         ),
     ),
     "nothing is delivered after destroy_soon": Difference(
-        {"connection": [["write", MUCH], ["destroy_soon"]]},
+        "connection: write 8 MiB, destroy_soon",
         "connect roomy, until write returned false, send are you listening?, settle, end, read all of 8 MiB, "
         "until close",
         node="write returned false · data b'are you listening?' · end · finish · close | all of it · FIN",
@@ -137,7 +137,7 @@ IN_ENDING: dict[str, Difference] = {
         better="Who said that it no longer listens is given nothing more.",
     ),
     "reset on a unix socket is a plain close": Difference(
-        {"connection": [["reset"]]},
+        "connection: reset",
         "connect, settle, look",
         target="unix",
         node="raised ERR_INVALID_HANDLE_TYPE | nothing",
@@ -145,7 +145,7 @@ IN_ENDING: dict[str, Difference] = {
         better="One call aborts every kind of connection.",
     ),
     "destroy_soon before connect with nothing written cancels": Difference(
-        {"start": [["destroy_soon"]]},
+        "start: destroy_soon",
         "until close, settle, anybody",
         role="client",
         node="connect · ready · finish · close | somebody came",
@@ -153,7 +153,7 @@ IN_ENDING: dict[str, Difference] = {
         better="There is nothing to deliver: no server is bothered, and `close` does not wait for the network.",
     ),
     "reset before connect cancels": Difference(
-        {"start": [["reset"]]},
+        "start: reset",
         "until close, settle, anybody",
         role="client",
         node="connect · ready · close | somebody came",
@@ -161,7 +161,7 @@ IN_ENDING: dict[str, Difference] = {
         better="An abort does not wait for a connection in order to abort it.",
     ),
     "after destroy only close is told": Difference(
-        {"connect": [["destroy"]]},
+        "connect: destroy",
         "accept, until close, settle, read to end",
         role="client",
         node="connect · ready · close | FIN",

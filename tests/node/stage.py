@@ -1,8 +1,10 @@
 """One scenario, played on Node's `net` and on ours, with the same raw peer.
 
-A scenario is a *program* and a *script*. The program is data, what a connection does when something happens:
-`{"connection": [["write", "hello"]], "end": [["end", "bye"]]}`. Each reaction is played once, by its own
-connection; a client's first is "start", in the turn of connect(). The script is the other side, step by step:
+A scenario is a *program* and a *script*. The program says what a connection does when something happens:
+`connection: write hello -> w, write 8 MiB · end: end bye` is {"connection": [["write", "hello", "w"], ["write",
+{"pattern": 8388608}]], "end": [["end", "bye"]]}, `w` being the name of a callback; what the text cannot say is written
+as such a dict. Each reaction is played once, by its own connection; a client's first is "start", in the turn of
+connect(). The script is the other side, step by step:
 `connect, send x, until data, tell go, read to end` holds raw sockets, waits for what the program saw, and tells it to
 go on (`"told go"`). A number before a step says which connection it is about, the first if there is none; 0 is the
 server. What the program saw, and what the script saw on the wire, is the outcome.
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import re
 import select
 import socket
@@ -48,11 +51,23 @@ class Outcome(NamedTuple):
         return cls(program, wire)
 
 
+def _action(text: str) -> list[Any]:
+    """A call and its arguments: `write 8 MiB -> w`."""
+    call, _, callback = text.partition(" -> ")
+    verb, _, argument = call.partition(" ")
+    value: Any = argument
+    if argument.endswith(" MiB"):
+        value = {"pattern": int(argument.removesuffix(" MiB")) * MIB}
+    elif re.fullmatch(r"[0-9.]+|true|false", argument):
+        value = json.loads(argument)
+    return [verb, *([value] if argument else []), *([callback] if callback else [])]
+
+
 @dataclass(frozen=True)
 class Scenario:
     """What is played. `target` is where: "tcp", "unix", or for clients "nobody" (a port) and "no path"."""
 
-    program: Program
+    program: str | Program
     script: str
     role: str = "server"
     target: str = "tcp"
@@ -62,6 +77,13 @@ class Scenario:
     host: str = "127.0.0.1"  # what a client is told; a name is for the `lookup` of `options`
     since: tuple[int, ...] = OLDEST  # the Node that has what it needs
     ipv6: bool = False  # does it need ::1?
+
+    @property
+    def reactions(self) -> Program:
+        if not isinstance(self.program, str):
+            return self.program
+        parts = (part.partition(": ") for part in self.program.split(" · ") if part)
+        return {event: [_action(text) for text in actions.split(", ")] for event, _, actions in parts}
 
     @property
     def events(self) -> list[str]:
@@ -100,7 +122,7 @@ class Play:
         self.address: Any = self._place()
         driver.order(
             do="play", id=self._id, role=scenario.role, target=self._target(), options=scenario.options,
-            program=scenario.program, events=scenario.events,
+            program=scenario.reactions, events=scenario.events,
         )  # fmt: skip
         if scenario.role == "server":
             self.step_until(0, "serving")

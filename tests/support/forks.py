@@ -35,15 +35,11 @@ class Fork:
 
     def __init__(self, mother: Mother, pid: int, stdout: int, stderr: int) -> None:
         self._mother = mother
-        self._pid = pid
+        self.pid = pid
         self._watch = os.pidfd_open(pid)  # nobody has waited for it yet: the number is its own
         self._status: int | None = None
         self.stdout: IO[bytes] = os.fdopen(stdout, "rb", 0)
         self.stderr: IO[bytes] = os.fdopen(stderr, "rb", 0)
-
-    @property
-    def pid(self) -> int:
-        return self._pid
 
     def send_signal(self, signum: int) -> None:
         if self.poll() is None:
@@ -58,12 +54,12 @@ class Fork:
     def wait(self, timeout: float = SECONDS) -> int:
         status = self._look(timeout)
         if status is None:
-            raise subprocess.TimeoutExpired(f"fork {self._pid}", timeout)
+            raise subprocess.TimeoutExpired(f"fork {self.pid}", timeout)
         return status
 
     def _look(self, timeout: float) -> int | None:
         if self._status is None and select.select([self._watch], [], [], timeout)[0]:
-            self._status = self._mother.ask({"wait": self._pid})
+            self._status = self._mother.ask({"wait": self.pid})
             os.close(self._watch)
         return self._status
 

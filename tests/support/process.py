@@ -13,9 +13,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Self
+
+import pytest
 
 import reactor
 from reactor.testing import Peer
@@ -25,6 +27,13 @@ from tests.support.forks import SECONDS as SECONDS
 CHECKOUT = Path(reactor.__file__).parents[1]
 Start = Callable[[tuple[str, ...], Path | None, Mapping[str, str]], Any]
 COMMAND = (sys.executable, "-m", "reactor")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def mother() -> Iterator[None]:
+    """For a conftest: what programs are forks of is up before `floor` counts descriptors."""
+    with forks.open_mother():
+        yield
 
 
 def environment() -> dict[str, str]:
