@@ -73,12 +73,12 @@ def test_on_connection_is_a_listener_of_connection(harness: Any) -> None:
     assert met == [first]
 
 
-def test_pause_on_connect_holds_bytes_until_resume(harness: Any, loop: Reactor) -> None:
+def test_pause_on_connect_holds_bytes_until_resume(harness: Any) -> None:
     h = harness(pause_on_connect=True)
     peer, conn = h.connect()
     peer.send(b"early")
-    settle(loop)
+    settle(h.loop)
     assert conn.bytes_read == 0
     conn.resume()
-    settle(loop)
+    settle(h.loop)
     assert h.record.data() == b"early"
