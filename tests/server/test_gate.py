@@ -42,7 +42,7 @@ def test_one_more_from_an_address_is_refused_and_another_address_is_not(harness:
     assert knock(h, ONE, ONE, ONE, ONE) == ["in", "in", "FIN", "FIN"]
     assert knock(h, TWO, TWO, TWO) == ["in", "in", "FIN"]
     seen = h.server.statistics()
-    assert (seen.accepted, seen.refused, seen.refused_by) == (4, 3, {"max_per_address": 3})
+    assert (seen.accepted, seen.open, seen.refused, seen.refused_by) == (4, 4, 3, {"max_per_address": 3})
     assert seen.ended == {Reason.REFUSED: 3}
 
 
@@ -177,14 +177,6 @@ def test_what_was_not_told_yet_is_told_when_the_server_stops(
     settle(h.loop)
     assert "2 by max_per_address" in warnings(caplog)[1]
     assert h.loop.next_deadline() is None, "a timer is left"
-
-
-def test_the_limits_hold_for_those_in_the_backlog_of_a_shutdown(harness: Any) -> None:
-    h = harness(max_per_address=2)
-    h.queue(5)
-    h.server.shutdown(5)
-    settle(h.loop)
-    assert len(h.record.connections) == 2
 
 
 def test_a_listener_of_connection_that_ends_it_at_once_gives_its_place_back(harness: Any, knock: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reactor import Reactor, Reason, Server, ServerClosed, ShutdownReport
+from reactor import Reactor, Reason, Server, ServerClosed
 from reactor.testing import pump, settle
 from tests.support.wire import refused
 
@@ -115,20 +115,6 @@ def test_the_report_counts_those_that_ended_after_the_call(h: Any) -> None:
     report = h.stopped()
     assert (report.connections, report.clean) == (2, 1)
     assert report.by_reason == {Reason.PEER_ENDED: 1, Reason.RESET: 1}
-
-
-@pytest.mark.expects_errors
-def test_a_stopped_listener_that_raises_keeps_nobody_else_from_hearing(h: Any) -> None:
-    heard: list[Any] = []
-
-    @h.server.on("stopped")
-    def fail(server: Server, report: ShutdownReport) -> None:
-        raise RuntimeError("no")
-
-    h.server.on("stopped", lambda server, report: heard.append("stopped"))
-    h.server.close(lambda server, error: heard.append(error))
-    settle(h.loop)
-    assert heard == ["stopped", None]
 
 
 def test_a_stopped_listener_may_listen_again(h: Any) -> None:

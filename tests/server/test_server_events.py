@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reactor import Connection, Reason
-from reactor.testing import Peer, pump, settle
+from reactor.testing import pump, settle
 
 
 def _says(heard: list[str], what: str) -> Callable[..., None]:
@@ -35,20 +35,10 @@ def test_the_servers_listeners_come_before_the_connections_own_in_order_of_addin
     for number in (1, 2):
         conn.on("data", _says(heard, f"conn {number}"))
         h.server.on("data", _says(heard, f"server {number}"))
+    h.server.off("data", h.server.on("data", _says(heard, "taken off again")))
     peer.send(b"x")
     pump(h.loop, lambda: conn.bytes_read)
     assert heard == ["server 1", "server 2", "conn 1", "conn 2"]
-
-
-def test_off_on_the_server_counts_for_all_its_connections(h: Any) -> None:
-    heard: list[str] = []
-    listener = h.server.on("data", _says(heard, "server"))
-    peer, conn = h.connect()
-    conn.on("data", _says(heard, "conn"))
-    h.server.off("data", listener)
-    peer.send(b"x")
-    pump(h.loop, lambda: conn.bytes_read)
-    assert heard == ["conn"]
 
 
 def test_a_servers_once_is_called_for_one_event_of_one_connection(h: Any) -> None:
@@ -80,58 +70,17 @@ def test_after_a_connection_listener_destroyed_it_the_others_do_not_meet_it(h: A
     assert heard == []
 
 
-@pytest.mark.expects_errors
-def test_a_connection_listener_that_raises_ends_that_connection_only(h: Any) -> None:
-    @h.server.once("connection")
-    def fail(conn: Connection) -> None:
-        raise RuntimeError("not this one")
-
-    peer, conn = h.connect()
-    report = h.closed(conn)
-    assert report.reason is Reason.LISTENER_FAILED
-    assert str(report.error) == "not this one"
-    assert peer.outcome() == "ECONNRESET"
-    _, other = h.connect()
-    assert other.state == "open"
-
-
-@pytest.mark.expects_errors
-@pytest.mark.parametrize("event", ["listening", "drop"])
-def test_a_servers_own_listener_that_raises_stops_nobody(harness: Any, event: str) -> None:
-    h = harness(max_connections=1)
-    heard: list[str] = []
-    h.server.on(event, lambda *_: 1 / 0)
-    h.server.on(event, _says(heard, event))
-    h.connect()
-    with Peer(h.address) as extra:
-        settle(h.loop)
-        assert extra.outcome() == "FIN"
-    assert heard == [event]
-
-
-def test_on_gives_the_function_back_and_serves_as_a_decorator(h: Any) -> None:
-    def listener(*_: object) -> None: ...
-
-    assert h.server.on("data", listener) is listener
-    assert h.server.on("stopped")(listener) is listener
-    assert h.server.once("connection")(listener) is listener
-
-
-def test_connections_is_a_live_view(h: Any) -> None:
+def test_connections_is_a_live_view_and_each_knows_its_server(h: Any) -> None:
     view = h.server.connections
     assert len(view) == 0
     _, first = h.connect()
     _, second = h.connect()
     assert set(view) == {first, second}
+    assert first.server is h.server
     first.destroy()
     h.closed(first)
     assert first not in view
     assert len(view) == 1
-
-
-def test_a_connection_knows_its_server(h: Any) -> None:
-    _, conn = h.connect()
-    assert conn.server is h.server
 
 
 def test_statistics_count_what_was_what_is_and_how_it_ended(h: Any) -> None:
@@ -161,6 +110,18 @@ def test_a_server_shows_where_it_listens_and_how_many_it_serves(h: Any) -> None:
     h.server.close()
     assert repr(h.server) == "<Server not listening connections=1>"
     settle(h.loop)
+
+
+@pytest.mark.expects_errors
+def test_a_listener_of_drop_that_raises_stops_nobody(harness: Any) -> None:
+    h = harness(max_connections=1)
+    heard: list[str] = []
+    h.server.on("drop", lambda *_: 1 / 0)
+    h.server.on("drop", _says(heard, "drop"))
+    h.connect()
+    (extra,) = h.queue(1)
+    settle(h.loop)
+    assert (extra.outcome(), heard) == ("FIN", ["drop"])
 
 
 def test_a_servers_listener_that_leaves_run_keeps_the_event_from_no_other(h: Any) -> None:

@@ -11,19 +11,8 @@ import pytest
 from reactor import Connection, Reactor, Server
 from reactor.net.settings import SERVER_SETTINGS, ServerSettings, Settings, split
 from reactor.testing import settle
+from tests.support.settings import OTHER as OF_CONNECTIONS
 
-OF_CONNECTIONS = {
-    "idle_timeout": 1.0,
-    "read_timeout": 2.0,
-    "write_timeout": None,
-    "linger_timeout": 4.0,
-    "half_open_timeout": 5.0,
-    "on_idle": "reset",
-    "allow_half_open": True,
-    "high_water": 0,
-    "low_water": 0,
-    "buffer_limit": 1,
-}
 OTHER = OF_CONNECTIONS | {
     "pause_on_connect": True,
     "no_delay": False,

@@ -123,8 +123,9 @@ def test_a_later_call_may_ask_for_the_end_of_all_connections(h: Any) -> None:
     assert conn.state == "closing"
 
 
-def test_the_limit_holds_for_those_who_wait_in_the_backlog(harness: Any) -> None:
-    h = harness(max_connections=3)
+@pytest.mark.parametrize("limit", ["max_connections", "max_per_address"])
+def test_the_limits_hold_for_those_who_wait_in_the_backlog(harness: Any, limit: str) -> None:
+    h = harness(**{limit: 3})
     h.server.on("connection", lambda conn: conn.write(b"welcome"))
     dropped = h.told("drop")
     peers = h.queue(5)
@@ -164,15 +165,6 @@ def test_without_connections_it_stops_at_once(h: Any) -> None:
     assert h.stops == []
     settle(h.loop)
     assert h.stopped() == ShutdownReport(0, 0, {}, 0, 0.0)
-
-
-@pytest.mark.expects_errors
-def test_a_draining_listener_that_raises_stops_nothing(h: Any) -> None:
-    h.server.on("draining", lambda server, deadline: 1 / 0)
-    _, conn = h.connect()
-    h.server.shutdown()
-    settle(h.loop)
-    assert conn.state == "closing"
 
 
 def test_listening_again_in_the_turn_of_the_stop_is_not_undone(h: Any) -> None:
