@@ -1,7 +1,7 @@
 """The floor under every test: nothing leaks, nothing is logged as an error that the test did not ask for.
 
 `loop` is a reactor on a manual clock; `each_loop` is the same on every selector. `harness` makes a server on it, with a
-recorder and peers.
+recorder and peers; `scene` one with a connection already, and `each_scene` is the same on every selector.
 """
 
 from __future__ import annotations
@@ -14,11 +14,17 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 
 from reactor import Reactor
 from reactor.testing import ManualClock
 from tests.support.recording import Harness
+from tests.support.scene import Scene, Scenes
+
+# A machine that has other work takes longer for an example, which says nothing about the example.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 SELECTORS = [None, selectors.EpollSelector, selectors.PollSelector, selectors.SelectSelector]
 
@@ -80,6 +86,30 @@ def harness(loop: Reactor) -> Iterator[Any]:
 
     def make(**settings: Any) -> Harness:
         made.append(Harness(settings.pop("loop", loop), **settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close_peers()
+
+
+@pytest.fixture
+def scene(loop: Reactor, clock: ManualClock) -> Iterator[Scenes]:
+    """`scene(**settings)` makes a Scene on `loop`; its peers are closed at the end."""
+    yield from _scenes(loop, clock)
+
+
+@pytest.fixture
+def each_scene(each_loop: Reactor, clock: ManualClock) -> Iterator[Scenes]:
+    """As `scene`, on each selector."""
+    yield from _scenes(each_loop, clock)
+
+
+def _scenes(loop: Reactor, clock: ManualClock) -> Iterator[Scenes]:
+    made: list[Scene] = []
+
+    def make(**settings: Any) -> Scene:
+        made.append(Scene(loop, clock, **settings))
         return made[-1]
 
     yield make

@@ -32,14 +32,23 @@ if TYPE_CHECKING:
 
 
 class ReactorStatistics(NamedTuple):
-    """The state of a reactor at one moment: counts, except where a unit is named."""
+    """The state of a reactor at one moment.
+
+    - `turns`: The number of turns taken.
+    - `ready_calls`: The number of calls that are ready.
+    - `timers`: The number of armed timers.
+    - `held`: The number of ref'd servers that listen, ref'd connections and watched descriptors, for which `run()` goes
+      on.
+    - `jobs`: The number of jobs in threads whose callback was not called yet.
+    - `uptime`: Seconds since the reactor was made.
+    """
 
     turns: int
     ready_calls: int
     timers: int
-    held: int  # what keeps run() going: ref'd servers that listen, ref'd connections, watched descriptors
+    held: int
     jobs: int
-    uptime: float  # seconds since the reactor was made
+    uptime: float
 
 
 class Reactor:

@@ -20,10 +20,12 @@ from ..hints import Any
 class Timer:
     """One call at one time, made by `Reactor.call_later` and `call_at`."""
 
-    __slots__ = ("_args", "_fn", "_heap", "_ref", "when")
+    __slots__ = {
+        **dict.fromkeys(("_args", "_fn", "_heap", "_ref")),
+        "when": "When the timer is due, in seconds of the reactor's time.",
+    }
 
     def __init__(self, heap: TimerHeap, when: float, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
-        #: When it is due, in seconds of the reactor's time.
         self.when = when
         self._heap = heap
         self._fn: Callable[..., object] | None = fn
@@ -75,17 +77,18 @@ class Timer:
 class TimerHeap:
     """All timers of one reactor, soonest first."""
 
-    __slots__ = ("_cancelled", "_heap", "_order", "refs")
+    __slots__ = ("_cancelled", "_order", "heap", "refs")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Timer]] = []
+        #: (due, number, timer), the soonest first, cancelled ones among them. The loop looks at the first in each turn.
+        self.heap: list[tuple[float, int, Timer]] = []
         self._order = 0
         self._cancelled = 0
         #: The number of armed timers that `run()` waits for.
         self.refs = 0
 
     def __len__(self) -> int:
-        return len(self._heap) - self._cancelled
+        return len(self.heap) - self._cancelled
 
     @property
     def order(self) -> int:
@@ -97,31 +100,27 @@ class TimerHeap:
         callback that arms itself in the past again and again would keep the others from being called.
         """
         timer = Timer(self, when, fn, args)
-        heapq.heappush(self._heap, (max(when, now), self._order, timer))
+        heapq.heappush(self.heap, (max(when, now), self._order, timer))
         self._order += 1
         self.refs += 1
         return timer
 
     def next_deadline(self) -> float | None:
         """When the soonest timer is due; None when there is none."""
-        heap = self._heap
+        heap = self.heap
         while heap and not heap[0][2].active:
             heapq.heappop(heap)
             self._cancelled -= 1
         return heap[0][0] if heap else None
-
-    def has_due(self, now: float) -> bool:
-        """True if the first entry is due. Its timer may have been cancelled."""
-        return bool(self._heap) and self._heap[0][0] <= now
 
     def pop_due(self, now: float, before: int) -> Timer | None:
         """Remove and return the soonest timer that is due at `now` and has a number below `before`; None if there is
         none.
         """
         when = self.next_deadline()
-        if when is None or when > now or self._heap[0][1] >= before:
+        if when is None or when > now or self.heap[0][1] >= before:
             return None
-        timer = heapq.heappop(self._heap)[2]
+        timer = heapq.heappop(self.heap)[2]
         if timer._ref:
             self.refs -= 1
         return timer
@@ -131,7 +130,7 @@ class TimerHeap:
         if timer._ref:
             self.refs -= 1
         self._cancelled += 1
-        if self._cancelled * 2 > len(self._heap):
-            self._heap = [entry for entry in self._heap if entry[2].active]
-            heapq.heapify(self._heap)
+        if self._cancelled * 2 > len(self.heap):
+            self.heap = [entry for entry in self.heap if entry[2].active]
+            heapq.heapify(self.heap)
             self._cancelled = 0

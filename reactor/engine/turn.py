@@ -107,7 +107,7 @@ class Turns:
             self._sends_left = SENDS_PER_TURN
             if events:
                 self._dispatch(events)
-            if self._timers.has_due(self.turn_now):
+            if (heap := self._timers.heap) and heap[0][0] <= self.turn_now:
                 self._run_timers()
             if self._flushes:
                 self._run_flushes()

@@ -16,9 +16,8 @@ from reactor.cli.errors import Unusable
 from reactor.cli.options import parse
 from reactor.cli.process import main
 from reactor.cli.values import option_of
-from reactor.net.deadlines.gauges import Excess, Speed
-from reactor.net.fields import Field
-from reactor.net.server.gate import Rate
+from reactor.net.fields import Setting
+from reactor.net.limits import Excess, Rate, Speed
 from reactor.net.settings import ServerSettings, Settings
 
 EXPECTED_APP = "expected echo, goodbye, discard, chargen, relay or module:callable"
@@ -93,7 +92,7 @@ def help_text(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
 def test_help_tells_of_every_setting_its_meaning_and_default(
-    field: Field, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    field: Setting, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = help_text(capsys, monkeypatch)
     assert f"  {option_of(field.name)}" in text

@@ -1,28 +1,24 @@
-"""set_encoding: `data` listeners get text, whole characters only, however the network cuts the bytes."""
+"""set_encoding: `data` listeners get text, whole characters only, however the network cuts the bytes, whoever listens
+and whatever is set in between.
+"""
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
 
-from reactor import Reactor, Reason
-from reactor.testing import pump
-from tests.support.hearing import Texts, feed
+from reactor import Connection, Reactor, Reason, Server, connect
+from reactor.testing import Peer, pump, settle
+from tests.support.hearing import Texts, feed, hearing
+from tests.support.scene import Scene, Scenes
 
 TEXT = "aé€𝄞漢字ﾊz\n"
 ENCODINGS = [
-    "utf-8",
-    "utf-8-sig",
-    "utf-16",
-    "utf-16-le",
-    "utf-32",
-    "utf-7",
-    "shift_jis",
-    "iso2022_jp",
-    "gb18030",
-    "latin-1",
-]
+    "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "utf-7", "shift_jis", "iso2022_jp", "gb18030", "latin-1",
+]  # fmt: skip
 
 
 def text_for(encoding: str) -> str:
@@ -34,15 +30,12 @@ def text_for(encoding: str) -> str:
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_no_character_is_split_though_every_byte_comes_alone(harness: Any, encoding: str) -> None:
-    wire = harness(data=False)
-    peer, conn = wire.connect()
-    heard = Texts(conn)
-    conn.set_encoding(encoding)
+def test_no_character_is_split_though_every_byte_comes_alone(scene: Scenes, encoding: str) -> None:
+    one, heard = hearing(scene, encoding)
     text = text_for(encoding)
-    feed(wire, peer, conn, *(bytes([byte]) for byte in text.encode(encoding)))
-    peer.end()
-    assert wire.closed(conn).clean is True
+    feed(one, *(bytes([byte]) for byte in text.encode(encoding)))
+    one.peer.end()
+    assert one.closed().clean is True
     assert heard.whole == text
     assert all(type(piece) is str and piece for piece in heard)
     if encoding not in ("utf-7", "iso2022_jp"):  # those say in advance what follows
@@ -50,178 +43,272 @@ def test_no_character_is_split_though_every_byte_comes_alone(harness: Any, encod
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "shift_jis"])
-def test_no_character_is_split_wherever_the_stream_is_cut(each_loop: Reactor, harness: Any, encoding: str) -> None:
-    wire = harness(loop=each_loop, data=False)
+def test_no_character_is_split_wherever_the_stream_is_cut(each_scene: Scenes, encoding: str) -> None:
     text = text_for(encoding)
     raw = text.encode(encoding)
     for cut in range(len(raw) + 1):
-        peer, conn = wire.connect()
-        heard = Texts(conn)
-        conn.set_encoding(encoding)
-        feed(wire, peer, conn, raw[:cut], raw[cut:])
-        peer.end()
-        wire.closed(conn)
+        one, heard = hearing(each_scene, encoding)
+        feed(one, raw[:cut], raw[cut:])
+        one.peer.end()
+        one.closed()
         assert (heard.whole, len(heard) <= 2) == (text, True), cut
 
 
-def test_a_long_text_arrives_whole(harness: Any) -> None:
-    wire = harness(data=False)
-    peer, conn = wire.connect()
-    heard = Texts(conn)
-    conn.set_encoding("utf-8")
+def test_a_long_text_arrives_whole(scene: Scenes) -> None:
+    one, heard = hearing(scene)
     text = TEXT * 20_000  # 23 bytes each: reads of 64 KiB end anywhere
     sent, raw = 0, text.encode()
     while sent < len(raw):
-        sent += peer.send_some(raw[sent:])
-        wire.loop.run_once(0.001)
-    peer.end()
-    assert wire.closed(conn).bytes_read == len(raw)
+        sent += one.peer.send_some(raw[sent:])
+        one.loop.run_once(0.001)
+    one.peer.end()
+    assert one.closed().bytes_read == len(raw)
     assert heard.whole == text
 
 
-def test_bytes_are_counted_and_not_characters(harness: Any) -> None:
-    wire = harness(data=False)
-    peer, conn = wire.connect()
-    Texts(conn)
-    conn.set_encoding("utf-8")
-    feed(wire, peer, conn, "€".encode())
-    peer.end()
-    report = wire.closed(conn)
+def test_bytes_are_counted_and_not_characters(scene: Scenes) -> None:
+    one, _ = hearing(scene)
+    feed(one, "€".encode())
+    one.peer.end()
+    report = one.closed()
     assert (report.bytes_read, report.bytes_discarded) == (3, 0)
 
 
-def test_a_chunk_that_completes_no_character_is_told_to_nobody(harness: Any) -> None:
-    wire = harness(data=False)
-    peer, conn = wire.connect()
-    heard = Texts(conn)
-    conn.set_encoding("utf-8")
-    feed(wire, peer, conn, b"\xe2", b"\x82")
-    assert heard == []
-    feed(wire, peer, conn, b"\xac")
-    assert heard == ["€"]
-
-
-def test_what_is_written_stays_bytes(harness: Any) -> None:
-    wire = harness(data=False)
-    peer, conn = wire.connect()
-    conn.on("data", lambda conn, data: conn.write(data.upper().encode()))
-    conn.set_encoding("utf-8")
-    peer.send("äöü".encode())
-    pump(wire.loop, lambda: conn.bytes_written == 6)
-    assert peer.receive(6) == "ÄÖÜ".encode()
+def test_what_is_written_stays_bytes(scene: Scenes) -> None:
+    one, _ = hearing(scene)
+    one.conn.on("data", lambda conn, data: conn.write(data.upper().encode()))
+    one.peer.send("äöü".encode())
+    pump(one.loop, lambda: one.conn.bytes_written == 6)
+    assert one.peer.receive(6) == "ÄÖÜ".encode()
     with pytest.raises(TypeError):
-        conn.write("text")
+        one.conn.write("text")
+
+
+# What comes in pieces, and what is set in between: bytes are fed, a name or None is set.
+
+HEARD: dict[str, tuple[list[bytes | str | None], list[Any]]] = {
+    "a chunk that completes no character is told to nobody": (["utf-8", b"\xe2", b"\x82"], []),
+    "a character is told when it is whole": (["utf-8", b"\xe2", b"\x82", b"\xac"], ["€"]),
+    "None is bytes again, and loses nothing in the middle of a character": (
+        ["utf-8", b"a\xe2", b"\x82", None, b"\xacb", b"c"], ["a", b"\xe2\x82\xacb", b"c"],
+    ),
+    "None where no encoding was set changes nothing": ([None, b"\xff"], [b"\xff"]),
+    "set again": (["utf-8", b"\xe2\x82", "utf-8", b"\xac!"], ["€!"]),
+    "set again twice": (["utf-8", b"\xe2\x82", "utf-8", "utf-8", b"\xac!"], ["€!"]),
+    "set again after None": (["utf-8", b"\xe2\x82", None, "utf-8", b"\xac!"], ["€!"]),
+    "set again after None and itself": (["utf-8", b"\xe2\x82", None, "utf-8", "utf-8", b"\xac!"], ["€!"]),
+    "set again after another": (["utf-8", b"\xe2\x82", "latin-1", "utf-8", "utf-8", b"\xac!"], ["€!"]),
+    "set again after all of that": (
+        ["utf-8", b"\xe2\x82", "utf-8", None, None, "utf-16", "utf-8", b"\xac!"], ["€!"],
+    ),
+    "another encoding counts from the next bytes on": (
+        ["ascii", b"charset=latin-1\n", "latin-1", b"\xe9", "utf-16-be", b"\x00x"], ["charset=latin-1\n", "é", "x"],
+    ),
+}  # fmt: skip
+
+
+def play(one: Scene, steps: list[bytes | str | None]) -> None:
+    for step in steps:
+        if isinstance(step, bytes):
+            feed(one, step)
+        else:
+            one.conn.set_encoding(step)
+
+
+@pytest.mark.parametrize("row", HEARD)
+def test_what_is_set_in_the_middle_of_a_character_loses_nothing(scene: Scenes, row: str) -> None:
+    one = scene(data=False)
+    heard = Texts(one.conn)
+    steps, wanted = HEARD[row]
+    play(one, steps)
+    assert heard == wanted
+
+
+def test_none_in_the_middle_of_a_character_and_then_the_end_loses_nothing(scene: Scenes) -> None:
+    one, heard = hearing(scene)
+    play(one, [b"\xe2\x82", None])
+    one.peer.end()
+    assert one.closed().clean is True
+    assert heard == [b"\xe2\x82"]
+
+
+def test_a_listener_may_change_it_for_what_comes_next(scene: Scenes) -> None:
+    one = scene(data=False)
+    heard = Texts(one.conn)
+    one.conn.on("data", lambda conn, data: conn.set_encoding("latin-1"))
+    feed(one, b"\xe9", b"\xe9")
+    assert heard == [b"\xe9", "é"]
 
 
 # Who listens.
 
 
-def test_every_listener_gets_text_whenever_it_was_added(harness: Any) -> None:
-    wire = harness(data=False)
+def test_every_listener_gets_text_whenever_it_was_added(scene: Scenes) -> None:
     early, late, own, later = Texts(), Texts(), Texts(), Texts()
-    wire.server.on("data", early.hear)
-    peer, conn = wire.connect()
-    conn.set_encoding("utf-8")
-    conn.on("data", own.hear)
-    wire.server.on("data", late.hear)
-    feed(wire, peer, conn, b"\xc3")
-    conn.on("data", later.hear)
-    feed(wire, peer, conn, b"\xa9!")
+    one = scene(data=False, greet=lambda conn: conn.server and conn.server.on("data", early.hear))
+    one.conn.set_encoding("utf-8")
+    one.conn.on("data", own.hear)
+    one.server.on("data", late.hear)
+    feed(one, b"\xc3")
+    one.conn.on("data", later.hear)
+    feed(one, b"\xa9!")
     assert early == late == own == later == ["é!"]
 
 
-def test_other_connections_of_the_server_keep_getting_bytes(harness: Any) -> None:
-    wire = harness(data=False)
-    heard = Texts()
-    wire.server.on("data", heard.hear)
-    (peer, conn), (other, its) = wire.connect(), wire.connect()
-    conn.set_encoding("utf-8")
-    feed(wire, peer, conn, b"text")
-    feed(wire, other, its, b"bytes")
+def test_other_connections_of_the_server_keep_getting_bytes(scene: Scenes) -> None:
+    one, heard = scene(data=False), Texts()
+    one.server.on("data", heard.hear)
+    other, _ = one.connect()
+    one.conn.set_encoding("utf-8")
+    feed(one, b"text")
+    other.send(b"bytes")
+    pump(one.loop, lambda: len(heard) == 2)
     assert heard == ["text", b"bytes"]
 
 
 @pytest.mark.parametrize("where", ["server", "connection"])
-def test_a_once_listener_gets_the_first_text(harness: Any, where: str) -> None:
-    wire = harness(data=False)
-    heard = Texts()
-    peer, conn = wire.connect()
-    conn.set_encoding("utf-8")
-    (wire.server if where == "server" else conn).once("data", heard.hear)
-    feed(wire, peer, conn, b"\xc3", b"\xa9", b"more")
+def test_a_once_listener_gets_the_first_text(scene: Scenes, where: str) -> None:
+    one, heard = scene(data=False), Texts()
+    one.conn.set_encoding("utf-8")
+    (one.server if where == "server" else one.conn).once("data", heard.hear)
+    feed(one, b"\xc3", b"\xa9", b"more")
     assert heard == ["é"]
 
 
-def test_where_nobody_listens_bytes_are_discarded_and_the_end_is_seen(harness: Any) -> None:
-    wire = harness(data=False)
-    peer, conn = wire.connect()
-    conn.set_encoding("utf-8")
-    feed(wire, peer, conn, "é".encode(), b"x\xc3")
-    peer.end()
-    report = wire.closed(conn)
+def test_where_nobody_listens_bytes_are_discarded_and_the_end_is_seen(scene: Scenes) -> None:
+    one = scene(data=False)
+    play(one, ["utf-8", "é".encode(), b"x\xc3"])
+    one.peer.end()
+    report = one.closed()
     assert (report.clean, report.bytes_read, report.bytes_discarded) == (True, 4, 4)
 
 
 @pytest.mark.parametrize("bad", [[b"\xff\xfe\xfd"], [b"\xc3", b"\xff"], [b"\xe2\x82", b"x"]])
-def test_bad_bytes_that_nobody_listens_to_are_no_error(harness: Any, bad: list[bytes]) -> None:
-    wire = harness(data=False)
-    peer, conn = wire.connect()
-    conn.set_encoding("utf-8")
-    feed(wire, peer, conn, *bad)
-    heard = Texts(conn)
-    feed(wire, peer, conn, "é".encode())
+def test_bad_bytes_that_nobody_listens_to_are_no_error(scene: Scenes, bad: list[bytes]) -> None:
+    one = scene(data=False)
+    play(one, ["utf-8", *bad])
+    heard = Texts(one.conn)
+    feed(one, "é".encode())
     assert heard == ["é"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "shift_jis"])
-def test_a_listener_added_in_the_middle_of_a_character_gets_whole_characters(harness: Any, encoding: str) -> None:
+def test_a_listener_added_in_the_middle_of_a_character_gets_whole_characters(scene: Scenes, encoding: str) -> None:
     text = "字x"
     raw = text.encode(encoding)
     for cut in range(1, len(raw)):
-        wire = harness(data=False)
-        peer, conn = wire.connect()
-        conn.set_encoding(encoding)
-        feed(wire, peer, conn, raw[:cut])
-        heard = Texts(conn)
-        feed(wire, peer, conn, raw[cut:])
-        assert conn.state == "open", cut
+        one = scene(data=False)
+        play(one, [encoding, raw[:cut]])
+        heard = Texts(one.conn)
+        feed(one, raw[cut:])
+        assert one.conn.state == "open", cut
         assert text.endswith(heard.whole), cut
         assert heard.whole.endswith("x"), cut
 
 
-def test_a_listener_that_left_hears_nothing_of_what_was_held_back(harness: Any) -> None:
-    wire = harness(data=False)
-    peer, conn = wire.connect()
-    heard = Texts(conn)
-    conn.set_encoding("utf-8", "replace")
-    feed(wire, peer, conn, b"\xc3")
-    conn.off("data", heard.hear)
-    peer.end()
-    assert wire.closed(conn).clean is True
-    assert heard == []
-
-
-def test_a_listener_that_left_a_connection_with_a_pipe_hears_nothing_either(harness: Any) -> None:
-    wire = harness(data=False)
-    peer, conn = wire.connect()
-    heard = Texts(conn)
-    conn.set_encoding("utf-8", "replace")
-    conn.pipe(conn)
-    feed(wire, peer, conn, b"\xc3")
-    conn.off("data", heard.hear)
-    peer.end()
-    wire.closed(conn)
+@pytest.mark.parametrize("piped", [False, True], ids=["alone", "beside a pipe"])
+def test_a_listener_that_left_hears_nothing_of_what_was_held_back(scene: Scenes, piped: bool) -> None:
+    one, heard = hearing(scene, errors="replace")
+    if piped:
+        one.conn.pipe(one.conn)
+    feed(one, b"\xc3")
+    one.conn.off("data", heard.hear)
+    one.peer.end()
+    assert one.closed().clean is True
     assert heard == []
 
 
 def test_a_listener_that_raises_a_decode_error_of_its_own_has_failed_like_any_other(
-    harness: Any, caplog: pytest.LogCaptureFixture
+    scene: Scenes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    wire = harness(data=False)
-    peer, conn = wire.connect()
-    conn.on("data", lambda conn, data: b"\xff".decode())
-    conn.set_encoding("utf-8")
-    peer.send(b"x")
-    assert wire.closed(conn).reason is Reason.LISTENER_FAILED
+    one, _ = hearing(scene)
+    one.conn.on("data", lambda conn, data: b"\xff".decode())
+    one.peer.send(b"x")
+    assert one.closed().reason is Reason.LISTENER_FAILED
     assert "a listener of" in caplog.text
     caplog.clear()
+
+
+# Pausing.
+
+
+def test_a_pause_in_the_middle_of_a_character_loses_nothing(each_scene: Scenes) -> None:
+    one, heard = hearing(each_scene)
+    feed(one, b"\xe2")
+    one.conn.pause()
+    one.peer.send(b"\x82")
+    one.turns()
+    assert (heard, one.conn.bytes_read) == ([], 1)
+    one.conn.resume()
+    pump(one.loop, lambda: one.conn.bytes_read == 2)
+    feed(one, b"\xac")
+    assert heard == ["€"]
+
+
+def test_a_listener_that_pauses_at_every_text_gets_all_of_it(each_scene: Scenes) -> None:
+    one, heard = hearing(each_scene, errors="replace")
+    one.conn.on("data", lambda conn, data: conn.pause())
+    one.peer.send("é".encode() + b"\xe2")
+    one.peer.end()
+    pump(one.loop, lambda: one.conn.resume() or one.conn.report)
+    assert heard == ["é", "�"]
+    assert one.conn.report.clean
+
+
+# Clients, and what is left behind.
+
+
+def test_a_client_may_set_it_before_it_is_connected(harness: Any, loop: Reactor) -> None:
+    wire = harness()
+    wire.server.on("connection", lambda conn: conn.end("grüß".encode()))
+    conn = connect(loop, *wire.address)
+    heard = Texts(conn)
+    conn.set_encoding("utf-8")
+    pump(loop, lambda: conn.report is not None)
+    assert heard.whole == "grüß"
+
+
+def test_after_the_close_it_is_harmless(scene: Scenes) -> None:
+    one = scene()
+    one.peer.close()
+    one.closed()
+    play(one, ["utf-8", None])
+    one.conn.unref()
+    one.conn.ref()
+    one.server.close()
+    settle(one.loop)
+    assert one.loop.statistics().held == 0, "it would keep run() going"
+
+
+@pytest.mark.parametrize("ending", ["FIN", "bad bytes", "reset", "FIN in a character"])
+def test_a_connection_that_is_closed_is_garbage_without_a_collection(loop: Reactor, ending: str) -> None:
+    server = Server(loop)
+
+    @server.on("connection")
+    def greet(conn: Connection) -> None:
+        conn.context = lambda: conn.state  # a cycle of the program's, which it breaks itself
+        conn.set_encoding("utf-8")
+        conn.on("data", lambda _, text: conn.touch())
+        conn.once("data", lambda _, text: conn.touch())
+        conn.set_encoding("utf-16-le")
+        conn.set_encoding("utf-8")
+        conn.on("error", lambda conn, error: None)  # else it is logged, and the log keeps the connection
+        conn.on("close", lambda conn, report: setattr(conn, "context", None))
+
+    address: Any = server.listen("127.0.0.1", 0)
+    gc.collect()
+    gc.disable()
+    try:
+        with Peer(address) as peer:
+            pump(loop, lambda: server.connections)
+            alive = weakref.ref(next(iter(server.connections)))
+            peer.send({"bad bytes": b"x\xff", "FIN in a character": b"x\xc3"}.get(ending, b"x"))
+            if ending == "reset":
+                peer.reset()
+            elif ending != "bad bytes":
+                peer.end()
+            pump(loop, lambda: not server.connections)
+        loop.run_once(0)
+        assert alive() is None
+    finally:
+        gc.enable()

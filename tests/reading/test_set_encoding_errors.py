@@ -3,45 +3,37 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from reactor import Connection, Reactor, Reason, Server, connect
-from reactor.testing import Peer, pump, settle
+from reactor.testing import Peer, pump
+from tests.support.hearing import feed, hearing
+from tests.support.scene import Scene, Scenes
 
 UTF_8_HALF = "é".encode()[:1]
-
-
-def listening(wire: Any, encoding: str = "utf-8", errors: str = "strict") -> tuple[Peer, Connection, list[Any]]:
-    """A peer, its connection with an encoding, and what is heard of it."""
-    heard: list[Any] = []
-    peer, conn = wire.connect()
-    conn.on("data", lambda conn, data: heard.append(data))
-    conn.set_encoding(encoding, errors)
-    return peer, conn, heard
 
 
 # Strict.
 
 
-def test_bad_bytes_reset_the_connection_and_are_told_as_an_error(each_loop: Reactor, harness: Any) -> None:
-    wire = harness(loop=each_loop, data=False)
-    peer, conn, heard = listening(wire)
-    conn.write(b"answer")
-    peer.send(b"\xff")
-    report = wire.closed(conn)
+def test_bad_bytes_reset_the_connection_and_are_told_as_an_error(each_scene: Scenes) -> None:
+    one, heard = hearing(each_scene)
+    one.conn.write(b"answer")
+    one.peer.send(b"\xff")
+    report = one.closed()
     assert (report.reason, report.clean, report.bytes_read, heard) == (Reason.DECODE_FAILED, False, 1, [])
     assert type(report.error) is UnicodeDecodeError
-    assert wire.record.events[conn] == [("error", report.error), ("close", report)]
-    assert peer.outcome() == "ECONNRESET"
+    assert one.record.events[one.conn] == [("error", report.error), ("close", report)]
+    assert one.peer.outcome() == "ECONNRESET"
 
 
-def test_the_error_says_what_was_wrong(harness: Any) -> None:
-    wire = harness(data=False)
-    peer, conn, _ = listening(wire)
-    peer.send(b"good \xff bad")
-    error = wire.closed(conn).error
+def test_the_error_says_what_was_wrong(scene: Scenes) -> None:
+    one, _ = hearing(scene)
+    one.peer.send(b"good \xff bad")
+    error = one.closed().error
     assert (error.encoding, error.object[error.start : error.end]) == ("utf-8", b"\xff")
 
 
@@ -54,63 +46,51 @@ def test_where_nobody_listens_to_error_it_is_logged_at_info(loop: Reactor, caplo
     assert [record.levelno for record in caplog.records if "decode" in record.getMessage()] == [logging.INFO]
 
 
-@pytest.mark.parametrize("cuts", [[], [4], [1, 4], [3, 4, 5]])
-def test_the_text_before_bad_bytes_is_delivered_however_it_was_cut(harness: Any, cuts: list[int]) -> None:
-    wire = harness(data=False)
-    peer, conn, heard = listening(wire)
-    raw = "aé€".encode() + b"\xff" + b"after"
-    for start, end in zip([0, *cuts], [*cuts, len(raw)], strict=True):
-        peer.send(raw[start:end])
-        pump(wire.loop, lambda: conn.bytes_read == end or conn.report is not None)  # noqa: B023 - called at once
-    assert wire.closed(conn).reason is Reason.DECODE_FAILED
-    assert "".join(heard) == "aé€"
-
-
-@pytest.mark.parametrize("encoding", ["gbk", "shift_jis", "big5", "euc_jp"])
-@pytest.mark.parametrize("cut", [1, 2, 3])
-def test_a_decoder_that_forgets_what_it_held_when_it_fails_delivers_the_same(
-    harness: Any, encoding: str, cut: int
+@pytest.mark.parametrize(
+    ("encoding", "text", "cuts"),
+    [
+        *(("utf-8", "aé€", cuts) for cuts in ([], [4], [1, 4], [3, 4, 5])),
+        # These decoders forget what they held when they fail.
+        *((encoding, "中ok", [cut]) for encoding in ("gbk", "shift_jis", "big5", "euc_jp") for cut in (1, 2, 3)),
+    ],
+)
+def test_the_text_before_bad_bytes_is_delivered_however_it_was_cut(
+    scene: Scenes, encoding: str, text: str, cuts: list[int]
 ) -> None:
-    wire = harness(data=False)
-    peer, conn, heard = listening(wire, encoding)
-    raw = "中ok".encode(encoding) + b"\xff\xff"
-    peer.send(raw[:cut])
-    pump(wire.loop, lambda: conn.bytes_read == cut)
-    peer.send(raw[cut:])
-    assert wire.closed(conn).reason is Reason.DECODE_FAILED
-    assert "".join(heard) == "中ok"
+    one, heard = hearing(scene, encoding)
+    raw = text.encode(encoding) + b"\xff\xffafter"
+    feed(one, *(raw[start:end] for start, end in zip([0, *cuts], [*cuts, len(raw)], strict=True)))
+    assert one.closed().reason is Reason.DECODE_FAILED
+    assert "".join(heard) == text
 
 
-def test_what_was_to_be_sent_is_dropped_and_counted(harness: Any) -> None:
-    wire = harness(data=False)
-    peer, conn, _ = listening(wire)
-    conn.write(bytes(32 << 20))
-    settle(wire.loop)
-    peer.send(b"\xff")
-    report = wire.closed(conn)
+def test_what_was_to_be_sent_is_dropped_and_counted(scene: Scenes) -> None:
+    one, _ = hearing(scene)
+    one.conn.write(bytes(32 << 20))
+    one.turns()
+    one.peer.send(b"\xff")
+    report = one.closed()
     assert report.bytes_written + report.bytes_unsent == 32 << 20
     assert report.bytes_unsent
 
 
-def test_an_ending_of_ours_under_way_does_not_hide_it(harness: Any) -> None:
-    wire = harness(data=False)
-    peer, conn, _ = listening(wire)
-    conn.end()
-    peer.send(b"\xff")
-    assert wire.closed(conn).reason is Reason.DECODE_FAILED
+def test_an_ending_of_ours_under_way_does_not_hide_it(scene: Scenes) -> None:
+    one, _ = hearing(scene)
+    one.conn.end()
+    one.peer.send(b"\xff")
+    assert one.closed().reason is Reason.DECODE_FAILED
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
 @pytest.mark.parametrize("errors", ["strict", "replace"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
 def test_a_stream_without_the_byte_order_mark_it_needs_is_the_peers_fault(
-    harness: Any, encoding: str, errors: str
+    scene: Scenes, encoding: str, errors: str
 ) -> None:
-    wire = harness(data=False)
-    peer, conn, _ = listening(wire, encoding, errors)
-    peer.send("no mark".encode(f"{encoding}-le"))
-    report = wire.closed(conn)
+    one, _ = hearing(scene, encoding, errors)
+    one.peer.send("no mark".encode(f"{encoding}-le"))
+    report = one.closed()
     assert (report.reason, isinstance(report.error, UnicodeError)) == (Reason.DECODE_FAILED, True)
-    assert wire.record.names() == ["error", "close"]
+    assert one.names() == ["error", "close"]
 
 
 @pytest.mark.parametrize(
@@ -123,12 +103,11 @@ def test_a_stream_without_the_byte_order_mark_it_needs_is_the_peers_fault(
         ("idna", b"xn--\xff."), ("punycode", b"\xff-\xff"), ("euc_jp", b"\xff"), ("big5", b"\xff\xff"),
     ],
 )  # fmt: skip
-def test_no_byte_that_a_peer_sends_is_a_failure_of_a_listener(harness: Any, encoding: str, raw: bytes) -> None:
-    wire = harness(data=False)
-    peer, conn, _ = listening(wire, encoding)
-    peer.send(raw)
-    peer.end()
-    report = wire.closed(conn)
+def test_no_byte_that_a_peer_sends_is_a_failure_of_a_listener(scene: Scenes, encoding: str, raw: bytes) -> None:
+    one, _ = hearing(scene, encoding)
+    one.peer.send(raw)
+    one.peer.end()
+    report = one.closed()
     assert report.reason is Reason.DECODE_FAILED
     assert isinstance(report.error, UnicodeError)
 
@@ -136,198 +115,152 @@ def test_no_byte_that_a_peer_sends_is_a_failure_of_a_listener(harness: Any, enco
 def test_a_client_that_gets_bad_bytes_ends_the_same_way(loop: Reactor, harness: Any) -> None:
     wire = harness()
     wire.server.on("connection", lambda conn: conn.write(b"\xff"))
-    conn = connect(loop, *wire.address)
+    conn: Any = connect(loop, *wire.address)
     conn.on("data", lambda conn, data: None)
     conn.set_encoding("utf-8")
     pump(loop, lambda: conn.report is not None)
-    assert conn.report is not None
     assert conn.report.reason is Reason.DECODE_FAILED
     assert wire.closed(wire.record.conn).reason is Reason.PEER_RESET
 
 
-# Not strict.
+# The end in the middle of a character, and handlers that are not strict.
+
+
+def test_strict_a_character_cut_off_by_the_peers_fin_is_an_error(each_scene: Scenes) -> None:
+    one, heard = hearing(each_scene)
+    one.peer.send(b"x" + UTF_8_HALF)
+    one.peer.end()
+    report = one.closed()
+    assert (report.reason, report.clean, heard) == (Reason.DECODE_FAILED, False, ["x"])
+    assert type(report.error) is UnicodeDecodeError
+    assert one.names() == ["error", "close"]
+    assert one.peer.outcome() == "ECONNRESET"
 
 
 @pytest.mark.parametrize(
-    ("errors", "text"),
+    ("errors", "pieces", "wanted"),
     [
-        ("replace", "a�b�c"), ("ignore", "abc"), ("backslashreplace", "a\\xffb\\xfec"),
-        ("surrogateescape", "a\udcffb\udcfec"),
+        ("replace", [b"a\xffb\xfec"], ["a�b�c"]),
+        ("ignore", [b"a\xffb\xfec"], ["abc"]),
+        ("backslashreplace", [b"a\xffb\xfec"], ["a\\xffb\\xfec"]),
+        ("surrogateescape", [b"a\xffb\xfec"], ["a\udcffb\udcfec"]),
+        ("replace", [b"x\xc3"], ["x", "�"]),
+        ("ignore", [b"x\xc3"], ["x"]),
+        ("backslashreplace", [b"x\xc3"], ["x", "\\xc3"]),
+        ("replace", [b"\xe2", b"\x82", b"\xac"], ["€"]),  # cut by TCP alone: nothing is to be replaced
     ],
-)  # fmt: skip
-def test_other_handlers_make_text_of_bad_bytes(harness: Any, errors: str, text: str) -> None:
-    wire = harness(data=False)
-    peer, conn, heard = listening(wire, errors=errors)
-    peer.send(b"a\xffb\xfec")
-    peer.end()
-    assert wire.closed(conn).clean is True
-    assert "".join(heard) == text
-
-
-def test_a_character_cut_by_tcp_alone_is_not_replaced(harness: Any) -> None:
-    wire = harness(data=False)
-    peer, conn, heard = listening(wire, errors="replace")
-    for byte in "€".encode():
-        peer.send(bytes([byte]))
-        settle(wire.loop)
-    peer.end()
-    wire.closed(conn)
-    assert heard == ["€"]
-
-
-# The end in the middle of a character.
-
-
-def test_strict_a_character_cut_off_by_the_peers_fin_is_an_error(each_loop: Reactor, harness: Any) -> None:
-    wire = harness(loop=each_loop, data=False)
-    peer, conn, heard = listening(wire)
-    peer.send(b"x" + UTF_8_HALF)
-    peer.end()
-    report = wire.closed(conn)
-    assert (report.reason, report.clean, heard) == (Reason.DECODE_FAILED, False, ["x"])
-    assert type(report.error) is UnicodeDecodeError
-    assert wire.record.names() == ["error", "close"]
-    assert peer.outcome() == "ECONNRESET"
-
-
-@pytest.mark.parametrize(("errors", "last"), [("replace", ["�"]), ("ignore", []), ("backslashreplace", ["\\xc3"])])
-def test_otherwise_what_the_handler_makes_of_it_comes_before_end(
-    each_loop: Reactor, harness: Any, errors: str, last: list[str]
+)
+def test_otherwise_what_the_handler_makes_of_bad_bytes_comes_before_end(
+    each_scene: Scenes, errors: str, pieces: list[bytes], wanted: list[str]
 ) -> None:
-    wire = harness(loop=each_loop, data=False)
-    peer, conn, heard = listening(wire, errors=errors)
-    conn.on("end", lambda conn: heard.append("end"))
-    peer.send(b"x" + UTF_8_HALF)
-    peer.end()
-    report = wire.closed(conn)
+    one, heard = hearing(each_scene, errors=errors)
+    one.conn.on("end", lambda conn: heard.append("end"))
+    feed(one, *pieces)
+    one.peer.end()
+    report = one.closed()
     assert (report.reason, report.clean) == (Reason.PEER_ENDED, True)
-    assert heard == ["x", *last, "end"]
+    assert heard == [*wanted, "end"]
 
 
-def test_the_listener_of_the_last_character_may_pause(each_loop: Reactor, harness: Any) -> None:
-    wire = harness(loop=each_loop, data=False)
-    peer, conn, heard = listening(wire, errors="replace")
-    conn.on("data", lambda conn, data: conn.pause())
-    peer.send(UTF_8_HALF)
-    pump(each_loop, lambda: conn.bytes_read == 1)
-    peer.end()
-    pump(each_loop, lambda: heard)
-    settle(each_loop)
-    assert "end" not in wire.record.names()
-    conn.resume()
-    report = wire.closed(conn)
-    assert (heard, report.clean, wire.record.names()) == (["�"], True, ["hangup", "end", "finish", "close"])
+def half_a_character(scenes: Scenes, act: Callable[[Scene], object]) -> Scene:
+    """A peer that has ended in the middle of a character; the listener of what was made of it has called `act`."""
+    one, heard = hearing(scenes, errors="replace")
+    one.conn.on("data", lambda conn, data: act(one))
+    feed(one, UTF_8_HALF)
+    one.peer.end()
+    pump(one.loop, lambda: heard == ["�"])
+    return one
 
 
-@pytest.mark.parametrize("call", ["end", "destroy_soon", "destroy", "reset"])
-def test_the_listener_of_the_last_character_may_end(harness: Any, call: str) -> None:
-    wire = harness(data=False)
-    peer, conn, heard = listening(wire, errors="replace")
-    conn.on("data", lambda conn, data: getattr(conn, call)())
-    peer.send(UTF_8_HALF)
-    pump(wire.loop, lambda: conn.bytes_read == 1)
-    peer.end()
-    report = wire.closed(conn)
-    assert heard == ["�"]
-    assert report.reason in {"destroy": [Reason.DESTROYED], "reset": [Reason.RESET]}.get(
-        call, [Reason.ENDED, Reason.PEER_ENDED]
-    )
+def test_the_listener_of_the_last_character_may_pause(each_scene: Scenes) -> None:
+    one = half_a_character(each_scene, lambda one: one.conn.pause())
+    one.turns()
+    assert "end" not in one.names()
+    one.conn.resume()
+    assert one.closed().clean
+    assert one.names() == ["hangup", "end", "finish", "close"]
 
 
-def test_the_listener_of_the_last_character_may_write_to_a_peer_that_has_gone(harness: Any) -> None:
-    wire = harness(data=False)
-    peer, conn, heard = listening(wire, errors="replace")
-    conn.on("data", lambda conn, data: (peer.reset(), conn.write(b"x")))
-    peer.send(UTF_8_HALF)
-    pump(wire.loop, lambda: conn.bytes_read == 1)
-    peer.end()
-    report = wire.closed(conn)
-    assert (heard, report.reason) == (["�"], Reason.PEER_RESET)
-    assert wire.record.names() == ["error", "close"]
+@pytest.mark.parametrize(
+    ("call", "reasons"),
+    [
+        (Connection.end, {Reason.ENDED, Reason.PEER_ENDED}),
+        (Connection.destroy_soon, {Reason.ENDED, Reason.PEER_ENDED}),
+        (Connection.destroy, {Reason.DESTROYED}),
+        (Connection.reset, {Reason.RESET}),
+    ],
+)
+def test_the_listener_of_the_last_character_may_end(scene: Scenes, call: Any, reasons: set[Reason]) -> None:
+    assert half_a_character(scene, lambda one: call(one.conn)).closed().reason in reasons
+
+
+def test_the_listener_of_the_last_character_may_write_to_a_peer_that_has_gone(scene: Scenes) -> None:
+    one = half_a_character(scene, lambda one: (one.peer.reset(), one.conn.write(b"x")))
+    assert one.closed().reason is Reason.PEER_RESET
+    assert one.names() == ["error", "close"]
 
 
 @pytest.mark.expects_errors
-def test_the_listener_of_the_last_character_may_raise(harness: Any) -> None:
-    wire = harness(data=False)
-    peer, conn, _ = listening(wire, errors="replace")
-    conn.on("data", lambda conn, data: 1 / 0)
-    peer.send(UTF_8_HALF)
-    pump(wire.loop, lambda: conn.bytes_read == 1)
-    peer.end()
-    report = wire.closed(conn)
+def test_the_listener_of_the_last_character_may_raise(scene: Scenes) -> None:
+    report = half_a_character(scene, lambda one: 1 / 0).closed()
     assert (report.reason, type(report.error)) == (Reason.LISTENER_FAILED, ZeroDivisionError)
 
 
 @pytest.mark.parametrize("errors", ["strict", "replace"])
 @pytest.mark.parametrize("writes", [False, True])
-def test_a_character_cut_off_by_a_reset_is_the_networks_error(harness: Any, errors: str, writes: bool) -> None:
-    wire = harness(data=False)
-    peer, conn, heard = listening(wire, errors=errors)
-    peer.send(UTF_8_HALF)
-    pump(wire.loop, lambda: conn.bytes_read == 1)
-    peer.reset()
+def test_a_character_cut_off_by_a_reset_is_the_networks_error(scene: Scenes, errors: str, writes: bool) -> None:
+    one, heard = hearing(scene, errors=errors)
+    feed(one, UTF_8_HALF)
+    one.peer.reset()
     if writes:  # the end of the stream that is read after this is no FIN
-        conn.write(b"x")
-    assert (wire.closed(conn).reason, heard) == (Reason.PEER_RESET, [])
+        one.conn.write(b"x")
+    assert (one.closed().reason, heard) == (Reason.PEER_RESET, [])
 
 
 @pytest.mark.parametrize("errors", ["strict", "replace"])
-def test_after_destroy_soon_bytes_are_dropped_and_their_encoding_matters_no_more(harness: Any, errors: str) -> None:
-    wire = harness(data=False)
-    peer, conn, heard = listening(wire, errors=errors)
-    peer.send(UTF_8_HALF)
-    pump(wire.loop, lambda: conn.bytes_read == 1)
-    conn.destroy_soon()
-    peer.send(b"\xff\xff")
-    peer.end()
-    report = wire.closed(conn)
+def test_after_destroy_soon_bytes_are_dropped_and_their_encoding_matters_no_more(scene: Scenes, errors: str) -> None:
+    one, heard = hearing(scene, errors=errors)
+    feed(one, UTF_8_HALF)
+    one.conn.destroy_soon()
+    one.peer.send(b"\xff\xff")
+    one.peer.end()
+    report = one.closed()
     assert (report.clean, report.bytes_read, report.bytes_discarded, heard) == (True, 3, 2, [])
 
 
 # Arguments.
 
+NO_ENCODING = "encoding must be the name of a text encoding"
+NO_NAME = "encoding must be a name like 'utf-8', or None for bytes, not "
+NO_HANDLER = "errors must be a name like 'strict' or 'replace', not "
+NAMES = ["base64", "hex", "rot13", "zlib", "bz2", "uu", "quopri", "undefined", "no such", "", "utf-8\0", "utf-8\ud800"]
+
 
 @pytest.mark.parametrize(
-    "encoding",
-    ["base64", "hex", "rot13", "zlib", "bz2", "uu", "quopri", "undefined", "no such", "", "utf-8\0", "utf-8\ud800"],
+    ("arguments", "kind", "text"),
+    [
+        *(((name,), ValueError, NO_ENCODING) for name in NAMES),
+        *(((it,), TypeError, NO_NAME) for it in (b"utf-8", 8, True, "utf-8".encode, ("utf-8",))),
+        *(
+            (("utf-8", errors), ValueError, NO_HANDLER)
+            for errors in ("no such", "", "xmlcharrefreplace", "namereplace", "strict\0")
+        ),
+        *((("utf-8", errors), TypeError, NO_HANDLER) for errors in (None, b"strict", 1)),
+    ],
 )
-def test_what_is_no_text_encoding_is_refused(harness: Any, encoding: str) -> None:
-    wire = harness(data=False)
-    peer, conn, heard = listening(wire)
-    with pytest.raises(ValueError, match="encoding must be the name of a text encoding") as raised:
-        conn.set_encoding(encoding)
-    assert repr(encoding) in str(raised.value)
-    peer.send("é".encode())
-    pump(wire.loop, lambda: heard)
-    assert heard == ["é"], "a refused call has changed something"
-
-
-@pytest.mark.parametrize("encoding", [b"utf-8", 8, True, "utf-8".encode, ("utf-8",)])
-def test_an_encoding_that_is_no_text_is_refused(harness: Any, encoding: Any) -> None:
-    _, conn = harness().connect()
-    with pytest.raises(TypeError, match=r"encoding must be a name like 'utf-8', or None for bytes, not "):
-        conn.set_encoding(encoding)
-
-
-@pytest.mark.parametrize("errors", ["no such", "", "xmlcharrefreplace", "namereplace", "strict\0"])
-def test_a_handler_that_cannot_decode_is_refused(harness: Any, errors: str) -> None:
-    _, conn = harness().connect()
-    with pytest.raises(ValueError, match="errors must be a name like 'strict' or 'replace', not ") as raised:
-        conn.set_encoding("utf-8", errors)
-    assert repr(errors) in str(raised.value)
-
-
-@pytest.mark.parametrize("errors", [None, b"strict", 1])
-def test_a_handler_that_is_no_text_is_refused(harness: Any, errors: Any) -> None:
-    _, conn = harness().connect()
-    with pytest.raises(TypeError, match="errors must be a name like 'strict' or 'replace', not "):
-        conn.set_encoding("utf-8", errors)
+def test_what_is_no_text_encoding_or_no_handler_of_it_is_refused_by_name_and_changes_nothing(
+    scene: Scenes, arguments: tuple[Any, ...], kind: type[Exception], text: str
+) -> None:
+    one, heard = hearing(scene)
+    with pytest.raises(kind, match=text) as raised:
+        one.conn.set_encoding(*arguments)
+    assert repr(arguments[-1]) in str(raised.value)
+    feed(one, "é".encode())
+    assert heard == ["é"]
 
 
 @pytest.mark.parametrize("errors", ["replace", "ignore", "surrogatepass", "surrogateescape", "backslashreplace"])
-def test_every_handler_of_decoding_is_taken(harness: Any, errors: str) -> None:
-    wire = harness(data=False)
-    peer, _, heard = listening(wire, errors=errors)
-    peer.send(b"fine")
-    pump(wire.loop, lambda: heard)
+def test_every_handler_of_decoding_is_taken(scene: Scenes, errors: str) -> None:
+    one, heard = hearing(scene, errors=errors)
+    feed(one, b"fine")
     assert heard == ["fine"]

@@ -32,7 +32,7 @@ def test_a_broken_listening_socket_is_given_up_and_the_others_go_on(
     each_loop: Reactor, harness: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     h = harness(loop=each_loop)
-    errors = h.told("accept_error")
+    errors = h.server_told("accept_error")
     with socket.create_server(("127.0.0.1", 0)) as twin:
         broken = h.server.listen(sock=twin.dup())
         settle(each_loop)

@@ -64,12 +64,14 @@ def _outcome(sock: socket.socket) -> str:
 
 
 def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    """All but those of callbacks that took long, which a busy machine brings about."""
+    found = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    return [text for text in found if " took " not in text]
 
 
 def test_waiting_clients_are_told_by_a_reset(each_loop: Reactor, harness: Any) -> None:
     h = harness(loop=each_loop)
-    errors = h.told("accept_error")
+    errors = h.server_told("accept_error")
     peers = h.queue(5)
     run_out(each_loop, left=2)
     assert len(h.record.connections) == 2
@@ -141,7 +143,7 @@ def _lingering(h: Any, count: int = 1) -> list[Any]:
 
 
 def test_lingering_connections_are_given_up_first(h: Any, caplog: pytest.LogCaptureFixture) -> None:
-    errors = h.told("accept_error")
+    errors = h.server_told("accept_error")
     _, busy = h.connect()
     lingering = _lingering(h, 3)
     peers = h.queue(2)
@@ -185,7 +187,7 @@ def test_the_last_descriptor_is_no_trouble_while_nobody_else_waits(
     each_loop: Reactor, harness: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     h = harness(loop=each_loop)
-    errors = h.told("accept_error")
+    errors = h.server_told("accept_error")
     (lingering,) = _lingering(h)
     h.queue(1)
     run_out(each_loop, left=1)  # accept(2) says EMFILE before it looks whether there is anybody
@@ -195,7 +197,7 @@ def test_the_last_descriptor_is_no_trouble_while_nobody_else_waits(
 
 
 def test_without_a_spare_descriptor_clients_wait_until_there_are_some(h: Any, clock: ManualClock) -> None:
-    errors = h.told("accept_error")
+    errors = h.server_told("accept_error")
     sock = socket.create_server(("127.0.0.1", 0))
     (peer,) = h.queue(1, sock.getsockname())
     with descriptors(left=0):
@@ -263,7 +265,7 @@ def test_the_longest_idle_are_given_up_when_descriptors_run_out(
     each_loop: Reactor, harness: Any, clock: ManualClock
 ) -> None:
     h = harness(loop=each_loop, give_up_idle=25)
-    errors = h.told("accept_error")
+    errors = h.server_told("accept_error")
     idle = _idle_ones(h, clock, 5)  # for 50, 40, 30, 20 and 10 s
     h.queue(2)
     run_out(each_loop)

@@ -151,7 +151,7 @@ def test_refusals_are_told_at_once_and_then_in_sums(
     harness: Any, clock: ManualClock, knock: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     h = harness(max_connections=2, max_per_address=1)
-    dropped = h.told("drop")
+    dropped = h.server_told("drop")
     knock(h, *[ONE] * 21)
     assert len(warnings(caplog)) == 1
     assert "clients were refused: 1 by max_per_address; the last was 127.0.0.1:" in warnings(caplog)[0]

@@ -22,7 +22,7 @@ def test_a_client_too_many_is_turned_away_in_the_way_that_was_chosen(
     harness: Any, when_full: str, outcome: str
 ) -> None:
     h, _, _ = _full(harness, when_full)
-    dropped = h.told("drop")
+    dropped = h.server_told("drop")
     (extra,) = h.queue(1)
     settle(h.loop)
     assert extra.outcome() == outcome
@@ -33,7 +33,7 @@ def test_a_client_too_many_is_turned_away_in_the_way_that_was_chosen(
 
 def test_the_drop_event_names_the_address_the_client_came_to_behind_a_wildcard(harness: Any) -> None:
     h, _, _ = _full(harness)
-    dropped = h.told("drop")
+    dropped = h.server_told("drop")
     _, port = h.server.listen("0.0.0.0", 0)
     (extra,) = h.queue(1, ("127.0.0.1", port))
     settle(h.loop)
@@ -51,7 +51,7 @@ def test_those_inside_are_not_disturbed(harness: Any) -> None:
 
 def test_wait_leaves_clients_in_the_backlog_until_a_place_is_free(each_loop: Reactor, harness: Any) -> None:
     h, _, conn = _full(harness, "wait", loop=each_loop)
-    dropped = h.told("drop")
+    dropped = h.server_told("drop")
     (extra,) = h.queue(1)
     settle(each_loop)
     assert extra.nothing_comes()
@@ -116,7 +116,7 @@ def test_a_lowered_limit_throws_nobody_out_and_lets_nobody_in(harness: Any) -> N
 
 def test_another_policy_counts_at_once_for_those_who_wait(harness: Any) -> None:
     h, _, _ = _full(harness, "wait")
-    dropped = h.told("drop")
+    dropped = h.server_told("drop")
     (extra,) = h.queue(1)
     settle(h.loop)
     h.server.when_full = "reset"
@@ -149,7 +149,7 @@ def test_a_blocked_ipv4_network_counts_behind_a_dual_stack_socket(harness: Any) 
 def test_blocking_may_change_while_it_runs(h: Any) -> None:
     _, inside = h.connect()
     h.server.block = ["127.0.0.1"]
-    dropped = h.told("drop")
+    dropped = h.server_told("drop")
     (extra,) = h.queue(1)
     settle(h.loop)
     assert extra.outcome() == "FIN"

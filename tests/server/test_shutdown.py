@@ -127,7 +127,7 @@ def test_a_later_call_may_ask_for_the_end_of_all_connections(h: Any) -> None:
 def test_the_limits_hold_for_those_who_wait_in_the_backlog(harness: Any, limit: str) -> None:
     h = harness(**{limit: 3})
     h.server.on("connection", lambda conn: conn.write(b"welcome"))
-    dropped = h.told("drop")
+    dropped = h.server_told("drop")
     peers = h.queue(5)
     h.server.shutdown()
     settle(h.loop)

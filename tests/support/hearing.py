@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from reactor import Connection
-from reactor.testing import Peer, pump
+from reactor.testing import pump
+from tests.support.scene import Scene, Scenes
 
 
 class Texts(list[Any]):
@@ -24,9 +25,16 @@ class Texts(list[Any]):
         return type(self[0])().join(self) if self else ""
 
 
-def feed(wire: Any, peer: Peer, conn: Connection, *pieces: bytes) -> None:
+def hearing(scene: Scenes, encoding: str = "utf-8", errors: str = "strict") -> tuple[Scene, Texts]:
+    """A connection with an encoding, and what its `data` listener is given."""
+    one = scene(data=False)
+    one.conn.set_encoding(encoding, errors)
+    return one, Texts(one.conn)
+
+
+def feed(one: Scene, *pieces: bytes) -> None:
     """Send pieces so that each is read by itself."""
     for piece in pieces:
-        wanted = conn.bytes_read + len(piece)
-        peer.send(piece)
-        pump(wire.loop, lambda: conn.bytes_read == wanted or conn.report is not None)  # noqa: B023 - called at once
+        wanted = one.conn.bytes_read + len(piece)
+        one.peer.send(piece)
+        pump(one.loop, lambda: one.conn.bytes_read == wanted or one.conn.report is not None)  # noqa: B023 - called at once

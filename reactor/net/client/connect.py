@@ -13,7 +13,7 @@ from ... import arguments
 from ...engine.loop import Reactor, turns_of
 from ...engine.turn import Turns
 from ...errors import ReactorError
-from ...hints import Any
+from ...hints import TYPE_CHECKING
 from ..connection.account import Reason
 from ..connection.connection import Connection
 from ..connection.listeners import Listeners
@@ -21,10 +21,15 @@ from ..connection.states import CONNECTING
 from ..deadlines.keeper import Keeper
 from ..debug import CheckedConnection, CheckedKeeper
 from ..settings import ClientSettings, Settings, split
-from ..sockets.addresses import Address
+from ..sockets.addresses import Address, literal_family
 from ..sockets.unix import check_path
-from . import names
 from .stand_in import Connecting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Unpack
+
+    from ..keywords import ConnectKeywords
 
 
 def connect(
@@ -34,7 +39,7 @@ def connect(
     on_connect: Callable[[Connection], object] | None = None,
     *,
     path: Any = None,
-    **settings: Any,
+    **settings: Unpack[ConnectKeywords],
 ) -> Connection:
     """Return a new connection to (host, port), or to the Unix socket at `path`, in state "connecting".
 
@@ -95,7 +100,7 @@ def connect(
     return conn
 
 
-def _where(host: Any, port: Any, path: Any, settings: dict[str, Any]) -> Address:
+def _where(host: Any, port: Any, path: Any, settings: Mapping[str, Any]) -> Address:
     """The checked (host, port) or path. Raises TypeError and ValueError."""
     if path is not None:
         if host is not None or port is not None:
@@ -113,8 +118,8 @@ def _where(host: Any, port: Any, path: Any, settings: dict[str, Any]) -> Address
 
 def _check_families(host: str, settings: ClientSettings) -> None:
     """Raise ValueError if `host`, `family` and `local_address` are not all of one family."""
-    literal = names.literal_family(host)
-    local = settings.local_address and names.literal_family(settings.local_address[0])
+    literal = literal_family(host)
+    local = settings.local_address and literal_family(settings.local_address[0])
     wanted = settings.family or None
     if literal and wanted and literal != wanted:
         raise ValueError(f"family must fit the address {host!r}, not be {wanted!r}")

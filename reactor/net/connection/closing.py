@@ -22,6 +22,7 @@ from ..deadlines.agenda import NEVER
 from ..sockets import addresses, kernel, options
 from . import read_size
 from .account import ROWS, UNKNOWN, Fault, Reason
+from .attributes import ATTRIBUTES
 from .callbacks import Callbacks, Until, reached
 from .listeners import Listeners, stands_for
 from .states import ACKED, CLOSED, DESTROY, DESTROY_SOON, DRAINED, EMIT_END, EMIT_FINISH, END, LOST, OPEN, SETTLE
@@ -53,13 +54,12 @@ class Closing:
     (`client/stand_in.py`).
     """
 
-    __slots__ = (
+    __slots__ = dict.fromkeys((
         "__weakref__", "_acked", "_acked_at", "_blocked", "_callbacks", "_called", "_cause", "_corks", "_direct",
-        "_discarded", "_drain_due", "_end_by", "_flowing", "_flush_due", "_gauges", "_intake", "_last", "_life",
+        "_discarded", "_drain_due", "_flowing", "_flush_due", "_gauges", "_intake", "_last", "_life",
         "_listeners", "_local", "_look_at", "_loop", "_mask", "_opened_at", "_out", "_owner", "_pause", "_read_at",
-        "_read_size", "_ref", "_settings", "_since", "_sock", "_unacked", "_unsent", "_wrote_at",
-        "attempted_addresses", "bytes_read", "bytes_written", "context", "remote_address", "report",
-    )  # fmt: skip
+        "_read_size", "_ref", "_settings", "_since", "_sock", "_unsent", "_wrote_at",
+    )) | ATTRIBUTES  # fmt: skip
 
     def __init__(
         self,
@@ -98,9 +98,8 @@ class Closing:
         # Stamps of the reactor's time, in seconds, for the deadlines.
         self._opened_at = self._read_at = self._acked_at = self._since = loop.now
         self._wrote_at = 0.0
-        self._end_by = self._look_at = NEVER
-        self._acked = 0  # of bytes_written, as of the last look
-        self._unacked: int | None = None  # as of the teardown
+        self._look_at = NEVER
+        self._acked: int | None = 0  # of bytes_written, as of the last look; after the teardown None: nobody can tell
         self._read_size = read_size.FIRST
         self._discarded = 0
         self._unsent = 0  # beside what is pending: dropped, or refused after the end
@@ -154,8 +153,9 @@ class Closing:
 
     def _settle(self) -> None:
         """Both halves have ended: close as soon as the peer's kernel has everything."""
-        self._unacked = self._sock.unacknowledged()
-        if not self._unacked:
+        unacked = self._sock.unacknowledged()
+        if not unacked:
+            self._acked = None if unacked is None else self.bytes_written
             self._step(ACKED)
 
     def _flush_soon(self) -> None:
@@ -171,7 +171,7 @@ class Closing:
 
     @property
     def pending_bytes(self) -> int:
-        """Bytes written by the program that the kernel has not taken yet, those of files included."""
+        """The number of bytes that were written and that the kernel has not taken yet, those of files included."""
         return 0 if self._out is None else self._out.size
 
     def _held(self) -> int:
@@ -277,9 +277,9 @@ class Closing:
             self._owner._keeper.forget(self)
         if self._out is not None:
             self._drop_pending()
-        if self._unacked != 0 or not self._last.both_ended:  # else `_settle` has just asked
+        if self._acked != self.bytes_written or not self._last.both_ended:  # else `_settle` has just asked
             unacked = self._sock.unacknowledged()
-            self._unacked = unacked if unacked is None else max(unacked - self._fin_sent, 0)
+            self._acked = None if unacked is None else self.bytes_written - max(unacked - self._fin_sent, 0)
         if self._local is None:
             self._local = addresses.local_address(self._sock)
         cause = self._cause
@@ -294,7 +294,7 @@ class Closing:
 
     def _close(self) -> None:
         """The turn after: tell the program, and break reference cycles so that the connection is freed at once."""
-        if self._listeners.close is None and self._cause.error is None and not self._callbacks:
+        if not self._listeners.close and self._cause.error is None and not self._callbacks:
             self.report = self._account()
         else:
             self._tell_close()
@@ -313,7 +313,7 @@ class Closing:
             self._callbacks.tell_all(self)
         error = self._cause.error
         if error is not None and self._cause.fault is not Fault.LISTENER:  # a listener's has been logged
-            told = self._listeners.each("error")
+            told = self._listeners.error
             for listener in told:
                 self._guarded(listener, self, error)
             if not told:
@@ -323,7 +323,7 @@ class Closing:
         self.report = self._account()
         if self._callbacks is not None:
             self._callbacks.tell_late(self)
-        for listener in self._listeners.each("close"):
+        for listener in self._listeners.close:
             self._guarded(listener, self, self.report)
 
     def _answer_late(self, callback: Callback, taken: bool) -> None:
@@ -333,7 +333,7 @@ class Closing:
     def _account(self) -> CloseReport:
         return self._cause.report(
             self._last.phase, self._fin_sent, self.bytes_read, self._discarded, self.bytes_written, self._unsent,
-            self._unacked, self._opened_at, self._loop.turn_now,
+            None if self._acked is None else self.bytes_written - self._acked, self._opened_at, self._loop.turn_now,
         )  # fmt: skip
 
     @property

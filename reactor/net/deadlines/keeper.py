@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from ...engine.turn import Turns
     from ..connection.stream import Stream
+    from ..limits import Speed
     from .agenda import Cancellable
-    from .gauges import Speed, Window
+    from .gauges import Window
 
     class Memory(Protocol):
         """Who adds up what all connections of a server hold in memory (`server/memory.py`)."""
@@ -61,7 +62,9 @@ class Keeper:
             if life is not stream._life:  # over the limit, and this one was cut
                 return
         if life.fin_sent:  # most are gone before this look: do not work out deadlines for them
-            moment = min(now + settings.first_look, stream._end_by)
+            moment = now + settings.first_look
+            if stream._gauges is not None:
+                moment = min(moment, stream._gauges.end_by)
         else:
             if stream._blocked:
                 note_acked(stream, now)  # so that the first look finds only what moved after this
@@ -85,16 +88,15 @@ class Keeper:
         return rules.soonest(life, stream._settings, rules.Moments(
             now, ended(read_at, read_at), ended(wrote_at, wrote_at), ended(acked_at, acked_at),
             -NEVER if gauges is None else gauges.kept_at, ended(since, since), stream._out is not None, unacked,
-            pause is not None and pause.gone, pause is not None and pause.other_end_acts(life.paused), stream._end_by,
+            pause is not None and pause.gone, pause is not None and pause.other_end_acts(life.paused),
+            NEVER if gauges is None else gauges.end_by,
             self._guards(stream, now, unacked) if stream._settings.guarded else None,
         ))  # fmt: skip
 
     def setting_changed(self, stream: Stream, name: str) -> None:
         """A limit on speed judges from the moment when it is set."""
         if name in RATES:
-            if stream._gauges is None:
-                stream._gauges = Gauges()
-            stream._gauges.begin(name, self._loop.now, stream.bytes_read)
+            _gauges(stream).begin(name, self._loop.now, stream.bytes_read)
 
     # Looking.
 
@@ -105,22 +107,22 @@ class Keeper:
             return
         self._agenda.enter(stream, moment)
         if moment < self._wake_at:
-            self._set_timer()
+            self._wake(moment)
 
-    def _set_timer(self) -> None:
+    def _wake(self, moment: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._wake_at = self._agenda.next_moment()
+        self._wake_at = moment
         self._timer = None
-        if self._wake_at != NEVER:
-            self._timer = self._loop.call_at(self._wake_at, self._look_at_due)
+        if moment != NEVER:
+            self._timer = self._loop.call_at(moment, self._look_at_due)
             self._timer.unref()
 
     def _look_at_due(self) -> None:
         now = self._loop.turn_now
         for stream in self._agenda.due(now, LOOKS_PER_TURN):
             self.look(stream, now)
-        self._set_timer()
+        self._wake(self._agenda.next_moment())
 
     def look(self, stream: Stream, now: float) -> None:
         """A deadline may have passed. Ask the kernel what has moved; then end the connection, or look again later."""
@@ -170,7 +172,8 @@ class Keeper:
             return
         stream._because(reason)
         if row.way is Way.BY_LINGER and stream._settings.linger_timeout is not None:
-            stream._end_by = min(stream._end_by, self._loop.turn_now + stream._settings.linger_timeout)
+            gauges = _gauges(stream)
+            gauges.end_by = min(gauges.end_by, self._loop.turn_now + stream._settings.linger_timeout)
         if row.way is Way.IN_ORDER and loses_nothing(stream):
             stream._step(DESTROY)
         else:
@@ -184,7 +187,7 @@ class Keeper:
         if gauges is None:
             if settings.jitter is None and not settings.paced:
                 return rules.Guards(stream._opened_at, 0.0, heard)
-            gauges = stream._gauges = Gauges()
+            gauges = _gauges(stream)
         if gauges.lot is None:
             self._lots += 1
             gauges.lot = self._lots * GOLDEN % 2**32 / 2**32
@@ -194,7 +197,7 @@ class Keeper:
         write_by = held_by = NEVER
         if settings.min_write_rate is not None:
             if stream._out is not None or (unacked and (stream._life.draining or stream._life.fin_sent)):
-                write_by = gauges.written.end(now, stream._acked, settings.min_write_rate)
+                write_by = gauges.written.end(now, stream._acked or 0, settings.min_write_rate)
             else:
                 gauges.written.stop()
         if settings.slow_reader is not None:
@@ -205,12 +208,19 @@ class Keeper:
         return len(self._agenda)
 
 
+def _gauges(stream: Stream) -> Gauges:
+    if stream._gauges is None:
+        stream._gauges = Gauges()
+    return stream._gauges
+
+
 def note_acked(stream: Stream, now: float) -> bool:
     """Ask what the peer's kernel has acknowledged; True if anything of ours, FIN included, is still under way."""
     unacked = stream._sock.unacknowledged() or 0
     acked = stream.bytes_written - max(unacked - stream._life.fin_sent, 0)
-    if acked > stream._acked:
-        at_once = not unacked and acked - stream._acked <= INITIAL_WINDOW
+    known = stream._acked or 0
+    if acked > known:
+        at_once = not unacked and acked - known <= INITIAL_WINDOW
         wrote_at = stream._loop.stalls.get(stream._wrote_at, stream._wrote_at)
         stream._acked_at = max(stream._acked_at, wrote_at) if at_once else now
         stream._acked = acked
