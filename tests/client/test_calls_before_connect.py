@@ -160,18 +160,20 @@ def test_after_a_failed_connect_a_write_is_lost_and_no_error(loop: Reactor, far:
 
 
 @pytest.mark.parametrize("resumed", ["before", "after"])
-def test_pause_holds_the_data_after_connect_until_resume(hold: Any, loop: Reactor, resumed: str) -> None:
-    held = hold()
+def test_pause_holds_the_data_after_connect_until_resume(
+    stage: str, each_loop: Reactor, far: FarEnds, resumed: str
+) -> None:
+    held = Held(each_loop, far, stage)
     held.conn.pause()
     held.reach()
     if resumed == "before":
         held.conn.resume()
     held.proceed().send(b"early")
     if resumed == "after":
-        settle(loop, 20)
+        settle(each_loop, 20)
         assert (held.heard.life(), held.conn.state) == (["connect", "ready"], "open")
         held.conn.resume()
-    pump(loop, lambda: held.heard.data() == b"early")
+    pump(each_loop, lambda: held.heard.data() == b"early")
 
 
 @pytest.mark.parametrize("stage", ["lookup", "attempt"])
@@ -222,6 +224,10 @@ def test_touch_and_unref_and_ref_are_harmless(hold: Any, loop: Reactor) -> None:
     held.proceed()
     pump(loop, lambda: held.conn.state == "open")
     assert loop.statistics().held == 1
+    held.conn.unref()
+    held.conn.destroy()
+    settle(loop)
+    assert loop.statistics().held == 0
 
 
 def test_an_encoding_set_before_connect_holds(hold: Any, loop: Reactor) -> None:

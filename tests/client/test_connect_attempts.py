@@ -95,6 +95,16 @@ def test_one_that_fails_while_another_is_under_way_makes_room_for_the_next_at_on
         assert conn.remote_address == (FOUR, ends.port)
 
 
+def test_two_that_fail_in_one_turn_make_room_for_one(loop: Reactor, clock: ManualClock) -> None:
+    with FarEnds(dict.fromkeys((ONE, TWO, THREE, FOUR), SILENT)) as ends:
+        heard = Heard(ends.connect(loop))
+        wait_a_delay(loop, clock)
+        ends.fail(ONE)
+        ends.fail(TWO)
+        settle(loop)
+        assert (len(heard.of("connection_attempt_failed")), attempts(heard)) == (2, [ONE, TWO, THREE])
+
+
 # Who wins, and what becomes of the others.
 
 

@@ -19,21 +19,29 @@ HOST = "127.0.0.1"
 UNSPEC = socket.AF_UNSPEC
 
 
-class Lookup:
-    """A lookup that keeps the question; `done` is for the test to call."""
+class Asked:
+    """A client whose lookup keeps the question; `done` is for the test to call."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: Reactor, host: str, port: int, **settings: Any) -> None:
         self.asked: list[tuple[str, int]] = []
-        self.answers: list[Callable[..., None]] = []
+        self.conn = connect(loop, host, port, lookup=self._ask, **settings)
+        self.heard = Heard(self.conn)
 
-    def __call__(self, host: str, family: int, done: Callable[..., None]) -> None:
+    def _ask(self, host: str, family: int, done: Callable[..., None]) -> None:
         self.asked.append((host, family))
-        self.answers.append(done)
+        self.done = done
 
-    @property
-    def done(self) -> Callable[..., None]:
-        (answer,) = self.answers
-        return answer
+
+def answering(*answer: Any) -> Callable[..., None]:
+    """A lookup that answers at once."""
+    return lambda host, family, done: done(*answer)
+
+
+@pytest.fixture
+def asked(loop: Reactor, far: FarEnds) -> Asked:
+    found = Asked(loop, "x", far.port)
+    settle(loop)
+    return found
 
 
 # getaddrinfo.
@@ -167,39 +175,33 @@ def test_it_may_answer_at_once_or_later(
 
 def test_it_is_told_the_family_that_is_wanted_and_what_does_not_fit_is_left_out(loop: Reactor) -> None:
     with FarEnds({HOST: ACCEPTS, "::1": ACCEPTS}) as ends:
-        lookup = Lookup()
-        conn = connect(loop, "far.test", ends.port, lookup=lookup, family=socket.AF_INET6)
-        heard = Heard(conn)
+        asked = Asked(loop, "far.test", ends.port, family=socket.AF_INET6)
         settle(loop)
-        assert lookup.asked == [("far.test", socket.AF_INET6)]
-        lookup.done(None, [HOST, "::1"])
-        connected(loop, conn)
-        assert heard.of("lookup") == [(None, "::1", socket.AF_INET6, "far.test")]
-        assert conn.remote_address == ("::1", ends.port)
+        assert asked.asked == [("far.test", socket.AF_INET6)]
+        asked.done(None, [HOST, "::1"])
+        connected(loop, asked.conn)
+        assert asked.heard.of("lookup") == [(None, "::1", socket.AF_INET6, "far.test")]
+        assert asked.conn.remote_address == ("::1", ends.port)
 
 
 @pytest.mark.parametrize("answer", [HOST, [HOST], (HOST,), {HOST: 1}, [HOST, HOST]])
 def test_one_address_may_come_as_text_and_several_in_anything_iterable(
     answer: Any, loop: Reactor, far: FarEnds
 ) -> None:
-    conn = connect(loop, "far.test", far.port, lookup=lambda host, family, done: done(None, answer))
+    conn = connect(loop, "far.test", far.port, lookup=answering(None, answer))
     heard = Heard(conn)
     connected(loop, conn)
     assert len(heard.of("lookup")) == 1
 
 
-def test_only_the_first_answer_counts(loop: Reactor, far: FarEnds) -> None:
-    lookup = Lookup()
-    conn = connect(loop, "far.test", far.port, lookup=lookup)
-    heard = Heard(conn)
+def test_only_the_first_answer_counts(loop: Reactor, asked: Asked) -> None:
+    asked.done(None, [HOST])
+    asked.done(OSError("too late"))
+    asked.done(None, ["127.0.0.2"])
+    connected(loop, asked.conn)
+    asked.done(OSError("much too late"))
     settle(loop)
-    lookup.done(None, [HOST])
-    lookup.done(OSError("too late"))
-    lookup.done(None, ["127.0.0.2"])
-    connected(loop, conn)
-    lookup.done(OSError("much too late"))
-    settle(loop)
-    assert (len(heard.of("lookup")), conn.state, heard.of("error")) == (1, "open", [])
+    assert (len(asked.heard.of("lookup")), asked.conn.state, asked.heard.of("error")) == (1, "open", [])
 
 
 @pytest.mark.parametrize("beside", [(), ([HOST],), (7,)])
@@ -207,7 +209,7 @@ def test_the_error_it_answers_with_is_told_as_it_is_whatever_comes_beside_it(
     beside: tuple[Any, ...], loop: Reactor, far: FarEnds
 ) -> None:
     error = OSError(errno.ENETDOWN, "no name server")
-    heard = Heard(connect(loop, "x", far.port, lookup=lambda host, family, done: done(error, *beside)))
+    heard = Heard(connect(loop, "x", far.port, lookup=answering(error, *beside)))
     report = heard.report(loop)
     assert heard.events[:-1] == [("lookup", error, None, None, "x"), ("error", error)]
     assert (report.reason, report.error, report.phase) == (Reason.CONNECT_FAILED, error, "connecting")
@@ -231,7 +233,7 @@ NO_ADDRESSES = "the lookup of 'x' must answer with IP addresses"
 def test_an_answer_in_which_nothing_fits_is_a_lookup_with_an_error(
     answer: Any, family: int, text: str, loop: Reactor, far: FarEnds
 ) -> None:
-    heard = Heard(connect(loop, "x", far.port, family=family, lookup=lambda host, family, done: done(None, answer)))
+    heard = Heard(connect(loop, "x", far.port, family=family, lookup=answering(None, answer)))
     report = heard.report(loop)
     assert heard.names() == ["lookup", "error", "close"]
     assert heard.of("lookup") == [(heard.error(), None, None, "x")]
@@ -273,36 +275,29 @@ def test_a_lookup_may_end_its_client_and_answer_all_the_same(ending: str, loop: 
     assert far.nobody_came()
 
 
-def test_an_answer_after_the_end_is_harmless(loop: Reactor, far: FarEnds) -> None:
-    lookup = Lookup()
-    conn = connect(loop, "x", far.port, lookup=lookup)
-    heard = Heard(conn)
+def test_an_answer_after_the_end_is_harmless(loop: Reactor, far: FarEnds, asked: Asked) -> None:
+    asked.conn.destroy()
+    asked.done(None, [HOST])
+    asked.heard.report(loop)
+    asked.done(None, [HOST])
     settle(loop)
-    conn.destroy()
-    lookup.done(None, [HOST])
-    heard.report(loop)
-    lookup.done(None, [HOST])
-    settle(loop)
-    assert heard.names() == ["close"]
+    assert asked.heard.names() == ["close"]
     assert far.nobody_came()
 
 
 def test_it_is_not_asked_when_the_client_is_gone_before_the_first_turn(loop: Reactor) -> None:
-    lookup = Lookup()
-    conn = connect(loop, "x", 80, lookup=lookup)
-    conn.destroy()
+    asked = Asked(loop, "x", 80)
+    asked.conn.destroy()
     settle(loop)
-    assert lookup.asked == []
+    assert asked.asked == []
 
 
 @pytest.mark.parametrize("host", [HOST, "::1", "::ffff:127.0.0.1"])
 def test_nobody_is_asked_for_a_literal_address(host: str, loop: Reactor) -> None:
-    lookup = Lookup()
     with FarEnds({"::1" if host == "::1" else HOST: ACCEPTS}) as ends:
-        conn = connect(loop, host, ends.port, lookup=lookup)
-        heard = Heard(conn)
-        connected(loop, conn)
-    assert (lookup.asked, heard.of("lookup")) == ([], [])
+        asked = Asked(loop, host, ends.port)
+        connected(loop, asked.conn)
+    assert (asked.asked, asked.heard.of("lookup")) == ([], [])
 
 
 def half_an_answer() -> Iterator[str]:
@@ -320,31 +315,23 @@ def half_an_answer() -> Iterator[str]:
     ],
 )
 def test_done_refuses_what_is_no_answer_at_its_call_and_may_be_called_again(
-    arguments: tuple[Any, ...], named: str, loop: Reactor, far: FarEnds
+    arguments: tuple[Any, ...], named: str, loop: Reactor, asked: Asked
 ) -> None:
-    lookup = Lookup()
-    conn = connect(loop, "x", far.port, lookup=lookup)
-    settle(loop)
     with pytest.raises(TypeError, match=named):
-        lookup.done(*arguments)
-    lookup.done(None, [HOST])
-    connected(loop, conn)
+        asked.done(*arguments)
+    asked.done(None, [HOST])
+    connected(loop, asked.conn)
 
 
-def test_in_debug_mode_an_answer_from_another_thread_raises_there(loop: Reactor, far: FarEnds) -> None:
+def test_in_debug_mode_an_answer_from_another_thread_raises_there(loop: Reactor, asked: Asked) -> None:
     raised: list[BaseException] = []
-    done: list[Callable[..., None]] = []
 
     def from_a_thread() -> None:
         try:
-            done[0](None, [HOST])
+            asked.done(None, [HOST])
         except WrongThread as error:
             raised.append(error)
 
-    def lookup(host: str, family: int, answer: Callable[..., None]) -> None:
-        done.append(answer)
-        loop.run_in_thread(from_a_thread, callback=lambda *_: conn.destroy())
-
-    conn = connect(loop, "x", far.port, lookup=lookup)
+    loop.call_soon(lambda: loop.run_in_thread(from_a_thread, callback=lambda *_: asked.conn.destroy()))
     loop.run()
     assert len(raised) == 1

@@ -53,23 +53,21 @@ def test_a_server_whose_last_listening_socket_broke_keeps_run_going_no_longer(lo
     assert not server.listening
 
 
-def test_a_server_whose_listening_socket_the_program_has_closed_stops_and_touches_no_other(
-    loop: Reactor, h: Any, waiting: Any
-) -> None:
-    (peer,) = waiting(h.address, 1)
-    server = Server(loop)
+def test_a_server_whose_listening_socket_the_program_has_closed_stops_and_touches_no_other(h: Any) -> None:
+    (peer,) = h.queue(1)
+    server = Server(h.loop)
     stopped: list[Any] = []
     server.on("stopped", lambda server, report: stopped.append(report))
     listening = socket.create_server(("127.0.0.1", 0))
     server.listen(sock=listening)
     number = listening.fileno()
     listening.close()
-    pump(loop, lambda: h.record.connections)
+    pump(h.loop, lambda: h.record.connections)
     assert h.record.conn.fileno() == number
     server.close()
-    pump(loop, lambda: stopped)
+    pump(h.loop, lambda: stopped)
     peer.send(b"still heard")
-    pump(loop, lambda: h.record.data() == b"still heard")
+    pump(h.loop, lambda: h.record.data() == b"still heard")
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from reactor import Reactor, Server
 from reactor.net.server.acceptor import ACCEPTS_PER_TURN
 from reactor.testing import settle
 
@@ -23,38 +22,36 @@ class CountingListener(socket.socket):
         return super().accept()
 
 
-def serving(loop: Reactor, address: Any, family: int = socket.AF_INET) -> tuple[Server, CountingListener]:
-    """A server that listens on a socket which counts."""
+def counting(h: Any, address: Any, family: int = socket.AF_INET) -> CountingListener:
+    """A listening socket of the server that counts."""
     listening = CountingListener(family)
     listening.bind(address)
     listening.listen(1000)
-    server = Server(loop)
-    server.listen(sock=listening)
-    settle(loop)
-    return server, listening
+    h.server.listen(sock=listening)
+    settle(h.loop)
+    return listening
 
 
 @pytest.mark.parametrize("clients", [1, 5, ACCEPTS_PER_TURN])
-def test_each_client_costs_one_accept(clients: int, loop: Reactor, waiting: Any) -> None:
-    server, listening = serving(loop, ("127.0.0.1", 0))
-    waiting(listening.getsockname(), clients)
-    loop.run_once(0)
-    assert len(server.connections) == listening.accepts == clients
-    settle(loop)
+def test_each_client_costs_one_accept(clients: int, h: Any) -> None:
+    listening = counting(h, ("127.0.0.1", 0))
+    h.queue(clients, listening.getsockname())
+    h.loop.run_once(0)
+    assert len(h.server.connections) == listening.accepts == clients
+    settle(h.loop)
     assert listening.accepts == clients
 
 
-def test_a_flood_is_taken_in_over_several_turns(loop: Reactor, waiting: Any) -> None:
-    server, listening = serving(loop, ("127.0.0.1", 0))
-    waiting(listening.getsockname(), ACCEPTS_PER_TURN + 3)
+def test_a_flood_is_taken_in_over_several_turns(h: Any) -> None:
+    h.queue(ACCEPTS_PER_TURN + 3)
     for inside in (ACCEPTS_PER_TURN, ACCEPTS_PER_TURN + 3):
-        loop.run_once(0)
-        assert len(server.connections) == inside
+        h.loop.run_once(0)
+        assert len(h.server.connections) == inside
 
 
-def test_where_nobody_can_tell_it_is_tried_until_nobody_comes(tmp_path: Path, loop: Reactor, waiting: Any) -> None:
+def test_where_nobody_can_tell_it_is_tried_until_nobody_comes(h: Any, tmp_path: Path) -> None:
     path = str(tmp_path / "socket")
-    server, listening = serving(loop, path, socket.AF_UNIX)
-    waiting(path, 5)
-    loop.run_once(0)
-    assert (len(server.connections), listening.accepts) == (5, 6)
+    listening = counting(h, path, socket.AF_UNIX)
+    h.queue(5, path)
+    h.loop.run_once(0)
+    assert (len(h.server.connections), listening.accepts) == (5, 6)

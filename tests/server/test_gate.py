@@ -42,16 +42,16 @@ def test_one_more_from_an_address_is_refused_and_another_address_is_not(harness:
     assert knock(h, ONE, ONE, ONE, ONE) == ["in", "in", "FIN", "FIN"]
     assert knock(h, TWO, TWO, TWO) == ["in", "in", "FIN"]
     seen = h.server.statistics()
-    assert (seen.accepted, seen.refused, seen.refused_by) == (4, 3, {"max_per_address": 3})
+    assert (seen.accepted, seen.open, seen.refused, seen.refused_by) == (4, 4, 3, {"max_per_address": 3})
     assert seen.ended == {Reason.REFUSED: 3}
 
 
-def test_an_address_gets_its_place_back_when_a_connection_ends(harness: Any, loop: Reactor, knock: Any) -> None:
+def test_an_address_gets_its_place_back_when_a_connection_ends(harness: Any, knock: Any) -> None:
     h = harness(max_per_address=1)
     _, conn = h.connect()
     assert knock(h, ONE) == ["FIN"]
     conn.destroy()
-    settle(loop)
+    settle(h.loop)
     assert knock(h, ONE, ONE) == ["in", "FIN"]
 
 
@@ -63,10 +63,10 @@ def test_a_limit_by_address_set_later_counts_those_inside(h: Any, knock: Any) ->
     assert knock(h, ONE) == ["in"]
 
 
-def test_the_addresses_of_one_ipv6_subscriber_count_as_one(harness: Any, loop: Reactor, waiting: Any) -> None:
+def test_the_addresses_of_one_ipv6_subscriber_count_as_one(harness: Any) -> None:
     h = harness(max_per_address=1)
-    first, second = waiting(h.server.listen("::1", 0), 2)
-    settle(loop)
+    first, second = h.queue(2, h.server.listen("::1", 0))
+    settle(h.loop)
     assert first.nothing_comes()
     assert second.outcome() == "FIN"
 
@@ -87,10 +87,10 @@ def test_above_a_rate_without_a_burst_clients_may_be_reset(harness: Any, knock: 
 
 
 def test_above_the_rate_clients_may_wait_in_the_backlog_for_their_turn(
-    each_loop: Reactor, harness: Any, clock: ManualClock, waiting: Any
+    each_loop: Reactor, harness: Any, clock: ManualClock
 ) -> None:
     h = harness(loop=each_loop, accept_rate=(10, 1), when_full="wait")
-    waiting(h.address, 3)
+    h.queue(3)
     counts = []
     for _ in range(4):
         settle(each_loop)
@@ -100,35 +100,33 @@ def test_above_the_rate_clients_may_wait_in_the_backlog_for_their_turn(
     assert h.server.statistics().refused == 0
 
 
-def test_while_clients_wait_for_the_rate_the_loop_does_not_spin(harness: Any, loop: Reactor, waiting: Any) -> None:
+def test_while_clients_wait_for_the_rate_the_loop_does_not_spin(harness: Any) -> None:
     h = harness(accept_rate=(10, 1), when_full="wait")
     h.connect()
-    waiting(h.address, 1)
-    settle(loop)
-    assert not select.select([loop.fileno()], [], [], 0)[0]
+    h.queue(1)
+    settle(h.loop)
+    assert not select.select([h.loop.fileno()], [], [], 0)[0]
 
 
-def test_a_connection_that_ends_lets_nobody_in_above_the_rate(
-    harness: Any, loop: Reactor, clock: ManualClock, waiting: Any
-) -> None:
+def test_a_connection_that_ends_lets_nobody_in_above_the_rate(harness: Any, clock: ManualClock) -> None:
     h = harness(accept_rate=(1, 1), when_full="wait")
     _, conn = h.connect()
-    waiting(h.address, 1)
+    h.queue(1)
     conn.destroy()
-    settle(loop)
+    settle(h.loop)
     assert len(h.record.connections) == 1
     clock.advance(1)
-    pump(loop, lambda: len(h.record.connections) == 2)
+    pump(h.loop, lambda: len(h.record.connections) == 2)
 
 
-def test_a_rate_that_is_lifted_lets_waiting_clients_in(harness: Any, loop: Reactor, waiting: Any) -> None:
+def test_a_rate_that_is_lifted_lets_waiting_clients_in(harness: Any) -> None:
     h = harness(accept_rate=(0.001, 1), when_full="wait")
     h.connect()
-    waiting(h.address, 1)
-    settle(loop)
+    h.queue(1)
+    settle(h.loop)
     assert len(h.record.connections) == 1
     h.server.accept_rate = None
-    pump(loop, lambda: len(h.record.connections) == 2)
+    pump(h.loop, lambda: len(h.record.connections) == 2)
 
 
 # allow
@@ -140,19 +138,17 @@ def test_allow_lets_in_its_networks_alone_and_block_is_stronger(harness: Any, kn
     assert h.server.statistics().refused_by == {"allow": 2, "block": 1}
 
 
-def test_limits_by_address_are_nothing_to_a_unix_socket(
-    loop: Reactor, harness: Any, waiting: Any, tmp_path: Any
-) -> None:
+def test_limits_by_address_are_nothing_to_a_unix_socket(harness: Any, tmp_path: Any) -> None:
     h = harness(allow=["10.0.0.0/8"], block=["0.0.0.0/0", "::/0"], max_per_address=1)
-    waiting(h.server.listen(path=tmp_path / "s"), 2)
-    pump(loop, lambda: len(h.record.connections) == 2)
+    h.queue(2, h.server.listen(path=tmp_path / "s"))
+    pump(h.loop, lambda: len(h.record.connections) == 2)
 
 
 # What is told.
 
 
 def test_refusals_are_told_at_once_and_then_in_sums(
-    harness: Any, loop: Reactor, clock: ManualClock, knock: Any, caplog: pytest.LogCaptureFixture
+    harness: Any, clock: ManualClock, knock: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     h = harness(max_connections=2, max_per_address=1)
     dropped = h.server_told("drop")
@@ -161,11 +157,11 @@ def test_refusals_are_told_at_once_and_then_in_sums(
     assert "clients were refused: 1 by max_per_address; the last was 127.0.0.1:" in warnings(caplog)[0]
     knock(h, TWO, THREE)
     clock.advance(5)
-    settle(loop)
+    settle(h.loop)
     assert len(warnings(caplog)) == 2
     assert "19 by max_per_address, 1 by max_connections; the last was 127.0.0.3:" in warnings(caplog)[1]
     clock.advance(5)
-    settle(loop)
+    settle(h.loop)
     assert len(warnings(caplog)) == 2, "nobody was refused since"
     knock(h, ONE)
     assert len(warnings(caplog)) == 3
@@ -173,22 +169,14 @@ def test_refusals_are_told_at_once_and_then_in_sums(
 
 
 def test_what_was_not_told_yet_is_told_when_the_server_stops(
-    harness: Any, loop: Reactor, knock: Any, caplog: pytest.LogCaptureFixture
+    harness: Any, knock: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     h = harness(max_per_address=1)
     knock(h, *[ONE] * 4)
     h.server.shutdown(0)
-    settle(loop)
+    settle(h.loop)
     assert "2 by max_per_address" in warnings(caplog)[1]
-    assert loop.next_deadline() is None, "a timer is left"
-
-
-def test_the_limits_hold_for_those_in_the_backlog_of_a_shutdown(harness: Any, loop: Reactor, waiting: Any) -> None:
-    h = harness(max_per_address=2)
-    waiting(h.address, 5)
-    h.server.shutdown(5)
-    settle(loop)
-    assert len(h.record.connections) == 2
+    assert h.loop.next_deadline() is None, "a timer is left"
 
 
 def test_a_listener_of_connection_that_ends_it_at_once_gives_its_place_back(harness: Any, knock: Any) -> None:

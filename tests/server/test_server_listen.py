@@ -113,14 +113,14 @@ def test_reuse_port_lets_two_servers_share_a_port(loop: Reactor, server: Server)
     assert other.listen(host, port, reuse_port=True) == (host, port)
 
 
-def test_a_port_with_connections_in_time_wait_can_be_listened_on(loop: Reactor, server: Server, h: Any) -> None:
+def test_a_port_with_connections_in_time_wait_can_be_listened_on(server: Server, h: Any) -> None:
     peer, conn = h.connect()
     conn.end()
-    pump(loop, lambda: h.record.names() == ["finish"])
+    pump(h.loop, lambda: h.record.names() == ["finish"])
     peer.end()
     assert h.closed(conn).clean  # we ended first: TIME_WAIT is ours
     h.server.close()
-    settle(loop)
+    settle(h.loop)
     assert server.listen(*h.address) == h.address
 
 

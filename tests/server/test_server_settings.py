@@ -11,19 +11,8 @@ import pytest
 from reactor import Connection, Reactor, Server
 from reactor.net.settings import SERVER_SETTINGS, ServerSettings, Settings, split
 from reactor.testing import settle
+from tests.support.settings import OTHER as OF_CONNECTIONS
 
-OF_CONNECTIONS = {
-    "idle_timeout": 1.0,
-    "read_timeout": 2.0,
-    "write_timeout": None,
-    "linger_timeout": 4.0,
-    "half_open_timeout": 5.0,
-    "on_idle": "reset",
-    "allow_half_open": True,
-    "high_water": 0,
-    "low_water": 0,
-    "buffer_limit": 1,
-}
 OTHER = OF_CONNECTIONS | {
     "pause_on_connect": True,
     "no_delay": False,
@@ -73,14 +62,14 @@ def test_on_connection_is_a_listener_of_connection(harness: Any) -> None:
     assert met == [first]
 
 
-def test_pause_on_connect_holds_bytes_until_resume(harness: Any, loop: Reactor) -> None:
+def test_pause_on_connect_holds_bytes_until_resume(harness: Any) -> None:
     h = harness(pause_on_connect=True)
     peer, conn = h.connect()
     peer.send(b"early")
-    settle(loop)
+    settle(h.loop)
     assert conn.bytes_read == 0
     conn.resume()
-    settle(loop)
+    settle(h.loop)
     assert h.record.data() == b"early"
 
 

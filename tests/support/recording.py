@@ -120,6 +120,12 @@ class Harness:
         pump(self.loop, lambda: len(self.record.connections) > known)
         return peer, self.record.connections[-1]
 
+    def queue(self, count: int, address: Any = None) -> list[Peer]:
+        """Peers that come to a listening socket, the first one or that of an address; no turn is taken."""
+        peers = [Peer(address or self.address) for _ in range(count)]
+        self._peers += peers
+        return peers
+
     def closed(self, conn: Connection) -> Any:
         """Take turns until the connection's `close` came; its report."""
         pump(self.loop, lambda: conn.report is not None)

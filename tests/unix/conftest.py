@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -25,10 +26,4 @@ def server(loop: Reactor) -> Server:
 @pytest.fixture
 def unix(harness: Any, path: str) -> Callable[..., Any]:
     """`unix(**settings)` is a harness whose peers come by path."""
-
-    def make(**settings: Any) -> Any:
-        made = harness(**settings)
-        made.address = made.server.listen(path=path)
-        return made
-
-    return make
+    return functools.partial(harness, path=path)

@@ -11,6 +11,7 @@ import pytest
 
 from reactor import Reactor, Reason
 from reactor.testing import ManualClock, pump, settle
+from tests.support.far_ends import Answers
 from tests.support.refusing import ANSWER, MIB, UPLOAD, refused
 from tests.support.wire import pass_until
 
@@ -23,8 +24,9 @@ RUNS = 20
 def test_end_delivers_everything_and_then_listens(each_loop: Reactor, unix: Any) -> None:
     h = unix(loop=each_loop)
     peer, conn = h.connect()
-    answers: list[Any] = []
-    conn.end(ANSWER, lambda conn, error: answers.append(error))
+    answers = Answers()
+    conn.write(ANSWER[:5], answers("write"))
+    conn.end(ANSWER[5:], answers("end"))
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(peer.receive_all)
         pump(each_loop, answer.done)
@@ -35,7 +37,8 @@ def test_end_delivers_everything_and_then_listens(each_loop: Reactor, unix: Any)
     assert h.record.names() == ["finish", "data", "end", "close"]
     assert h.record.data() == b"one more word"
     assert (report.reason, report.phase, report.clean) == (Reason.ENDED, "lingering", True)
-    assert (report.bytes_written, report.bytes_unsent, answers) == (MIB, 0, [None])
+    assert (report.bytes_written, report.bytes_unsent) == (MIB, 0)
+    assert answers.told == [("write", None), ("end", None)]
 
 
 def test_the_peers_end_is_answered(each_loop: Reactor, unix: Any) -> None:
@@ -120,11 +123,11 @@ def test_a_peer_that_leaves_with_unread_bytes_is_a_reset(unix: Any) -> None:
     assert h.record.names() == ["error", "close"]
 
 
-def test_what_a_peer_said_before_it_left_is_heard_after_a_failed_write(loop: Reactor, unix: Any) -> None:
+def test_what_a_peer_said_before_it_left_is_heard_after_a_failed_write(unix: Any) -> None:
     h = unix()
     peer, conn = h.connect()
     conn.pause()
-    settle(loop)
+    settle(h.loop)
     peer.send(b"last words")
     peer.close()
     conn.write(b"too late")
@@ -172,38 +175,36 @@ def test_a_slow_reader_gets_everything_and_drain_comes(each_loop: Reactor, unix:
     ids=["reads nothing", "never ends", "is silent"],
 )
 def test_a_peer_is_cut_by_the_deadline_of_what_it_does_not_do_and_gets_what_was_sent(
-    loop: Reactor, clock: ManualClock, unix: Any, setting: str, call: str, data: bytes, reason: Reason
+    clock: ManualClock, unix: Any, setting: str, call: str, data: bytes, reason: Reason
 ) -> None:
     h = unix(**{setting: 10})
     peer, conn = h.connect()
     getattr(conn, call)(data)
-    settle(loop)
-    took = pass_until(loop, clock, lambda: conn.report, 20)
+    settle(h.loop)
+    took = pass_until(h.loop, clock, lambda: conn.report, 20)
     assert 10 <= took <= (12 if setting == "write_timeout" else 11)
     report = conn.report
     assert (report.reason, report.bytes_written + report.bytes_unsent) == (reason, len(data))
     assert peer.receive_all() == (data[: report.bytes_written], "FIN")
 
 
-def test_a_peer_that_reads_slowly_is_never_cut_by_the_write_timeout(
-    loop: Reactor, clock: ManualClock, unix: Any
-) -> None:
+def test_a_peer_that_reads_slowly_is_never_cut_by_the_write_timeout(clock: ManualClock, unix: Any) -> None:
     h = unix(write_timeout=10)
     peer, conn = h.connect()
     conn.write(bytes(MIB))
     for _ in range(16):
         clock.advance(6)
         peer.receive(64 * 1024)
-        settle(loop)
+        settle(h.loop)
     assert (conn.state, conn.bytes_written) == ("open", MIB)
 
 
-def test_shutdown_ends_connections_in_order(loop: Reactor, unix: Any) -> None:
+def test_shutdown_ends_connections_in_order(unix: Any) -> None:
     h = unix()
     peer, conn = h.connect()
     h.server.on("draining", lambda server, deadline: conn.write(b"good-bye"))
     h.server.shutdown(5)
-    settle(loop)
+    settle(h.loop)
     assert peer.receive_all() == (b"good-bye", "FIN")
     peer.end()
     assert h.closed(conn).clean

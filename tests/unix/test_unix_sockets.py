@@ -146,7 +146,7 @@ def test_a_peer_with_a_name_is_known_by_it(loop: Reactor, server: Server, path: 
 
 def test_a_client_that_is_dropped_is_told_with_the_path(loop: Reactor, unix: Any, path: str) -> None:
     h = unix(max_connections=1, when_full="reset")
-    dropped = h.told("drop")
+    dropped = h.server_told("drop")
     h.connect()
     with Peer(path) as second:
         pump(loop, lambda: dropped)
