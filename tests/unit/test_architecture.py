@@ -17,7 +17,7 @@ import reactor
 ROOT = Path(reactor.__file__).parent
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in ROOT.rglob("*.py")}
 # From the ground up.
-FLOORS = ["hints", "log", "errors", "arguments", "engine", "net", "testing", "cli", "__main__"]
+FLOORS = ["hints", "former", "log", "errors", "arguments", "engine", "net", "testing", "cli", "__main__"]
 
 
 def imports(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:

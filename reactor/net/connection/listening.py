@@ -1,8 +1,8 @@
 """`on`, `once` and `off` of connections, as type checkers see them: which listener goes with which event.
 
 Nothing loads this module at run time: there, connections inherit `Emitter` of `listeners.py`, which has the names of
-the events. The first argument of a listener is the connection, hence `Self`. `data` brings text after `set_encoding`, so
-its listener may take either.
+the events. The first argument of a listener is the connection, hence `Self`. `data` brings text after `set_encoding`,
+so its listener may take either.
 
 A listener that is given is compared as a whole, so that type checkers know the arguments of a lambda. A decorated
 function keeps its type; what its first argument is, is not compared.
