@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Literal, TypeVar
 
-    from .deadlines.gauges import Excess, Speed
     from .fields import Attribute
-    from .server.gate import Rate
+    from .limits import Excess, Rate, Speed
     from .sockets.networks import Network
 
     S = TypeVar("S", "ServerSettings", "ClientSettings")
@@ -75,7 +74,7 @@ def _accept_rate(name: str, value: Any) -> Rate | None:
     """Connections a second, or these and a burst; by itself the burst is what comes in one second."""
     if value is None:
         return None
-    from .server.gate import Rate
+    from .limits import Rate
 
     rate, burst = value if _is_pair(value) else (value, None)
     expected = f"{name} must be connections a second, or a pair of these and a burst, like (100, 200)"
@@ -93,7 +92,7 @@ def _speed(name: str, value: Any) -> Speed | None:
     """Bytes a second, or these and the seconds of a window."""
     if value is None:
         return None
-    from .deadlines.gauges import Speed
+    from .limits import Speed
 
     rate, seconds = value if _is_pair(value) else (value, WINDOW)
     expected = f"{name} must be bytes a second, or a pair of these and the seconds of a window, like (240, 5)"
@@ -106,7 +105,7 @@ RATES = frozenset({"min_read_rate", "min_write_rate", "slow_reader"})  # judged 
 def _excess(name: str, value: Any) -> Excess | None:
     if value is None:
         return None
-    from .deadlines.gauges import Excess
+    from .limits import Excess
 
     expected = f"{name} must be a pair of bytes and seconds, like (1000000, 30)"
     if not _is_pair(value) or isinstance(value[0], bool) or not isinstance(value[0], int):
@@ -133,7 +132,7 @@ def _local_address(name: str, value: Any) -> tuple[str, int] | None:
         return None
     if not (isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)):
         raise TypeError(f"{name} must be a tuple (address, port), port 0 being any, not {value!r}")
-    from .client.names import literal_family
+    from .sockets.addresses import literal_family
 
     if "\0" in value[0] or literal_family(value[0]) is None:
         raise ValueError(f"{name} must begin with an IP address, not {value[0]!r}")

@@ -16,9 +16,8 @@ from reactor.cli.errors import Unusable
 from reactor.cli.options import parse
 from reactor.cli.process import main
 from reactor.cli.values import option_of
-from reactor.net.deadlines.gauges import Excess, Speed
 from reactor.net.fields import Setting
-from reactor.net.server.gate import Rate
+from reactor.net.limits import Excess, Rate, Speed
 from reactor.net.settings import ServerSettings, Settings
 
 EXPECTED_APP = "expected echo, goodbye, discard, chargen, relay or module:callable"

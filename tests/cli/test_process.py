@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from reactor.testing import Peer
+from tests.support.forks import start_afresh
 from tests.support.process import COMMAND, SECONDS, Process, environment, run
 
 MIB = 1024 * 1024
@@ -32,7 +33,7 @@ def program(folder: Path, name: str, text: str) -> str:
 
 
 def test_the_first_line_says_where_it_listens_and_what_to_type() -> None:
-    with Process("echo") as process:
+    with Process("echo", start=start_afresh) as process:
         host, port = process.address
         assert process.greeting.startswith(f"echo listens on {host}:{port} ")
         assert process.greeting.endswith(f": nc {host} {port}")
@@ -269,7 +270,7 @@ def test_a_program_that_stops_the_loop_itself_ends_with_a_report(tmp_path: Path)
 
 def test_a_reader_of_stdout_that_goes_away_changes_nothing() -> None:
     with Process("goodbye", "--quiet") as process:
-        process.close_stdout()
+        process.out.pipe.close()
         with process.connect() as peer:
             assert peer.receive_all() == (b"Goodbye\n", "FIN")
         assert process.stop() == 0

@@ -73,20 +73,27 @@ def test_the_phase_is_what_it_was_doing_when_the_peer_reset(phase: str, each_sce
     report = s.closed()
     assert (report.reason, report.phase, report.clean) == (Reason.PEER_RESET, phase, False)
     assert isinstance(report.error, ConnectionResetError | BrokenPipeError)
+    assert report.bytes_written + report.bytes_unsent == (MUCH if phase == "draining" else 0)
+    assert (report.bytes_unsent > 0) == (phase == "draining")
+    assert s.names()[-2:] == ["error", "close"]
 
 
 # The bytes.
 
 
-def test_bytes_on_their_way_are_unacked_and_bytes_never_handed_over_are_unsent(scene: Scenes) -> None:
+@pytest.mark.parametrize("call", ["destroy", "reset"])
+def test_bytes_on_their_way_are_unacked_and_bytes_never_handed_over_are_unsent(call: str, scene: Scenes) -> None:
     s = scene(receive_buffer=65536)
     s.bring_to("pending")
     got = len(s.peer.receive(10_000))
-    s.conn.reset()
+    pending = s.conn.pending_bytes
+    getattr(s.conn, call)()
     report = s.closed()
     assert report.bytes_written + report.bytes_unsent == MUCH
+    assert 0 < report.bytes_unsent == pending < MUCH
     assert 0 < report.bytes_unacked < report.bytes_written
     assert got <= report.bytes_written - report.bytes_unacked
+    assert s.names() == ["close"]
 
 
 def test_what_a_peer_that_vanished_has_not_acknowledged_is_counted_to_the_byte(scene: Scenes) -> None:

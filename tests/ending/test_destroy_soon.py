@@ -6,7 +6,7 @@ import pytest
 
 from reactor import Reason
 from reactor.testing import pump
-from tests.support.scene import MIB, MUCH, Scene, Scenes
+from tests.support.scene import MIB, Scene, Scenes
 
 KIB = 1024
 
@@ -54,18 +54,6 @@ def test_nothing_more_is_delivered_once_a_data_listener_has_called_it(scene: Sce
     assert s.data() == b"first"
 
 
-def test_it_overrides_an_end_under_way(scene: Scenes) -> None:
-    s = scene()
-    s.end(data=b"over")
-    s.peer_says(b"heard")
-    s.conn.destroy_soon()
-    assert s.conn.state == "closing"
-    s.peer.send(b"dropped")
-    s.peer.end()
-    report = s.closed()
-    assert (s.data(), report.bytes_discarded, report.clean) == (b"heard", 7, True)
-
-
 @pytest.mark.parametrize("order", [("pause", "destroy_soon"), ("destroy_soon", "pause")], ids=" ".join)
 def test_a_pause_does_not_stop_the_discarding(order: tuple[str, str], each_scene: Scenes) -> None:
     s = each_scene()
@@ -76,44 +64,6 @@ def test_a_pause_does_not_stop_the_discarding(order: tuple[str, str], each_scene
     s.peer.end()
     report = s.closed()
     assert (report.bytes_discarded, report.clean) == (7, True)
-
-
-def test_with_nothing_pending_fin_goes_out_at_once_and_the_peers_fin_is_awaited(scene: Scenes) -> None:
-    s = scene()
-    s.conn.destroy_soon()
-    assert s.conn.state == "closing"
-    s.turns()
-    assert s.peer.receive_all() == (b"", "FIN")
-    s.turns(50)
-    assert (s.conn.state, s.conn.fileno() >= 0, s.names()) == ("closing", True, ["finish"])
-    s.peer.end()
-    assert s.closed().clean
-    assert s.names() == ["finish", "end", "close"]
-
-
-def test_after_the_peers_fin_it_drains_and_closes(scene: Scenes) -> None:
-    s = scene(allow_half_open=True)
-    s.peer_ends()
-    s.conn.write(b"last word")
-    s.conn.destroy_soon()
-    assert s.conn.state == "closing"
-    assert s.closed().reason is Reason.PEER_ENDED
-    assert s.peer.receive_all() == (b"last word", "FIN")
-    assert s.names() == ["end", "finish", "close"]
-
-
-def test_a_peer_that_resets_while_we_drain_is_reported_with_what_is_lost(each_scene: Scenes) -> None:
-    s = each_scene(receive_buffer=64 * KIB)
-    s.bring_to("pending")
-    s.conn.destroy_soon()
-    s.turns()
-    s.peer.reset()
-    report = s.closed()
-    assert (report.reason, report.phase, report.clean) == (Reason.PEER_RESET, "draining", False)
-    assert isinstance(report.error, ConnectionResetError | BrokenPipeError)
-    assert report.bytes_unsent > 0
-    assert report.bytes_written + report.bytes_unsent == MUCH
-    assert s.names() == ["error", "close"]
 
 
 # "The socket is kept until everything is acknowledged": both FINs have passed, but the peer has not taken it all.

@@ -7,20 +7,43 @@ from __future__ import annotations
 
 import pytest
 
-from reactor import Reason, WriteAfterEnd
+from reactor import Reason
 from tests.support.scene import MIB, MUCH, Scenes
 
 both_ways = pytest.mark.parametrize("ending", ["end", "destroy_soon"])
+STATES = {"end": "read_only", "destroy_soon": "closing"}
 BYTES = bytes(range(256)) * (16 * 1024)
 
 
-@pytest.mark.parametrize(("written", "last"), [(b"one ", b"two"), (b"", b"")], ids=["words", "nothing"])
-def test_end_sends_all_data_then_fin(written: bytes, last: bytes, scene: Scenes) -> None:
+@both_ways
+@pytest.mark.parametrize("written", [b"over", b""])
+def test_fin_follows_what_was_written_and_the_connection_stays_until_the_peers_fin_was_read_too(
+    ending: str, written: bytes, scene: Scenes
+) -> None:
     s = scene()
     s.conn.write(written)
-    s.conn.end(last)
-    s.turns()
-    assert s.peer.receive_all() == (written + last, "FIN")
+    getattr(s.conn, ending)()
+    s.turns(50)
+    assert s.peer.receive_all() == (written, "FIN")
+    assert (s.conn.state, s.conn.fileno() >= 0, s.names()) == (STATES[ending], True, ["finish"])
+    s.peer.end()
+    report = s.closed()
+    assert (report.reason, report.clean, s.conn.state) == (Reason.ENDED, True, "closed")
+    assert s.names() == ["finish", "end", "close"]
+
+
+@both_ways
+def test_what_is_pending_after_the_peers_fin_is_drained_before_ours(ending: str, scene: Scenes) -> None:
+    s = scene(allow_half_open=True)
+    s.peer_ends()
+    assert s.conn.state == "write_only"
+    s.conn.write(bytes(MUCH))
+    getattr(s.conn, ending)()
+    assert s.conn.state == "closing"
+    assert len(s.peer_reads()) == MUCH
+    report = s.closed()
+    assert (report.clean, report.reason) == (True, Reason.PEER_ENDED)
+    assert s.names() == ["end", "finish", "close"]
 
 
 def test_end_drains_megabytes_before_fin(scene: Scenes) -> None:
@@ -55,17 +78,6 @@ def test_what_the_peer_sends_after_our_end_still_arrives(scene: Scenes) -> None:
     assert s.names() == ["finish", "data", "end", "close"]
 
 
-def test_the_connection_stays_until_the_peers_fin_was_read_too(scene: Scenes) -> None:
-    s = scene()
-    s.end(data=b"over")
-    s.turns(50)
-    assert s.conn.state == "read_only"
-    assert s.conn.fileno() >= 0
-    s.peer.end()
-    assert s.closed().reason is Reason.ENDED
-    assert s.conn.state == "closed"
-
-
 def test_end_while_paused_drains_and_sends_fin_and_holds_what_came(scene: Scenes) -> None:
     s = scene()
     s.conn.pause()
@@ -91,18 +103,6 @@ def test_end_inside_a_corked_block_sends_fin_after_the_block(scene: Scenes) -> N
     assert s.peer.receive_all() == (b"one two", "FIN")
 
 
-def test_end_with_data_after_end_raises_and_sends_nothing(scene: Scenes) -> None:
-    s = scene()
-    s.conn.end(b"once")
-    with pytest.raises(WriteAfterEnd, match=r"end\(\)"):
-        s.conn.end(b"twice")
-    s.turns()
-    assert s.peer.receive_all() == (b"once", "FIN")
-    s.peer.close()
-    report = s.closed()
-    assert (report.bytes_written, report.bytes_unsent, report.clean) == (4, 0, True)
-
-
 def test_the_state_is_read_only_from_the_call_of_end_on(scene: Scenes) -> None:
     s = scene()
     s.conn.write(bytes(MUCH))
@@ -120,18 +120,6 @@ def test_the_state_is_read_only_from_the_call_of_end_on(scene: Scenes) -> None:
     s.peer.end()
     s.closed()
     assert seen == ["closing", "closed"]
-
-
-def test_end_while_draining_after_the_peers_fin_is_closing(scene: Scenes) -> None:
-    s = scene(allow_half_open=True)
-    s.conn.write(bytes(MUCH))
-    s.peer_ends()
-    assert s.conn.state == "write_only"
-    s.conn.end()
-    assert s.conn.state == "closing"
-    assert len(s.peer_reads()) == MUCH
-    report = s.closed()
-    assert (report.clean, report.reason) == (True, Reason.PEER_ENDED)
 
 
 # The deadline that one call brings along. The peer has little room, reads nothing, and much is pending.

@@ -13,98 +13,81 @@ import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reactor.testing import settle
+from tests.support.scene import Scenes
 from tests.support.sending import SIZE, SOURCE, opened, receive_all
 from tests.support.unix import without_privileges
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A file of SOURCE."""
-    made = tmp_path / "file"
-    made.write_bytes(SOURCE)
-    return made
-
-
 @contextmanager
-def refused(wire: Any, kind: type[Exception], text: str) -> Iterator[Any]:
+def refused(scene: Scenes, kind: Any, text: str = "path_or_file must be .* not ") -> Iterator[Any]:
     """A connection whose `send_file` raises, and goes on as if it had not been called."""
-    peer, conn = wire.connect()
+    one = scene()
+    one.turns()
     with pytest.raises(kind, match=text):
-        yield conn
-    assert (conn.pending_bytes, conn.state) == (0, "open")
-    conn.end(b"fine")
-    assert receive_all(wire.loop, peer) == (b"fine", "FIN")
+        yield one.conn
+    assert (one.conn.pending_bytes, one.conn.state) == (0, "open")
+    one.conn.end(b"fine")
+    assert receive_all(one) == (b"fine", "FIN")
 
 
-def write_only(path: Path, **options: Any) -> Any:
-    return open(path, "ab", **options)
+def file_of_socket(mode: Any) -> Callable[[Path, ExitStack], Any]:
+    def make(path: Path, stack: ExitStack) -> Any:
+        one, _ = (stack.enter_context(sock) for sock in socket.socketpair())
+        return one.makefile(mode)
+
+    return make
 
 
-def closed_file(path: Path) -> Any:
-    file = open(path, "rb")
-    file.close()
-    return file
+def file_of_pipe(path: Path, stack: ExitStack) -> Any:
+    reading, writing = os.pipe()
+    stack.enter_context(open(writing, "wb"))
+    return open(reading, "rb")
 
 
-UNUSABLE: dict[str, Callable[[Path], Any]] = {
-    "None": lambda path: None,
-    "a number": lambda path: 0,
-    "an object": lambda path: object(),
-    "a text file": lambda path: open(path, encoding="latin-1"),
-    "StringIO": lambda path: io.StringIO("text"),
-    "a text file of codecs": lambda path: codecs.open(str(path), "r", "latin-1"),
-    "a temporary text file": lambda path: tempfile.NamedTemporaryFile("w+"),
-    "a socket": lambda path: socket.socket(),
-    "a file for writing": write_only,
-    "a raw file for writing": lambda path: write_only(path, buffering=0),
-    "a compressed file for writing": lambda path: gzip.open(path, "wb"),
-    "a device": lambda path: open("/dev/zero", "rb"),
+def closed_file(path: Path, stack: ExitStack) -> Any:
+    with open(path, "rb") as file:
+        return file
+
+
+UNUSABLE: dict[str, Callable[[Path, ExitStack], Any]] = {
+    "None": lambda path, stack: None,
+    "a number": lambda path, stack: 0,
+    "an object": lambda path, stack: object(),
+    "a text file": lambda path, stack: open(path, encoding="latin-1"),
+    "StringIO": lambda path, stack: io.StringIO("text"),
+    "a text file of codecs": lambda path, stack: codecs.open(str(path), "r", "latin-1"),
+    "a temporary text file": lambda path, stack: tempfile.NamedTemporaryFile("w+"),
+    "a socket": lambda path, stack: socket.socket(),
+    "the file of a socket": file_of_socket("rb"),
+    "the file of a socket for both": file_of_socket("rwb"),
+    "a pipe": file_of_pipe,
+    "a file for writing": lambda path, stack: open(path, "ab"),
+    "a raw file for writing": lambda path, stack: open(path, "ab", buffering=0),
+    "a compressed file for writing": lambda path, stack: gzip.open(path, "wb"),
+    "a device": lambda path, stack: open("/dev/zero", "rb"),
     "a closed file": closed_file,
-    "the path of a directory": lambda path: path.parent,
-    "the path of a device": lambda path: "/dev/zero",
+    "the path of a directory": lambda path, stack: path.parent,
+    "the path of a device": lambda path, stack: "/dev/zero",
 }
 
 
 # What codecs.open gives is no TextIOBase; that the function itself is deprecated by now is no matter here.
 @pytest.mark.filterwarnings("ignore:codecs.open:DeprecationWarning")
 @pytest.mark.parametrize("kind", UNUSABLE)
-def test_what_cannot_be_sent_is_refused_at_the_call(harness: Any, path: Path, kind: str) -> None:
-    thing = UNUSABLE[kind](path)
-    try:
+def test_what_cannot_be_sent_is_refused_at_the_call(scene: Scenes, path: Path, kind: str) -> None:
+    with ExitStack() as stack:
+        thing = UNUSABLE[kind](path, stack)
+        if hasattr(thing, "close"):
+            stack.callback(thing.close)
         text = "closed file" if kind == "a closed file" else "path_or_file must be .* not "
-        with refused(harness(), (TypeError, ValueError), text) as conn:  # type: ignore[arg-type]
+        with refused(scene, (TypeError, ValueError), text) as conn:
             conn.send_file(thing)
-    finally:
-        getattr(thing, "close", lambda: None)()
-
-
-@pytest.mark.parametrize("mode", ["rb", "rwb"])
-def test_the_file_of_a_socket_is_refused(harness: Any, mode: Any) -> None:
-    one, other = socket.socketpair()
-    with (
-        one,
-        other,
-        one.makefile(mode) as file,
-        refused(harness(), (TypeError, ValueError), "path_or_file must be .* not ") as conn,  # type: ignore[arg-type]
-    ):
-        conn.send_file(file)
-
-
-def test_a_pipe_is_refused(harness: Any) -> None:
-    reading, writing = os.pipe()
-    with (
-        open(reading, "rb") as file,
-        open(writing, "wb"),
-        refused(harness(), ValueError, "path_or_file must be a regular file, not ") as conn,
-    ):
-        conn.send_file(file)
 
 
 @contextmanager
@@ -123,19 +106,19 @@ def alarm(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def test_the_path_of_a_named_pipe_is_refused_and_does_not_block(harness: Any, tmp_path: Path) -> None:
+def test_the_path_of_a_named_pipe_is_refused_and_does_not_block(scene: Scenes, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
-    with refused(harness(), ValueError, "path_or_file must be a regular file, not .*fifo") as conn, alarm(2):
+    with refused(scene, ValueError, "path_or_file must be a regular file, not .*fifo") as conn, alarm(2):
         conn.send_file(tmp_path / "fifo")
 
 
-def test_a_path_that_is_missing_is_the_systems_error_at_the_call(harness: Any, tmp_path: Path) -> None:
-    with refused(harness(), FileNotFoundError, "missing") as conn:
+def test_a_path_that_is_missing_is_the_systems_error_at_the_call(scene: Scenes, tmp_path: Path) -> None:
+    with refused(scene, FileNotFoundError, "missing") as conn:
         conn.send_file(tmp_path / "missing")
 
 
-def test_a_file_that_may_not_be_read_is_the_systems_error_at_the_call(harness: Any) -> None:
-    with tempfile.NamedTemporaryFile() as file, refused(harness(), PermissionError, file.name) as conn:
+def test_a_file_that_may_not_be_read_is_the_systems_error_at_the_call(scene: Scenes) -> None:
+    with tempfile.NamedTemporaryFile() as file, refused(scene, PermissionError, file.name) as conn:
         os.fchmod(file.fileno(), 0)
         with without_privileges():
             conn.send_file(file.name)
@@ -160,17 +143,15 @@ def test_a_file_that_may_not_be_read_is_the_systems_error_at_the_call(harness: A
     ],
 )
 def test_a_stretch_that_cannot_be_is_refused_by_name(
-    harness: Any, path: Path, by: str, arguments: dict[str, Any], kind: type[Exception], text: str
+    scene: Scenes, path: Path, by: str, arguments: dict[str, Any], kind: type[Exception], text: str
 ) -> None:
-    with refused(harness(), kind, text) as conn:
+    with refused(scene, kind, text) as conn:
         conn.send_file(path if by == "path" else io.BytesIO(SOURCE), **arguments)
     assert opened(path) == 0
 
 
-def test_no_descriptor_left_is_the_systems_error_at_the_call(harness: Any, path: Path) -> None:
-    wire = harness()
-    with refused(wire, OSError, "Too many open files") as conn:
-        settle(wire.loop)
+def test_no_descriptor_left_is_the_systems_error_at_the_call(scene: Scenes, path: Path) -> None:
+    with refused(scene, OSError, "Too many open files") as conn:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
         try:
@@ -180,7 +161,7 @@ def test_no_descriptor_left_is_the_systems_error_at_the_call(harness: Any, path:
 
 
 @pytest.mark.parametrize("damage", ["cut off", "garbled"])
-def test_a_compressed_file_that_cannot_be_measured_is_refused(harness: Any, tmp_path: Path, damage: str) -> None:
+def test_a_compressed_file_that_cannot_be_measured_is_refused(scene: Scenes, tmp_path: Path, damage: str) -> None:
     packed = bytearray(gzip.compress(SOURCE[:100_000].hex().encode()))
     if damage == "cut off":
         del packed[-1000:]
@@ -189,6 +170,6 @@ def test_a_compressed_file_that_cannot_be_measured_is_refused(harness: Any, tmp_
     (tmp_path / "packed").write_bytes(packed)
     with (
         gzip.open(tmp_path / "packed") as file,
-        refused(harness(), ValueError, "path_or_file must be .* not ") as conn,
+        refused(scene, ValueError) as conn,
     ):
         conn.send_file(file)

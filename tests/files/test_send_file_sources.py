@@ -19,23 +19,16 @@ from typing import Any
 import pytest
 
 from reactor.testing import pump
+from tests.support.scene import Scenes
 from tests.support.sending import LARGE, SIZE, SOURCE, opened, receive_all
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A file of SOURCE."""
-    made = tmp_path / "file"
-    made.write_bytes(SOURCE)
-    return made
-
-
-def sent(wire: Any, *args: Any, **options: Any) -> bytes:
+def sent(scene: Scenes, *args: Any, **options: Any) -> bytes:
     """What a peer gets of `send_file(*args)`."""
-    peer, conn = wire.connect()
-    conn.send_file(*args, **options)
-    conn.end()
-    got, outcome = receive_all(wire.loop, peer)
+    one = scene()
+    one.conn.send_file(*args, **options)
+    one.conn.end()
+    got, outcome = receive_all(one)
     assert outcome == "FIN"
     return got
 
@@ -54,32 +47,25 @@ class OwnPath:
 
 
 @pytest.mark.parametrize("kind", [str, os.fsencode, Path, OwnPath])
-def test_a_path_may_be_text_bytes_or_path_like(harness: Any, path: Path, kind: Callable[[Path], Any]) -> None:
-    assert sent(harness(), kind(path)) == SOURCE
+@pytest.mark.parametrize("name", [b"file", b"\xff\n"], ids=["text", "no text"])
+def test_a_path_may_be_text_bytes_or_path_like(
+    scene: Scenes, tmp_path: Path, name: bytes, kind: Callable[[Path], Any]
+) -> None:
+    path = tmp_path / os.fsdecode(name)
+    path.write_bytes(SOURCE)
+    assert sent(scene, kind(path)) == SOURCE
 
 
-def test_a_path_need_not_be_text(harness: Any, tmp_path: Path) -> None:
-    raw = os.fsencode(tmp_path) + b"/\xff\n"
-    with open(raw, "wb") as file:
-        file.write(b"odd")
-    assert sent(harness(), raw) == sent(harness(), os.fsdecode(raw)) == b"odd"
-
-
-def test_a_path_is_opened_at_the_call_and_closed_when_it_is_sent(harness: Any, path: Path) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    conn.send_file(path)
+def test_a_path_is_opened_at_the_call_and_closed_when_it_is_sent(scene: Scenes, path: Path) -> None:
+    one = scene()
+    one.conn.send_file(path)
     assert opened(path) == 1
-    reading = peer.nonblocking()
-    pump(wire.loop, lambda: reading.read() or not conn.pending_bytes)
+    reading = one.peer.nonblocking()
+    one.until(lambda: reading.read() or not one.conn.pending_bytes)
     assert opened(path) == 0
 
 
 # Open files.
-
-
-def opened_by_number(path: Path) -> Any:
-    return open(os.open(path, os.O_RDONLY), "rb")
 
 
 def with_pending_output(path: Path) -> Any:
@@ -90,51 +76,46 @@ def with_pending_output(path: Path) -> Any:
     return file
 
 
+def temporary(kind: Callable[[], Any]) -> Callable[[Path], Any]:
+    def make(path: Path) -> Any:
+        file = kind()
+        file.write(SOURCE)
+        return file
+
+    return make
+
+
 OPEN_FILES: dict[str, Callable[[Path], Any]] = {
     "buffered": lambda path: open(path, "rb"),
     "raw": lambda path: open(path, "rb", buffering=0),
     "for reading and writing": lambda path: open(path, "r+b"),
     "raw for reading and writing": lambda path: open(path, "r+b", buffering=0),
     "for appending and reading": lambda path: open(path, "a+b"),
-    "opened by number": opened_by_number,
+    "opened by number": lambda path: open(os.open(path, os.O_RDONLY), "rb"),
     "written to and not flushed": with_pending_output,
+    "temporary": temporary(tempfile.TemporaryFile),
 }
 
 
 @pytest.mark.parametrize("kind", OPEN_FILES)
-def test_an_open_file_may_be_closed_when_the_call_returns(harness: Any, path: Path, kind: str) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
+def test_an_open_file_may_be_closed_when_the_call_returns(scene: Scenes, path: Path, kind: str) -> None:
+    one = scene()
     with OPEN_FILES[kind](path) as file:
-        conn.send_file(file, 10)
+        one.conn.send_file(file, 10)
     with open(os.devnull, "rb"):  # may get the number that has just become free
-        conn.end()
-        assert receive_all(wire.loop, peer) == (SOURCE[10:], "FIN")
+        one.conn.end()
+        assert receive_all(one) == (SOURCE[10:], "FIN")
     assert opened(path) == 0
 
 
 @pytest.mark.parametrize("kind", OPEN_FILES)
-def test_the_position_of_an_open_file_says_nothing_and_is_left_alone(harness: Any, path: Path, kind: str) -> None:
-    wire = harness()
+def test_the_position_of_an_open_file_says_nothing_and_is_left_alone(scene: Scenes, path: Path, kind: str) -> None:
     with OPEN_FILES[kind](path) as file:
         file.seek(77)
         file.read(10)
-        assert sent(wire, file, 5, SIZE - 6) == SOURCE[5:-1]
+        assert sent(scene, file, 5, SIZE - 6) == SOURCE[5:-1]
         assert file.tell() == 87
         assert file.read(3) == SOURCE[87:90]
-
-
-def test_a_temporary_file_may_be_sent(harness: Any) -> None:
-    with tempfile.TemporaryFile() as file:
-        file.write(SOURCE)
-        assert sent(harness(), file) == SOURCE
-
-
-def test_a_named_temporary_file_may_be_sent(harness: Any) -> None:
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(SOURCE)
-        file.flush()
-        assert sent(harness(), file) == SOURCE
 
 
 # Whatever has seek and read.
@@ -176,12 +157,6 @@ def zip_member(path: Path) -> Any:
     return zipfile.ZipFile(path).open("member")
 
 
-def spooled(path: Path) -> Any:
-    file = tempfile.SpooledTemporaryFile(max_size=10 * SIZE)
-    file.write(SOURCE)
-    return file
-
-
 OBJECTS: dict[str, Callable[[Path], Any]] = {
     "BytesIO": lambda path: io.BytesIO(SOURCE),
     "BufferedReader of BytesIO": lambda path: io.BufferedReader(io.BytesIO(SOURCE)),  # type: ignore[arg-type]
@@ -192,20 +167,21 @@ OBJECTS: dict[str, Callable[[Path], Any]] = {
     "bz2": lambda path: packed(path, bz2.open),
     "lzma": lambda path: packed(path, lambda path, mode: lzma.open(path, mode, preset=0 if mode == "wb" else None)),
     "zip member": zip_member,
-    "spooled": spooled,
+    "named temporary": temporary(tempfile.NamedTemporaryFile),
+    "spooled": temporary(lambda: tempfile.SpooledTemporaryFile(max_size=10 * SIZE)),
 }
 
 
 @pytest.mark.parametrize("kind", OBJECTS)
-def test_whatever_has_seek_and_read_is_sent_as_it_reads(harness: Any, tmp_path: Path, kind: str) -> None:
+def test_whatever_has_seek_and_read_is_sent_as_it_reads(scene: Scenes, tmp_path: Path, kind: str) -> None:
     file = OBJECTS[kind](tmp_path / "packed")
     try:
-        assert sent(harness(), file, 10, SIZE - 20) == SOURCE[10:-10]
+        assert sent(scene, file, 10, SIZE - 20) == SOURCE[10:-10]
     finally:
         getattr(file, "close", lambda: None)()
 
 
-def test_an_object_is_read_a_little_at_a_time(harness: Any) -> None:
+def test_an_object_is_read_a_little_at_a_time(scene: Scenes) -> None:
     asked: list[int] = []
 
     class Noting(io.BytesIO):
@@ -213,30 +189,22 @@ def test_an_object_is_read_a_little_at_a_time(harness: Any) -> None:
             asked.append(count or 0)
             return super().read(count)
 
-    wire = harness()
-    peer, conn = wire.connect()
-    conn.send_file(Noting(bytes(LARGE)))
-    conn.end()
-    assert len(receive_all(wire.loop, peer)[0]) == LARGE
+    assert len(sent(scene, Noting(bytes(LARGE)))) == LARGE
     assert max(asked) <= 1 << 20
 
 
-def test_one_object_may_be_sent_twice_at_once(harness: Any) -> None:
-    wire = harness()
-    file = io.BytesIO(SOURCE)
-    (one, first), (two, second) = wire.connect(receive_buffer=8192), wire.connect(receive_buffer=8192)
-    first.send_file(file)
-    second.send_file(file, 1000)
-    first.end()
-    second.end()
-    readings = one.nonblocking(), two.nonblocking()
-
-    def both_ended() -> bool:
-        ended = [reading.read(30_000) for reading in readings]
-        return all(ended)
-
-    pump(wire.loop, both_ended, 20)
-    assert [bytes(reading.received) for reading in readings] == [SOURCE, SOURCE[1000:]]
+@pytest.mark.parametrize("make", [lambda path: io.BytesIO(SOURCE), lambda path: open(path, "rb")])
+def test_one_file_may_go_to_several_connections_at_once(scene: Scenes, path: Path, make: Callable[[Path], Any]) -> None:
+    one, two = scene(receive_buffer=8192), scene(receive_buffer=8192)
+    with make(path) as file:
+        one.conn.send_file(file)
+        two.conn.send_file(file, 1000)
+        one.conn.send_file(file, 5, 5)
+        readings = one.peer.nonblocking(), two.peer.nonblocking()
+        for each in (one, two):
+            each.conn.end()
+        pump(one.loop, lambda: min(reading.read(30_000) for reading in readings), 20)
+    assert [bytes(reading.received) for reading in readings] == [SOURCE + SOURCE[5:10], SOURCE[1000:]]
 
 
 # Where the kernel cannot.
@@ -244,7 +212,7 @@ def test_one_object_may_be_sent_twice_at_once(harness: Any) -> None:
 
 @pytest.mark.parametrize("code", ["EINVAL", "ENOSYS", "EOPNOTSUPP", "EOVERFLOW"])
 def test_where_sendfile_cannot_the_file_is_read(
-    harness: Any, path: Path, monkeypatch: pytest.MonkeyPatch, code: str
+    scene: Scenes, path: Path, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     asked: list[int] = []
 
@@ -253,20 +221,17 @@ def test_where_sendfile_cannot_the_file_is_read(
         raise OSError(getattr(errno, code), os.strerror(getattr(errno, code)))
 
     monkeypatch.setattr(os, "sendfile", cannot)
-    wire = harness()
-    peer, conn = wire.connect(receive_buffer=8192)
-    conn.write(b"<")
-    conn.send_file(path, 3)
-    conn.end(b">")
-    reading = peer.nonblocking()
-    pump(wire.loop, lambda: reading.read(100_000), 20)
-    assert reading.received == b"<" + SOURCE[3:] + b">"
+    one = scene(receive_buffer=8192)
+    one.conn.write(b"<")
+    one.conn.send_file(path, 3)
+    one.conn.end(b">")
+    assert receive_all(one, 100_000) == (b"<" + SOURCE[3:] + b">", "FIN")
     assert len(asked) == 1, "tried once, and for this file never again"
     assert opened(path) == 0
 
 
 def test_where_the_system_has_no_sendfile_the_file_is_read(
-    harness: Any, path: Path, monkeypatch: pytest.MonkeyPatch
+    scene: Scenes, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(os, "sendfile")
-    assert sent(harness(), path) == SOURCE
+    assert sent(scene, path) == SOURCE

@@ -9,7 +9,6 @@ import json
 import socket
 import struct
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ import pytest
 
 from bench.machine import compiled
 from bench.servers.common import BLOCK
-from tests.support.process import CHECKOUT, environment
+from tests.support.process import CHECKOUT, Program
 
 Handler = Callable[[socket.socket], None]
 QUICK = ["--seconds=0.05", "--warmup=0.02", "--patience=0.5"]
@@ -30,7 +29,7 @@ QUICK = ["--seconds=0.05", "--warmup=0.02", "--patience=0.5"]
 def load(request: pytest.FixtureRequest) -> list[str]:
     """The command of a load generator."""
     if request.param == "Python":
-        return [sys.executable, "-m", "bench.slow_load"]
+        return ["-m", "bench.slow_load"]
     program = compiled("load")
     if program is None:
         pytest.skip("there is no C compiler")
@@ -69,9 +68,10 @@ def serving(handler: Handler, connections: int = 1) -> Iterator[int]:
 
 def run(load: list[str], mode: str, port: int, *options: str) -> subprocess.CompletedProcess[str]:
     command = [*load, mode, f"--port={port}", *QUICK, *options]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=20, cwd=CHECKOUT, env=environment(), check=False
-    )
+    if command[0] == "-m":
+        with Program.of(*command, cwd=CHECKOUT) as program:
+            return program.ended()
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
 
 
 def result(load: list[str], mode: str, handler: Handler, *options: str, connections: int = 1) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import re
 import shutil
 import socket
@@ -23,7 +24,7 @@ import reactor
 from reactor import Connection, Reactor, Server
 from reactor.net.connection.listeners import CLIENT_EVENTS, CONNECTION_EVENTS, SERVER_EVENTS
 from reactor.net.settings import CONNECTION_SETTINGS, SERVER_SETTINGS
-from tests.support.programs import ROOT, Program, read_until
+from tests.support.programs import ROOT, Example, read_until, running
 
 PAGE = (ROOT / "docs" / "coming-from-node.md").read_text()
 SECTIONS = re.compile(r"^### (.*?)\n(.*?)(?=^#{2,3} |\Z)", re.MULTILINE | re.DOTALL)
@@ -39,25 +40,24 @@ def code_of(heading: str, language: str) -> str:
     return str(code)
 
 
-class NodeProgram(Program):
-    """The same for a program of Node."""
-
-    def __init__(self, path: str) -> None:
-        self._process = subprocess.Popen([_node(), path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self._printed = b""
-
-
-def _node() -> str:
+@functools.cache
+def node() -> str | None:
+    """The command, if it is there and new enough."""
     command = shutil.which("node")
     if command is None:
-        pytest.skip("no `node` in PATH: half of the page cannot be run")
+        return None
     version = subprocess.run([command, "--version"], capture_output=True, text=True, check=True).stdout
-    if int(version.strip("v\n").partition(".")[0]) < OLDEST_NODE:
-        pytest.skip(f"node {version.strip()} is too old: {OLDEST_NODE} or newer is needed")
-    return command
+    return command if int(version.strip("v\n").partition(".")[0]) >= OLDEST_NODE else None
 
 
-Start = Callable[..., Program]
+def run_node(path: str) -> Example:
+    command = node()
+    if command is None:
+        pytest.skip(f"no `node` {OLDEST_NODE} or newer in PATH: half of the page cannot be run")
+    return Example(subprocess.Popen([command, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+
+
+Start = Callable[..., Example]
 
 
 @pytest.fixture(params=list(LANGUAGES), ids=list(LANGUAGES.values()))
@@ -66,15 +66,13 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
     language: str = request.param
     with ExitStack() as stack:
 
-        def run(heading: str, others: dict[str, str]) -> Program:
+        def run(heading: str, others: dict[str, str]) -> Example:
             code = code_of(heading, language)
             for word, other in others.items():
                 code = code.replace(word, other)
             path = tmp_path / f"program.{'js' if language == 'js' else 'py'}"
             path.write_text(code)
-            program = NodeProgram(str(path)) if language == "js" else Program(str(path))
-            stack.callback(program.discard)
-            return program
+            return stack.enter_context((run_node if language == "js" else running)(str(path)))
 
         yield run
 
@@ -96,7 +94,7 @@ def accepted(stack: ExitStack, sock: socket.socket) -> socket.socket:
     return stack.enter_context(peer)
 
 
-def connected(stack: ExitStack, program: Program) -> socket.socket:
+def connected(stack: ExitStack, program: Example) -> socket.socket:
     return stack.enter_context(socket.create_connection(program.address(), timeout=SECONDS))
 
 

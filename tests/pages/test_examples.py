@@ -10,7 +10,7 @@ import pytest
 
 from reactor import Reactor, Server
 from reactor.testing import ManualClock, Peer, pump, settle
-from tests.support.programs import ROOT, Program, example, load, read_until, running
+from tests.support.programs import ROOT, Example, example, load, read_until, running
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 MOST_LINES = 60
@@ -18,7 +18,7 @@ each_example = pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.s
 
 
 @pytest.fixture
-def program(request: pytest.FixtureRequest) -> Iterator[Program]:
+def program(request: pytest.FixtureRequest) -> Iterator[Example]:
     """The example named by the parameter, on a port of the kernel's choice."""
     with running(str(ROOT / "examples" / f"{request.param}.py"), "0") as started:
         yield started
@@ -51,7 +51,7 @@ def test_an_example_says_how_to_run_it(path: Path) -> None:
 
 
 @pytest.mark.parametrize("program", ["asyncio_host", "chat", "device_gateway", "echo", "goodbye"], indirect=True)
-def test_an_example_stops_in_order_at_sigterm(program: Program) -> None:
+def test_an_example_stops_in_order_at_sigterm(program: Example) -> None:
     with Peer(program.address()) as peer:
         program.ask_to_stop()
         assert peer.outcome() == "FIN"
@@ -62,13 +62,13 @@ def test_an_example_stops_in_order_at_sigterm(program: Program) -> None:
 
 
 @run_example("goodbye")
-def test_goodbye_says_it_and_ends(program: Program) -> None:
+def test_goodbye_says_it_and_ends(program: Example) -> None:
     with Peer(program.address()) as peer:
         assert peer.receive_all() == (b"Goodbye\n", "FIN")
 
 
 @run_example("echo")
-def test_echo_gives_back_everything_to_one_that_uploads_first_and_reads_late(program: Program) -> None:
+def test_echo_gives_back_everything_to_one_that_uploads_first_and_reads_late(program: Example) -> None:
     sent = bytes(range(256)) * 8192  # 2 MiB: more than the marks and less than the kernels' buffers
     with Peer(program.address()) as peer:
         upload = threading.Thread(target=lambda: (peer.send(sent), peer.end()))
@@ -80,7 +80,7 @@ def test_echo_gives_back_everything_to_one_that_uploads_first_and_reads_late(pro
 
 
 @run_example("echo")
-def test_echo_prints_the_account_of_each_connection(program: Program) -> None:
+def test_echo_prints_the_account_of_each_connection(program: Example) -> None:
     with Peer(program.address()) as peer:
         peer.send(b"hello")
         peer.end()
@@ -106,7 +106,7 @@ def test_the_early_refusal_arrives_whole_from_the_reactor() -> None:
 
 
 @run_example("chat")
-def test_in_the_chat_everybody_hears_what_anybody_says(program: Program) -> None:
+def test_in_the_chat_everybody_hears_what_anybody_says(program: Example) -> None:
     address = program.address()
     with Peer(address) as anna, Peer(address) as ben:
         read_until(anna.sock, b"* %d has come\n" % ben.address[1])
@@ -120,7 +120,7 @@ def test_in_the_chat_everybody_hears_what_anybody_says(program: Program) -> None
 
 
 @run_example("chat")
-def test_the_chat_tells_one_whose_line_is_too_long_though_it_is_still_sending(program: Program) -> None:
+def test_the_chat_tells_one_whose_line_is_too_long_though_it_is_still_sending(program: Example) -> None:
     with Peer(program.address()) as peer:
         peer.send(b"x" * 1_000_000)
         peer.end()
@@ -163,7 +163,7 @@ def read_while_pumping(loop: Reactor, peer: Peer, wanted: bytes) -> bytes:
 
 
 @run_example("embedded")
-def test_the_admin_port_answers_while_the_main_thread_works_and_can_stop_it(program: Program) -> None:
+def test_the_admin_port_answers_while_the_main_thread_works_and_can_stop_it(program: Example) -> None:
     with Peer(program.address()) as peer:
         peer.send(b"status\nslower\nfas")
         first = read_until(peer.sock, b"0.02 s\n")
@@ -176,7 +176,7 @@ def test_the_admin_port_answers_while_the_main_thread_works_and_can_stop_it(prog
 
 
 @run_example("embedded")
-def test_the_admin_port_resets_one_that_sends_a_line_without_end(program: Program) -> None:
+def test_the_admin_port_resets_one_that_sends_a_line_without_end(program: Example) -> None:
     with Peer(program.address()) as peer:
         peer.send(b"x" * 2000)
         assert peer.outcome() == "ECONNRESET"
@@ -186,14 +186,14 @@ def test_the_admin_port_resets_one_that_sends_a_line_without_end(program: Progra
 
 
 @run_example("asyncio_host")
-def test_a_coroutine_of_the_host_answers_a_client_of_the_reactor(program: Program) -> None:
+def test_a_coroutine_of_the_host_answers_a_client_of_the_reactor(program: Example) -> None:
     with Peer(program.address()) as peer:
         peer.send(b"hello\n")
         assert peer.receive(len(b"a coroutine says: hello\n")) == b"a coroutine says: hello\n"
 
 
 @run_example("asyncio_host")
-def test_under_asyncio_a_client_that_went_away_disturbs_nobody(program: Program) -> None:
+def test_under_asyncio_a_client_that_went_away_disturbs_nobody(program: Example) -> None:
     address = program.address()
     with Peer(address) as peer:
         with Peer(address) as other:
@@ -270,7 +270,7 @@ def test_at_the_gateway_a_device_that_comes_back_takes_the_place_of_its_old_conn
 
 
 @run_example("device_gateway")
-def test_the_gateway_sends_its_devices_to_sleep_when_it_stops(program: Program) -> None:
+def test_the_gateway_sends_its_devices_to_sleep_when_it_stops(program: Example) -> None:
     with Peer(program.address()) as device:
         device.send(b"id pump7\ntell pump7 hello\n")
         assert read_until(device.sock, b"sent\n") == b"hello\nsent\n"

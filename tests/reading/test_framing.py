@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from reactor import Connection, Reactor, Reason, Server, connect, length_prefixed, lines
-from reactor.engine.loop import turns_of
-from reactor.testing import Peer, pump, settle
+from reactor.testing import pump, settle
+from tests.support.scene import Scene, Scenes
 
 Heard = list[bytes]
 
@@ -18,27 +19,28 @@ def into(heard: Heard) -> Any:
     return lambda conn, frame: heard.append(frame)
 
 
-def test_lines_come_without_their_ends(harness: Any, loop: Reactor) -> None:
-    h = harness(data=False)
-    heard: Heard = []
-    h.server.on("data", lines(into(heard)))
-    peer, _ = h.connect()
-    peer.send(b"one\r\ntwo\n\nthr")
-    pump(loop, lambda: len(heard) == 3)
-    peer.send(b"ee\n")
-    pump(loop, lambda: len(heard) == 4)
-    assert heard == [b"one", b"two", b"", b"three"]
+def framed(scene: Scenes, framer: Any, **settings: Any) -> Scene:
+    """A connection whose `data` a framer hears, and nobody else."""
+    one = scene(data=False, **settings)
+    one.conn.on("data", framer)
+    return one
 
 
-def test_frames_come_without_their_lengths(harness: Any, loop: Reactor) -> None:
-    h = harness(data=False)
+@pytest.mark.parametrize(
+    ("make", "options", "pieces", "wanted"),
+    [
+        (lines, {}, [b"one\r\ntwo\n\nthr", b"ee\n"], [b"one", b"two", b"", b"three"]),
+        (length_prefixed, {"width": 2}, [b"\0\3one\0\0\0\3t", b"wo"], [b"one", b"", b"two"]),
+    ],
+)
+def test_messages_come_without_their_ends_or_lengths(
+    scene: Scenes, make: Any, options: dict[str, Any], pieces: list[bytes], wanted: Heard
+) -> None:
     heard: Heard = []
-    h.server.on("data", length_prefixed(into(heard), width=2))
-    peer, _ = h.connect()
-    peer.send(b"\0\3one\0\0\0\3t")
-    peer.send(b"wo")
-    pump(loop, lambda: len(heard) == 3)
-    assert heard == [b"one", b"", b"two"]
+    one = framed(scene, make(into(heard), **options))
+    for piece in pieces:
+        one.peer_says(piece)
+    assert heard == wanted
 
 
 def test_connections_that_share_a_framer_do_not_mix(harness: Any, loop: Reactor) -> None:
@@ -58,10 +60,10 @@ def test_connections_that_share_a_framer_do_not_mix(harness: Any, loop: Reactor)
 def test_a_client_may_have_a_framer_too(loop: Reactor) -> None:
     server = Server(loop, lambda conn: conn.end(b"one\ntwo\n"))
     heard: Heard = []
-    conn = connect(loop, *server.listen("127.0.0.1", 0))
+    conn: Any = connect(loop, *server.listen("127.0.0.1", 0))
     conn.on("data", lines(into(heard)))
     pump(loop, lambda: conn.report)
-    assert (heard, conn.report.reason if conn.report else None) == ([b"one", b"two"], Reason.PEER_ENDED)
+    assert (heard, conn.report.reason) == ([b"one", b"two"], Reason.PEER_ENDED)
     server.close()
     settle(loop)
 
@@ -72,39 +74,103 @@ def test_a_client_may_have_a_framer_too(loop: Reactor) -> None:
 class Stopper:
     """Hears lines, and does something to the connection at the second one."""
 
-    def __init__(self, act: Any) -> None:
+    def __init__(self, act: Callable[[Connection], object]) -> None:
         self.heard: Heard = []
         self._act = act
 
     def __call__(self, conn: Connection, line: bytes) -> None:
         self.heard.append(line)
+        if line == b"raise":
+            raise ZeroDivisionError
         if len(self.heard) == 2:
             self._act(conn)
 
 
-def stopped(harness: Any, loop: Reactor, act: Any, sent: bytes = b"1\n2\n3\n4\nfiv") -> tuple[Any, Peer, Any, Stopper]:
-    h = harness(data=False)
+def stopped(scene: Scenes, act: Any, sent: bytes, *, max_length: int = 100, **settings: Any) -> tuple[Scene, Heard]:
     stopper = Stopper(act)
-    h.server.on("data", lines(stopper))
-    peer, conn = h.connect()
-    peer.send(sent)
-    pump(loop, lambda: len(stopper.heard) >= 2)
-    settle(loop)
-    return h, peer, conn, stopper
+    one = framed(scene, lines(stopper, max_length=max_length), **settings)
+    one.peer.send(sent)
+    one.until(lambda: len(stopper.heard) >= 2)
+    one.turns()
+    return one, stopper.heard
 
 
-def test_a_pause_holds_the_rest_of_the_chunk_back_and_resume_goes_on(harness: Any, loop: Reactor) -> None:
-    _, peer, conn, stopper = stopped(harness, loop, Connection.pause)
-    assert stopper.heard == [b"1", b"2"]
-    conn.resume()
-    assert stopper.heard == [b"1", b"2"], "a message was delivered from inside the call"
-    peer.send(b"e\n")
-    pump(loop, lambda: len(stopper.heard) == 5)
-    assert stopper.heard == [b"1", b"2", b"3", b"4", b"five"]
+@pytest.mark.parametrize(
+    ("act", "heard", "reason", "discarded"),
+    [
+        (Connection.destroy, 2, Reason.DESTROYED, b"3\n4\nfiv"),
+        (Connection.reset, 2, Reason.RESET, b"3\n4\nfiv"),
+        (Connection.destroy_soon, 2, Reason.ENDED, b"3\n4\nfiv"),
+        pytest.param(lambda conn: 1 / 0, 2, Reason.LISTENER_FAILED, b"3\n4\nfiv", marks=pytest.mark.expects_errors),
+        (Connection.end, 4, Reason.FRAME_CUT_OFF, b"fiv"),
+        (lambda conn: (conn.pause(), conn.resume()), 4, Reason.FRAME_CUT_OFF, b"fiv"),
+    ],
+    ids=["destroy", "reset", "destroy_soon", "raise", "end", "pause and resume"],
+)
+def test_the_rest_of_a_chunk_is_heard_unless_the_program_listens_no_more(
+    scene: Scenes, act: Any, heard: int, reason: Reason, discarded: bytes
+) -> None:
+    one, told = stopped(scene, act, b"1\n2\n3\n4\nfiv")
+    assert told == [b"1", b"2", b"3", b"4"][:heard]
+    one.peer.close()
+    report = one.closed()
+    assert (report.reason, report.bytes_discarded) == (reason, len(discarded))
+    assert len(told) == heard
 
 
-def test_one_line_at_a_time_by_pausing_at_each(harness: Any, loop: Reactor) -> None:
-    h = harness(data=False)
+def nothing(one: Scene) -> None:
+    pass
+
+
+def peer_ends(one: Scene) -> None:
+    one.peer.end()
+    one.until(lambda: one.conn.peer_gone)
+
+
+def peer_resets(one: Scene) -> None:
+    one.peer.reset()
+    one.until(lambda: one.conn.peer_gone)
+
+
+def is_idle(one: Scene) -> None:
+    for _ in range(5):
+        one.jump(6)
+
+
+HELD_BACK: dict[str, Any] = {
+    "nothing happens": (b"1\n2\n3\n4\nfiv", nothing, b"e\n", [b"3", b"4", b"five"], Reason.PEER_ENDED, 0),
+    "the peer's FIN": (b"1\n2\n3\n", peer_ends, b"", [b"3"], Reason.PEER_ENDED, 0),
+    "the peer's RST": (b"1\n2\n3\n4\nfiv", peer_resets, b"", [b"3", b"4"], Reason.PEER_RESET, 3),
+    "silence": (b"1\n2\n3\n", is_idle, b"", [b"3"], Reason.PEER_ENDED, 0),
+    "a message that is too long": (b"1\n2\n3\nlonger", nothing, b"", [b"3"], Reason.FRAME_TOO_LONG, 6),
+    "a message whose listener raises": (b"1\n2\nraise\n4\n", nothing, b"", [b"raise"], Reason.LISTENER_FAILED, 2),
+}
+
+
+@pytest.mark.expects_errors
+@pytest.mark.parametrize("meanwhile", HELD_BACK)
+def test_a_pause_holds_the_rest_of_the_chunk_back_and_resume_goes_on_whatever_came_meanwhile(
+    scene: Scenes, meanwhile: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent, act, later, wanted, reason, discarded = HELD_BACK[meanwhile]
+    one, heard = stopped(scene, Connection.pause, sent, max_length=5, idle_timeout=10)
+    act(one)
+    one.turns()
+    assert (one.conn.report, "end" in one.names(), heard) == (None, False, [b"1", b"2"])
+    one.conn.resume()
+    assert heard == [b"1", b"2"], "a message was delivered from inside the call"
+    if later:
+        one.peer_says(later)
+    if meanwhile != "the peer's FIN" and meanwhile != "the peer's RST":
+        one.peer.end()
+    report = one.closed()
+    assert heard[2:] == wanted
+    assert (report.reason, report.bytes_discarded) == (reason, discarded)
+    errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert len(errors) == (reason is Reason.LISTENER_FAILED)
+
+
+def test_one_line_at_a_time_by_pausing_at_each(scene: Scenes, loop: Reactor) -> None:
     heard: Heard = []
 
     def hear(conn: Connection, line: bytes) -> None:
@@ -112,89 +178,15 @@ def test_one_line_at_a_time_by_pausing_at_each(harness: Any, loop: Reactor) -> N
         conn.pause()
         loop.call_later(0.001, conn.resume)
 
-    h.server.on("data", lines(hear))
-    peer, conn = h.connect()
-    peer.send(b"1\n2\n3\n4\n")
-    peer.end()
-
-    def all_heard() -> bool:
-        turns_of(loop)._clock.advance(0.01)  # type: ignore[attr-defined]
-        return conn.report is not None
-
-    pump(loop, all_heard)
+    one = framed(scene, lines(hear))
+    one.peer.send(b"1\n2\n3\n4\n")
+    one.peer.end()
+    one.until(lambda: one.clock.advance(0.01) or one.conn.report)
     assert heard == [b"1", b"2", b"3", b"4"]
-    assert (conn.report.reason, conn.report.bytes_discarded) == (Reason.PEER_ENDED, 0)
+    assert (one.conn.report.reason, one.conn.report.bytes_discarded) == (Reason.PEER_ENDED, 0)
 
 
-def test_pausing_and_resuming_within_a_message_goes_straight_on(harness: Any, loop: Reactor) -> None:
-    _, _, _, stopper = stopped(harness, loop, lambda conn: (conn.pause(), conn.resume()))
-    assert stopper.heard == [b"1", b"2", b"3", b"4"]
-
-
-@pytest.mark.parametrize("name", ["destroy", "reset", "destroy_soon"])
-def test_after_an_ending_that_listens_no_more_nothing_of_the_chunk_comes(
-    harness: Any, loop: Reactor, name: str
-) -> None:
-    h, peer, conn, stopper = stopped(harness, loop, lambda conn: getattr(conn, name)())
-    peer.close()
-    report = h.closed(conn)
-    assert stopper.heard == [b"1", b"2"]
-    assert report.bytes_discarded == len(b"3\n4\nfiv")
-
-
-def test_after_end_the_rest_is_heard(harness: Any, loop: Reactor) -> None:
-    _, _, _, stopper = stopped(harness, loop, Connection.end)
-    assert stopper.heard == [b"1", b"2", b"3", b"4"]
-
-
-def test_the_peers_fin_waits_for_what_is_held_back(harness: Any, loop: Reactor) -> None:
-    h, peer, conn, stopper = stopped(harness, loop, Connection.pause, b"1\n2\n3\n")
-    peer.end()
-    pump(loop, lambda: conn.peer_gone)
-    assert "end" not in h.record.names(conn)
-    conn.resume()
-    report = h.closed(conn)
-    assert stopper.heard == [b"1", b"2", b"3"]
-    assert (report.reason, report.clean) == (Reason.PEER_ENDED, True)
-
-
-def test_a_peer_that_is_reset_is_heard_first(harness: Any, loop: Reactor) -> None:
-    h, peer, conn, stopper = stopped(harness, loop, Connection.pause)
-    peer.reset()
-    pump(loop, lambda: conn.peer_gone)
-    settle(loop)
-    assert conn.report is None, "it was closed before all was heard"
-    conn.resume()
-    report = h.closed(conn)
-    assert stopper.heard == [b"1", b"2", b"3", b"4"]
-    assert (report.reason, report.bytes_discarded) == (Reason.PEER_RESET, len(b"fiv"))
-
-
-@pytest.mark.expects_errors
-def test_a_listener_that_raises_hears_no_more(harness: Any, loop: Reactor) -> None:
-    h, _, conn, stopper = stopped(harness, loop, lambda conn: 1 / 0)
-    report = h.closed(conn)
-    assert stopper.heard == [b"1", b"2"]
-    assert (report.reason, report.bytes_discarded) == (Reason.LISTENER_FAILED, len(b"3\n4\nfiv"))
-
-
-@pytest.mark.expects_errors
-def test_a_listener_that_raises_after_a_pause_ends_its_connection_only(
-    harness: Any, loop: Reactor, caplog: pytest.LogCaptureFixture
-) -> None:
-    h = harness(data=False)
-    stopper = Stopper(Connection.pause)
-    h.server.on("data", lines(lambda conn, line: 1 / 0 if line == b"3" else stopper(conn, line)))
-    peer, conn = h.connect()
-    peer.send(b"1\n2\n3\n4\n")
-    pump(loop, lambda: len(stopper.heard) == 2)
-    conn.resume()
-    assert h.closed(conn).reason is Reason.LISTENER_FAILED
-    assert [record.levelno for record in caplog.records] == [logging.ERROR]
-
-
-def test_a_listener_that_leaves_run_loses_nothing(harness: Any, loop: Reactor) -> None:
-    h = harness(data=False)
+def test_a_listener_that_leaves_run_loses_nothing(scene: Scenes) -> None:
     heard: Heard = []
 
     def hear(conn: Connection, line: bytes) -> None:
@@ -202,37 +194,20 @@ def test_a_listener_that_leaves_run_loses_nothing(harness: Any, loop: Reactor) -
         if line == b"2":
             raise KeyboardInterrupt
 
-    h.server.on("data", lines(hear))
-    peer, _ = h.connect()
-    peer.send(b"1\n2\n3\nfo")
+    one = framed(scene, lines(hear))
+    one.peer.send(b"1\n2\n3\nfo")
     with pytest.raises(KeyboardInterrupt):
-        pump(loop, lambda: len(heard) == 3)
-    peer.send(b"ur\n")
-    pump(loop, lambda: len(heard) == 4)
+        one.until(lambda: len(heard) == 3)
+    one.peer.send(b"ur\n")
+    one.until(lambda: len(heard) == 4)
     assert heard == [b"1", b"2", b"3", b"four"]
-
-
-def test_idle_reaping_leaves_what_is_held_back_to_the_program(harness: Any, loop: Reactor, clock: Any) -> None:
-    h = harness(data=False, idle_timeout=10)
-    stopper = Stopper(Connection.pause)
-    h.server.on("data", lines(stopper))
-    peer, conn = h.connect()
-    peer.send(b"1\n2\n3\n")
-    pump(loop, lambda: len(stopper.heard) == 2)
-    for _ in range(5):
-        clock.advance(6)
-        settle(loop)
-    assert conn.state == "open"
-    conn.resume()
-    settle(loop)
-    assert stopper.heard == [b"1", b"2", b"3"]
 
 
 # What breaks off, or is too long.
 
 
-def refusals(harness: Any, make: Any = lines, **options: Any) -> tuple[Any, Heard, list[Reason]]:
-    h = harness(data=False)
+def refusing(scene: Scenes, make: Any = lines, **options: Any) -> tuple[Scene, Heard, list[Reason]]:
+    """A connection that answers each message with its length, and a last word; what was heard, and why it ends."""
     heard: Heard = []
     told: list[Reason] = []
 
@@ -244,176 +219,164 @@ def refusals(harness: Any, make: Any = lines, **options: Any) -> tuple[Any, Hear
         heard.append(frame)
         conn.write(b"%d " % len(frame))
 
-    h.server.on("data", make(answer, on_error=refuse, **options))
-    return h, heard, told
+    return framed(scene, make(answer, on_error=refuse, **options)), heard, told
 
 
 @pytest.mark.parametrize(("make", "sent"), [(lines, b"one\n" + b"x" * 11), (length_prefixed, b"\0\0\0\3one\0\0\0\x0b")])
 def test_one_above_the_limit_gets_the_last_word_whole_while_it_goes_on_sending(
-    harness: Any, loop: Reactor, make: Any, sent: bytes
+    scene: Scenes, make: Any, sent: bytes
 ) -> None:
-    h, heard, told = refusals(harness, make, max_length=10)
-    peer, conn = h.connect()
-    peer.send(sent)
-    pump(loop, lambda: told)
+    one, heard, told = refusing(scene, make, max_length=10)
+    one.peer.send(sent)
+    one.until(lambda: told)
     for _ in range(50):
-        peer.send_some(bytes(100_000))
-        settle(loop, 3)
-    peer.end()
-    assert peer.receive_all() == (b"3 no: frame too long", "FIN")
-    report = h.closed(conn)
-    assert heard == [b"one"]
-    assert told == [Reason.FRAME_TOO_LONG]
+        one.peer.send_some(bytes(100_000))
+        one.turns(3)
+    one.peer.end()
+    assert one.peer.receive_all() == (b"3 no: frame too long", "FIN")
+    report = one.closed()
+    assert (heard, told) == ([b"one"], [Reason.FRAME_TOO_LONG])
     assert (report.reason, report.error, report.bytes_unsent) == (Reason.FRAME_TOO_LONG, None, 0)
 
 
 @pytest.mark.parametrize(
-    ("make", "sent"),
+    ("make", "sent", "cut_off"),
     [
-        (lines, b"one\ntw"),
-        (lines, b"one\n\r"),
-        (length_prefixed, b"\0\0\0\3one\0"),
-        (length_prefixed, b"\0\0\0\3one\0\0\0\3t"),
+        (lines, b"one\ntw", 2),
+        (lines, b"one\n\r", 1),
+        (length_prefixed, b"\0\0\0\3one\0", 1),
+        (length_prefixed, b"\0\0\0\3one\0\0\0\3t", 5),
     ],
 )
 def test_a_fin_in_the_middle_of_a_message_is_told_apart_and_answers_arrive(
-    harness: Any, make: Any, sent: bytes
+    scene: Scenes, make: Any, sent: bytes, cut_off: int
 ) -> None:
-    h, heard, told = refusals(harness, make)
-    peer, conn = h.connect()
-    peer.send(sent)
-    peer.end()
-    report = h.closed(conn)
-    assert peer.receive_all() == (b"3 no: frame cut off", "FIN")
+    one, heard, told = refusing(scene, make)
+    one.peer.send(sent)
+    one.peer.end()
+    report = one.closed()
+    assert one.peer.receive_all() == (b"3 no: frame cut off", "FIN")
     assert (heard, told) == ([b"one"], [Reason.FRAME_CUT_OFF])
-    assert report.reason is Reason.FRAME_CUT_OFF
-    assert report.bytes_discarded == len(sent) - (4 if make is lines else 7)
-    assert h.record.names(conn) == ["end", "finish", "close"]
+    assert (report.reason, report.bytes_discarded) == (Reason.FRAME_CUT_OFF, cut_off)
+    assert one.names() == ["end", "finish", "close"]
 
 
-def test_without_on_error_a_message_above_the_limit_ends_the_connection_all_the_same(harness: Any) -> None:
-    h = harness(data=False)
-    h.server.on("data", lines(into([]), max_length=5))
-    peer, conn = h.connect()
-    peer.send(b"x" * 6)
-    peer.end()
-    assert peer.outcome() == "FIN" if h.closed(conn) else False
-    assert conn.report.reason is Reason.FRAME_TOO_LONG
-    assert h.server.statistics().ended == {Reason.FRAME_TOO_LONG: 1}
+@pytest.mark.parametrize("half_open", [False, True])
+@pytest.mark.parametrize(("sent", "reason"), [(b"x" * 6, Reason.FRAME_TOO_LONG), (b"half", Reason.FRAME_CUT_OFF)])
+def test_without_on_error_the_connection_is_ended_all_the_same(
+    scene: Scenes, sent: bytes, reason: Reason, half_open: bool
+) -> None:
+    one = framed(scene, lines(into([]), max_length=5), allow_half_open=half_open)
+    one.peer.send(sent)
+    one.peer.end()
+    assert one.closed().reason is reason
+    assert one.peer.outcome() == "FIN"
+    assert one.server.statistics().ended == {reason: 1}
 
 
-def test_half_open_connections_are_ended_too_when_a_message_breaks_off(harness: Any) -> None:
-    h = harness(data=False, allow_half_open=True)
-    h.server.on("data", lines(into([])))
-    peer, conn = h.connect()
-    peer.send(b"half a li")
-    peer.end()
-    assert h.closed(conn).reason is Reason.FRAME_CUT_OFF
-
-
-def test_a_last_word_may_be_an_ending_of_the_programs_own(harness: Any) -> None:
-    h = harness(data=False)
-    h.server.on("data", lines(into([]), max_length=5, on_error=lambda conn, reason: conn.reset()))
-    peer, conn = h.connect()
-    peer.send(b"x" * 6)
-    assert h.closed(conn).reason is Reason.FRAME_TOO_LONG
-    assert peer.outcome() == "ECONNRESET"
-
-
-def test_too_long_is_told_only_when_what_came_before_was_heard(harness: Any, loop: Reactor) -> None:
-    h = harness(data=False)
-    stopper = Stopper(Connection.pause)
-    h.server.on("data", lines(stopper, max_length=5))
-    peer, conn = h.connect()
-    peer.send(b"1\n2\n3\n" + b"x" * 6)
-    pump(loop, lambda: len(stopper.heard) == 2)
-    assert conn.state == "open"
-    conn.resume()
-    peer.end()
-    assert h.closed(conn).reason is Reason.FRAME_TOO_LONG
-    assert stopper.heard == [b"1", b"2", b"3"]
+def test_a_last_word_may_be_an_ending_of_the_programs_own(scene: Scenes) -> None:
+    one = framed(scene, lines(into([]), max_length=5, on_error=lambda conn, reason: conn.reset()))
+    one.peer.send(b"x" * 6)
+    assert one.closed().reason is Reason.FRAME_TOO_LONG
+    assert one.peer.outcome() == "ECONNRESET"
 
 
 # Beside other things that hear what comes.
 
 
-def test_messages_are_bytes_whatever_the_encoding(harness: Any, loop: Reactor) -> None:
-    h = harness(data=False)
+@pytest.mark.parametrize("way", ["on", "once"])
+def test_messages_are_bytes_whatever_the_encoding(scene: Scenes, way: str) -> None:
+    one = scene(data=False)
     heard: Heard = []
     text: list[str] = []
-    peer, conn = h.connect()
-    conn.on("data", lines(into(heard)))
-    conn.set_encoding("utf-8")
-    conn.on("data", lambda conn, data: text.append(data))
-    peer.send("grün\nro".encode())
-    pump(loop, lambda: text)
+    getattr(one.conn, way)("data", lines(into(heard)))
+    one.conn.set_encoding("utf-8")
+    one.conn.on("data", lambda conn, data: text.append(data))
+    one.peer_says("grün\nro".encode())
     assert (heard, text) == (["grün".encode()], ["grün\nro"])
 
 
-def test_a_pipe_beside_a_framer_passes_on_all(harness: Any, loop: Reactor) -> None:
-    h = harness(data=False)
+def test_a_pipe_beside_a_framer_passes_on_all(scene: Scenes) -> None:
     heard: Heard = []
-    peer, conn = h.connect()
-    other, destination = h.connect()
-    conn.on("data", lines(into(heard)))
-    conn.pipe(destination)
-    peer.send(b"1\n2\n")
-    pump(loop, lambda: len(heard) == 2)
+    one = framed(scene, lines(into(heard)))
+    other, destination = one.connect()
+    one.conn.pipe(destination)
+    one.peer_says(b"1\n2\n")
+    one.until(lambda: len(heard) == 2)
     assert other.receive(4) == b"1\n2\n"
 
 
-def test_what_somebody_heard_beside_a_framer_is_not_discarded(harness: Any, loop: Reactor) -> None:
-    h = harness(data=False)
-    raw: Heard = []
-    peer, conn = h.connect()
-    conn.on("data", lines(into([])))
-    conn.on("data", lambda conn, data: raw.append(data))
-    peer.send(b"whole\nhalf")
-    pump(loop, lambda: raw)
-    conn.destroy()
-    report = h.closed(conn)
-    assert (report.bytes_read, report.bytes_discarded) == (10, 0)
+@pytest.mark.parametrize(
+    ("beside", "discarded"),
+    [((), 4), ((lines(into([])),), 4), ((into([]),), 0)],
+    ids=["alone", "a second framer", "a listener"],
+)
+def test_what_framers_alone_held_back_is_discarded_and_counted_once(
+    scene: Scenes, beside: tuple[Any, ...], discarded: int
+) -> None:
+    one = framed(scene, lines(into([])))
+    for listener in beside:
+        one.conn.on("data", listener)
+    one.peer_says(b"whole\nhalf")
+    one.conn.destroy()
+    report = one.closed()
+    assert (report.bytes_read, report.bytes_discarded) == (10, discarded)
 
 
-def test_what_a_framer_alone_held_back_is_discarded(harness: Any, loop: Reactor) -> None:
-    h = harness(data=False)
+def test_connections_without_a_framer_have_nothing_of_it(scene: Scenes) -> None:
+    one = scene()
+    one.peer_says(b"1\n2")
+    assert one.conn._intake is None
+
+
+# A framer that is taken off.
+
+
+@pytest.mark.parametrize(
+    "pieces", [[b"head\n\nbody"], [b"head\n\n", b"body"], [b"head\n\nbo", b"dy"], [b"head\n\na\r\nb", b"c"]]
+)
+def test_a_protocol_can_be_changed_in_the_middle_of_a_chunk_however_the_bytes_come(
+    pieces: list[bytes], scene: Scenes
+) -> None:
     heard: Heard = []
-    peer, conn = h.connect()
-    conn.on("data", lines(into(heard)))
-    peer.send(b"whole\nhalf")
-    pump(loop, lambda: heard)
-    conn.destroy()
-    report = h.closed(conn)
-    assert (report.bytes_read, report.bytes_discarded) == (10, 4)
+    rest: Heard = []
 
-
-def test_a_protocol_can_be_changed_in_the_middle_of_a_chunk(harness: Any, loop: Reactor) -> None:
-    h = harness(data=False)
-    heard: Heard = []
-    raw: Heard = []
-
-    def hear(conn: Connection, line: bytes) -> None:
+    @lines
+    def head(conn: Connection, line: bytes) -> None:
         heard.append(line)
-        if line == b"raw":
-            conn.off("data", framer)
-            conn.on("data", lambda conn, data: raw.append(data))
-            raw.append(framer.take(conn))
+        if not line:
+            conn.off("data", head)
+            conn.on("data", lambda conn, data: rest.append(data))
+            rest.append(head.take(conn))
 
-    framer = lines(hear)
-    peer, conn = h.connect()
-    conn.on("data", framer)
-    peer.send(b"hello\nraw\na\r\nb")
-    pump(loop, lambda: raw)
-    peer.send(b"c")
-    pump(loop, lambda: len(raw) == 2)
-    peer.end()
-    assert h.closed(conn).reason is Reason.PEER_ENDED
-    assert (heard, raw) == ([b"hello", b"raw"], [b"a\r\nb", b"c"])
+    one = framed(scene, head)
+    one.conn.on("end", lambda conn: conn.write(b"last word"))
+    for piece in pieces:
+        one.peer_says(piece)
+    one.peer.end()
+    assert one.closed().reason is Reason.PEER_ENDED
+    assert (heard, b"\n\n".join([b"head", b"".join(rest)])) == ([b"head", b""], b"".join(pieces))
+    assert one.peer.receive_all() == (b"last word", "FIN")
 
 
-def test_connections_without_a_framer_have_nothing_of_it(harness: Any, loop: Reactor) -> None:
-    h = harness()
-    peer, conn = h.connect()
-    peer.send(b"1\n2")
-    pump(loop, lambda: conn.bytes_read == 3)
-    assert conn._intake is None
+@pytest.mark.parametrize("heard_later", [False, True], ids=["nobody hears the rest", "another hears what comes later"])
+def test_what_a_framer_held_when_it_was_taken_off_without_take_is_discarded_and_no_cut_off_message(
+    scene: Scenes, heard_later: bool
+) -> None:
+    heard: Heard = []
+    raw: Heard = []
+
+    @lines
+    def first(conn: Connection, line: bytes) -> None:
+        heard.append(line)
+        conn.off("data", first)
+        if heard_later:
+            conn.on("data", into(raw))
+
+    one = framed(scene, first)
+    one.peer_says(b"one\ntwo\nthr")
+    one.peer_says(b"more")
+    one.peer.end()
+    report = one.closed()
+    assert (heard, raw) == ([b"one"], [b"more"] if heard_later else [])
+    assert (report.reason, report.bytes_discarded) == (Reason.PEER_ENDED, 7 if heard_later else 11)

@@ -59,67 +59,32 @@ def two(harness: Any) -> Two:
     return Two(harness)
 
 
-def test_who_is_paused_by_another_hears_nothing_before_resume(two: Two) -> None:
-    _, second = two.both_speak(Connection.pause)
-    settle(two.harness.loop)
-    assert two.heard_by(second) == b""
-    second.resume()
-    settle(two.harness.loop)
-    assert two.heard_by(second) == b"word"
-
-
-def test_what_was_held_back_comes_before_what_came_later(two: Two) -> None:
-    _, second = two.both_speak(Connection.pause)
-    two.peers[second].send(b" and more")
-    second.resume()
-    pump(two.harness.loop, lambda: len(two.heard_by(second)) == 13)
-    assert two.heard_by(second) == b"word and more"
-
-
-def test_the_end_of_who_is_paused_by_another_comes_after_what_was_held_back(two: Two) -> None:
-    _, second = two.both_speak(Connection.pause)
-    two.peers[second].end()
-    settle(two.harness.loop)
-    second.resume()
-    report = two.harness.closed(second)
-    assert two.heard_by(second) == b"word"
-    assert (report.reason, report.clean, report.bytes_read) == (Reason.PEER_ENDED, True, 9)
-
-
-def test_a_reset_does_not_take_away_what_was_held_back(two: Two) -> None:
-    """It was received before; so it is heard, and then of the reset."""
-    _, second = two.both_speak(Connection.pause)
-    two.peers[second].reset()
-    settle(two.harness.loop)
-    assert second.report is None
-    second.resume()
-    report = two.harness.closed(second)
-    assert two.heard_by(second) == b"word"
-    assert report.reason is Reason.PEER_RESET
-
-
-def later(peer: Any, what: str) -> None:
-    if "more" in what:
-        peer.send(b"more")
-    if "FIN" in what:
-        peer.end()
-    if "RST" in what:
-        peer.reset()
-
-
-@pytest.mark.parametrize("what", ["FIN", "more", "more, FIN", "RST", "more, RST"])
-def test_what_was_held_back_is_first_also_if_it_is_resumed_right_before_the_next_event(two: Two, what: str) -> None:
-    """By a ready call: nothing has been flushed when the loop hears of the peer."""
+@pytest.mark.parametrize("at_once", [True, False], ids=["resumed right before the next event", "resumed later"])
+@pytest.mark.parametrize("what", ["nothing", "more", "FIN", "more, FIN", "RST", "more, RST"])
+def test_who_is_paused_by_another_hears_after_resume_what_was_held_back_before_whatever_came_later(
+    two: Two, what: str, at_once: bool
+) -> None:
     _, second = two.both_speak(Connection.pause)
     ended: list[bytes] = []
     second.on("end", lambda conn: ended.append(two.heard_by(conn)))
-    later(two.peers[second], what)
-    two.harness.loop.call_soon(second.resume)
+    if "more" in what:
+        two.peers[second].send(b"more")
+    if "FIN" in what:
+        two.peers[second].end()
+    if "RST" in what:
+        two.peers[second].reset()
+    if at_once:  # by a ready call: nothing has been flushed when the loop hears of the peer
+        two.harness.loop.call_soon(second.resume)
+    else:
+        settle(two.harness.loop)
+        assert (two.heard_by(second), second.report) == (b"", None)
+        second.resume()
     said = b"wordmore" if "more" in what else b"word"
     pump(two.harness.loop, lambda: two.heard_by(second) == said)
-    if what != "more":
+    if "FIN" in what or "RST" in what:
         report = two.harness.closed(second)
-        assert (report.bytes_discarded, report.bytes_read) == (0, 5 + len(said))
+        assert report.reason is (Reason.PEER_ENDED if "FIN" in what else Reason.PEER_RESET)
+        assert (report.bytes_discarded, report.bytes_read, report.clean) == (0, 5 + len(said), "FIN" in what)
     assert ended == ([said] if "FIN" in what else [])
 
 
@@ -139,19 +104,21 @@ def test_a_listener_of_what_was_held_back_may_end_the_connection_that_is_being_l
     assert report.reason in (Reason.DESTROYED, Reason.RESET)
 
 
-@pytest.mark.parametrize("end", [Connection.destroy, Connection.reset, Connection.destroy_soon])
+@pytest.mark.parametrize(
+    "end",
+    [
+        Connection.destroy,
+        Connection.reset,
+        Connection.destroy_soon,
+        lambda conn: (conn.pause(), conn.server.loop.call_soon(conn.destroy)),
+    ],
+    ids=["destroy", "reset", "destroy_soon", "pause, then destroy"],
+)
 def test_who_is_ended_by_another_hears_nothing_and_its_bytes_are_counted(two: Two, end: Any) -> None:
     _, second = two.both_speak(end)
     two.peers[second].close()
     report = two.harness.closed(second)
     assert two.heard_by(second) == b""
-    assert (report.bytes_read, report.bytes_discarded) == (9, 4)
-
-
-def test_who_is_paused_and_then_destroyed_has_its_bytes_counted(two: Two) -> None:
-    _, second = two.both_speak(Connection.pause)
-    second.destroy()
-    report = two.harness.closed(second)
     assert (report.bytes_read, report.bytes_discarded) == (9, 4)
 
 

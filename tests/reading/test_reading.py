@@ -11,47 +11,41 @@ import pytest
 
 from reactor import CloseReport, Connection, Reactor, Reason, Server
 from reactor.testing import Peer, pump, settle
+from tests.support.scene import Scenes
 
 MIB = 1024 * 1024
 
 
-def test_data_is_delivered_as_bytes_whole_and_in_order(each_loop: Reactor, harness: Any) -> None:
-    wire = harness(loop=each_loop)
-    peer, conn = wire.connect()
+def test_data_is_delivered_as_bytes_whole_and_in_order(each_scene: Scenes) -> None:
+    one = each_scene()
     sent = bytearray()
     for size in (1, 65_536, 3, 200_000, 7):
         piece = bytes([size % 251]) * size
-        peer.send(piece)
+        one.peer_says(piece)
         sent += piece
-        total = len(sent)
-        pump(each_loop, lambda total=total: conn.bytes_read == total)
-    assert wire.record.data() == sent
-    assert {type(args[0]) for name, *args in wire.record.events[conn] if name == "data"} == {bytes}
+    assert one.data() == sent
+    assert {type(args[0]) for name, *args in one.record.events[one.conn] if name == "data"} == {bytes}
 
 
-def test_one_connection_gets_at_most_256_kib_a_turn_and_64_at_first(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    conn.pause()
-    peer.send_some(bytes(MIB))
-    settle(wire.loop)
-    conn.resume()
+def test_one_connection_gets_at_most_256_kib_a_turn_and_64_at_first(scene: Scenes) -> None:
+    one = scene()
+    one.conn.pause()
+    one.peer.send_some(bytes(MIB))
+    one.turns()
+    one.conn.resume()
     seen = []
     for _ in range(4):
-        wire.loop.run_once(0)
-        seen.append(conn.bytes_read)
+        one.loop.run_once(0)
+        seen.append(one.conn.bytes_read)
     assert seen[0] <= 65_536
     assert max(after - before for before, after in itertools.pairwise(seen)) <= 262_144
 
 
-def test_where_nobody_listens_bytes_are_discarded_and_counted_and_the_end_is_seen(
-    each_loop: Reactor, harness: Any
-) -> None:
-    wire = harness(loop=each_loop, data=False)
-    peer, conn = wire.connect()
-    peer.send(bytes(100_000))
-    peer.end()
-    report = wire.closed(conn)
+def test_where_nobody_listens_bytes_are_discarded_and_counted_and_the_end_is_seen(each_scene: Scenes) -> None:
+    one = each_scene(data=False)
+    one.peer.send(bytes(100_000))
+    one.peer.end()
+    report = one.closed()
     assert (report.bytes_read, report.bytes_discarded) == (100_000, 100_000)
     assert (report.reason, report.clean) == (Reason.PEER_ENDED, True)
 
@@ -67,29 +61,28 @@ def test_a_server_without_any_listener_serves_and_sees_the_end(loop: Reactor) ->
     assert (server.statistics().bytes_read, server.statistics().ended) == (13, {Reason.PEER_ENDED: 1})
 
 
-def test_bytes_count_as_discarded_from_when_the_last_listener_has_left(harness: Any) -> None:
-    wire = harness(data=False)
+def test_bytes_count_as_discarded_from_when_the_last_listener_has_left(scene: Scenes) -> None:
+    one = scene(data=False)
     got: list[bytes] = []
-    peer, conn = wire.connect()
-    conn.once("data", lambda conn, data: got.append(data))
-    peer.send(b"heard")
-    pump(wire.loop, lambda: got)
-    peer.send(b"dropped")
-    pump(wire.loop, lambda: conn.bytes_read == 12)
-    peer.end()
-    assert wire.closed(conn).bytes_discarded == 7
+    one.conn.once("data", lambda conn, data: got.append(data))
+    one.peer_says(b"heard")
+    one.peer_says(b"dropped")
+    one.peer.end()
+    assert one.closed().bytes_discarded == 7
     assert got == [b"heard"]
 
 
-def test_bytes_that_any_listener_got_are_not_discarded(harness: Any) -> None:
-    wire = harness(data=False)
+def test_bytes_that_any_listener_got_are_not_discarded(scene: Scenes) -> None:
+    one = scene(data=False)
     got: list[bytes] = []
-    peer, conn = wire.connect()
-    wire.server.on("data", lambda conn, data: got.append(data))
-    peer.send(b"heard")
-    peer.end()
-    assert wire.closed(conn).bytes_discarded == 0
+    one.server.on("data", lambda conn, data: got.append(data))
+    one.peer.send(b"heard")
+    one.peer.end()
+    assert one.closed().bytes_discarded == 0
     assert got == [b"heard"]
+
+
+# Pauses.
 
 
 def test_a_pause_in_the_connection_listener_holds_the_first_bytes(each_loop: Reactor, harness: Any) -> None:
@@ -109,105 +102,93 @@ def test_a_pause_in_the_connection_listener_holds_the_first_bytes(each_loop: Rea
     assert wire.closed(conn).bytes_discarded == 0
 
 
-def test_pause_on_connect_begins_paused_and_resume_in_the_connection_listener_undoes_it(harness: Any) -> None:
-    wire = harness(pause_on_connect=True)
-    peer, conn = wire.connect()
-    peer.send(b"held")
-    settle(wire.loop, 30)
-    assert (conn.bytes_read, conn.state) == (0, "open")
-    conn.resume()
-    pump(wire.loop, lambda: wire.record.data() == b"held")
-
-    wire.server.on("connection", lambda conn: conn.resume())
-    peer, conn = wire.connect()
-    peer.send(b"not held")
-    pump(wire.loop, lambda: wire.record.data(conn) == b"not held")
+def test_pause_on_connect_begins_paused(scene: Scenes) -> None:
+    one = scene(pause_on_connect=True)
+    one.peer.send(b"held")
+    one.turns(30)
+    assert (one.conn.bytes_read, one.conn.state) == (0, "open")
+    one.conn.resume()
+    one.until(lambda: one.data() == b"held")
 
 
-def test_a_pause_in_a_data_listener_holds_the_next_bytes(each_loop: Reactor, harness: Any) -> None:
-    wire = harness(loop=each_loop)
-    wire.server.on("data", lambda conn, data: conn.pause())
-    peer, conn = wire.connect()
-    peer.send(b"one")
-    pump(each_loop, lambda: wire.record.data() == b"one")
-    peer.send(b"two")
-    settle(each_loop, 30)
-    assert wire.record.data() == b"one"
-    conn.resume()
-    pump(each_loop, lambda: wire.record.data() == b"onetwo")
+def test_resume_in_the_connection_listener_undoes_pause_on_connect(scene: Scenes) -> None:
+    one = scene(pause_on_connect=True, greet=Connection.resume)
+    one.peer.send(b"not held")
+    one.until(lambda: one.data() == b"not held")
 
 
-def test_pausing_throttles_the_peer_by_the_kernels_window(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    conn.pause()
-    settle(wire.loop)
+def test_a_pause_in_a_data_listener_holds_the_next_bytes(each_scene: Scenes) -> None:
+    one = each_scene()
+    one.server.on("data", lambda conn, data: conn.pause())
+    one.peer_says(b"one")
+    one.peer.send(b"two")
+    one.turns(30)
+    assert one.data() == b"one"
+    one.conn.resume()
+    one.until(lambda: one.data() == b"onetwo")
+
+
+def test_pausing_throttles_the_peer_by_the_kernels_window(scene: Scenes) -> None:
+    one = scene()
+    one.conn.pause()
+    one.turns()
     taken = 0
-    while (size := peer.send_some(bytes(MIB))) and taken < 64 * MIB:
+    while (size := one.peer.send_some(bytes(MIB))) and taken < 64 * MIB:
         taken += size
-        settle(wire.loop, 3)
+        one.turns(3)
     assert taken < 64 * MIB, "the peer was not throttled"
-    assert conn.bytes_read == 0
-    conn.resume()
-    pump(wire.loop, lambda: conn.bytes_read == taken)
+    assert one.conn.bytes_read == 0
+    one.conn.resume()
+    one.until(lambda: one.conn.bytes_read == taken)
 
 
-def test_pause_and_resume_again_and_again_lose_nothing(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
+def test_pause_and_resume_again_and_again_lose_nothing(scene: Scenes) -> None:
+    one = scene()
     for number in range(50):
-        for call in (conn.pause, conn.pause, conn.resume, conn.resume)[number % 4 :]:
+        for call in (one.conn.pause, one.conn.pause, one.conn.resume, one.conn.resume)[number % 4 :]:
             call()
-        peer.send(b"%3d" % number)
-        settle(wire.loop, 2)
-    conn.resume()
-    pump(wire.loop, lambda: conn.bytes_read == 150)
-    assert wire.record.data() == b"".join(b"%3d" % number for number in range(50))
+        one.peer.send(b"%3d" % number)
+        one.turns(2)
+    one.conn.resume()
+    one.until(lambda: one.conn.bytes_read == 150)
+    assert one.data() == b"".join(b"%3d" % number for number in range(50))
 
 
-def test_pause_and_resume_are_legal_in_every_state(harness: Any) -> None:
-    wire = harness(allow_half_open=True)
+@pytest.mark.parametrize(
+    ("prepare", "state"),
+    [
+        ("open", "open"),
+        ("end", "read_only"),
+        ("destroy_soon", "closing"),
+        ("peer end", "write_only"),
+        ("destroy", "closed"),
+        ("reset", "closed"),
+    ],
+)
+def test_pause_and_resume_are_legal_in_every_state(prepare: str, state: str, scene: Scenes) -> None:
+    one = scene(allow_half_open=True)
+    if prepare == "peer end":
+        one.peer_ends()
+    elif prepare != "open":
+        getattr(one.conn, prepare)()
+    for call in (one.conn.pause, one.conn.resume):
+        call()
+        call()
+        assert one.conn.state == state
+    for call in (one.conn.pause, one.conn.resume):
+        one.turns(2)
+        call()
+    assert one.conn.state == state
 
-    def both(conn: Connection) -> None:
-        conn.pause()
-        conn.resume()
-        settle(wire.loop, 2)
-        conn.pause()
-        settle(wire.loop, 2)
-        conn.resume()
 
-    states = []
-    for prepare in ("open", "end", "destroy_soon", "peer end", "destroy", "reset"):
-        peer, conn = wire.connect()
-        if prepare == "peer end":
-            peer.end()
-            pump(wire.loop, lambda conn=conn: conn.state == "write_only")
-        elif prepare != "open":
-            getattr(conn, prepare)()
-        both(conn)
-        states.append(conn.state)
-    assert states == ["open", "read_only", "closing", "write_only", "closed", "closed"]
-
-
-def test_what_a_paused_connection_sends_still_goes_out(each_loop: Reactor, harness: Any) -> None:
-    wire = harness(loop=each_loop)
-    peer, conn = wire.connect()
-    conn.pause()
-    settle(each_loop)
-    conn.write(bytes(4 * MIB))
-    peer.sock.setblocking(False)
-    got = 0
-
-    def everything() -> bool:
-        nonlocal got
-        try:
-            got += len(peer.sock.recv(MIB))
-        except BlockingIOError:
-            pass
-        return got == 4 * MIB
-
-    pump(each_loop, everything)
-    assert conn.pending_bytes == 0
+def test_what_a_paused_connection_sends_still_goes_out(each_scene: Scenes) -> None:
+    one = each_scene()
+    one.conn.pause()
+    one.turns()
+    one.conn.write(bytes(4 * MIB))
+    reading = one.peer.nonblocking()
+    one.until(lambda: reading.read() or len(reading.received) == 4 * MIB)
+    assert one.conn.pending_bytes == 0
 
 
 @pytest.mark.parametrize("ending", ["end", "destroy", "reset", "peer"])

@@ -32,14 +32,13 @@ def test_a_broken_listening_socket_is_given_up_and_the_others_go_on(
     each_loop: Reactor, harness: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     h = harness(loop=each_loop)
-    errors: list[Any] = []
-    h.server.on("accept_error", lambda server, error: errors.append(error))
+    errors = h.server_told("accept_error")
     with socket.create_server(("127.0.0.1", 0)) as twin:
         broken = h.server.listen(sock=twin.dup())
         settle(each_loop)
         twin.shutdown(socket.SHUT_RDWR)  # accept says EINVAL from now on
         settle(each_loop)
-        assert [error.strerror for error in errors] == [f"accept EINVAL 127.0.0.1:{broken[1]}"]
+        assert [error.strerror for (error,) in errors] == [f"accept EINVAL 127.0.0.1:{broken[1]}"]
         assert h.server.addresses == [h.address]
         h.connect()
     assert sum(record.levelname == "WARNING" for record in caplog.records) == 1
@@ -55,10 +54,9 @@ def test_a_server_whose_last_listening_socket_broke_keeps_run_going_no_longer(lo
 
 
 def test_a_server_whose_listening_socket_the_program_has_closed_stops_and_touches_no_other(
-    loop: Reactor, harness: Any
+    loop: Reactor, h: Any, waiting: Any
 ) -> None:
-    h = harness()
-    peer = Peer(h.address)
+    (peer,) = waiting(h.address, 1)
     server = Server(loop)
     stopped: list[Any] = []
     server.on("stopped", lambda server, report: stopped.append(report))
@@ -72,7 +70,6 @@ def test_a_server_whose_listening_socket_the_program_has_closed_stops_and_touche
     pump(loop, lambda: stopped)
     peer.send(b"still heard")
     pump(loop, lambda: h.record.data() == b"still heard")
-    peer.close()
 
 
 @pytest.fixture

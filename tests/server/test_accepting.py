@@ -10,7 +10,7 @@ import pytest
 
 from reactor import Reactor, Server
 from reactor.net.server.acceptor import ACCEPTS_PER_TURN
-from reactor.testing import Peer, settle
+from reactor.testing import settle
 
 
 class CountingListener(socket.socket):
@@ -23,52 +23,38 @@ class CountingListener(socket.socket):
         return super().accept()
 
 
-@pytest.fixture
-def listening() -> CountingListener:
-    made = CountingListener()
-    made.bind(("127.0.0.1", 0))
-    made.listen(1000)
-    return made
-
-
-@pytest.mark.parametrize("clients", [1, 5, ACCEPTS_PER_TURN])
-def test_each_client_costs_one_accept(clients: int, listening: CountingListener, loop: Reactor) -> None:
+def serving(loop: Reactor, address: Any, family: int = socket.AF_INET) -> tuple[Server, CountingListener]:
+    """A server that listens on a socket which counts."""
+    listening = CountingListener(family)
+    listening.bind(address)
+    listening.listen(1000)
     server = Server(loop)
     server.listen(sock=listening)
     settle(loop)
-    peers = [Peer(listening.getsockname()) for _ in range(clients)]
+    return server, listening
+
+
+@pytest.mark.parametrize("clients", [1, 5, ACCEPTS_PER_TURN])
+def test_each_client_costs_one_accept(clients: int, loop: Reactor, waiting: Any) -> None:
+    server, listening = serving(loop, ("127.0.0.1", 0))
+    waiting(listening.getsockname(), clients)
     loop.run_once(0)
     assert len(server.connections) == listening.accepts == clients
     settle(loop)
     assert listening.accepts == clients
-    for peer in peers:
-        peer.close()
 
 
-def test_a_flood_is_taken_in_over_several_turns(listening: CountingListener, loop: Reactor) -> None:
-    server = Server(loop)
-    server.listen(sock=listening)
-    settle(loop)
-    peers = [Peer(listening.getsockname()) for _ in range(ACCEPTS_PER_TURN + 3)]
+def test_a_flood_is_taken_in_over_several_turns(loop: Reactor, waiting: Any) -> None:
+    server, listening = serving(loop, ("127.0.0.1", 0))
+    waiting(listening.getsockname(), ACCEPTS_PER_TURN + 3)
+    for inside in (ACCEPTS_PER_TURN, ACCEPTS_PER_TURN + 3):
+        loop.run_once(0)
+        assert len(server.connections) == inside
+
+
+def test_where_nobody_can_tell_it_is_tried_until_nobody_comes(tmp_path: Path, loop: Reactor, waiting: Any) -> None:
+    path = str(tmp_path / "socket")
+    server, listening = serving(loop, path, socket.AF_UNIX)
+    waiting(path, 5)
     loop.run_once(0)
-    assert len(server.connections) == ACCEPTS_PER_TURN
-    loop.run_once(0)
-    assert len(server.connections) == ACCEPTS_PER_TURN + 3
-    for peer in peers:
-        peer.close()
-
-
-def test_where_nobody_can_tell_it_is_tried_until_nobody_comes(tmp_path: Path, loop: Reactor) -> None:
-    path = tmp_path / "socket"
-    listening = CountingListener(socket.AF_UNIX)
-    listening.bind(str(path))
-    listening.listen()
-    server = Server(loop)
-    server.listen(sock=listening)
-    settle(loop)
-    peers = [Peer(str(path)) for _ in range(5)]
-    loop.run_once(0)
-    assert len(server.connections) == 5
-    assert listening.accepts == 6
-    for peer in peers:
-        peer.close()
+    assert (len(server.connections), listening.accepts) == (5, 6)

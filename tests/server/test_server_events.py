@@ -15,8 +15,7 @@ def _says(heard: list[str], what: str) -> Callable[..., None]:
     return lambda *_: heard.append(what)
 
 
-def test_a_listener_added_to_the_server_later_counts_for_all_its_connections(harness: Any, loop: Reactor) -> None:
-    h = harness()
+def test_a_listener_added_to_the_server_later_counts_for_all_its_connections(h: Any, loop: Reactor) -> None:
     peer, conn = h.connect()
     own: list[str] = []
     conn.on("data", _says(own, "conn"))  # a connection with listeners of its own, and one without
@@ -30,21 +29,18 @@ def test_a_listener_added_to_the_server_later_counts_for_all_its_connections(har
     assert own == ["conn"]
 
 
-def test_the_servers_listeners_come_before_the_connections_own_in_order_of_adding(harness: Any, loop: Reactor) -> None:
-    h = harness()
+def test_the_servers_listeners_come_before_the_connections_own_in_order_of_adding(h: Any, loop: Reactor) -> None:
     heard: list[str] = []
     peer, conn = h.connect()
-    conn.on("data", _says(heard, "conn 1"))
-    h.server.on("data", _says(heard, "server 1"))
-    conn.on("data", _says(heard, "conn 2"))
-    h.server.on("data", _says(heard, "server 2"))
+    for number in (1, 2):
+        conn.on("data", _says(heard, f"conn {number}"))
+        h.server.on("data", _says(heard, f"server {number}"))
     peer.send(b"x")
     pump(loop, lambda: conn.bytes_read)
     assert heard == ["server 1", "server 2", "conn 1", "conn 2"]
 
 
-def test_off_on_the_server_counts_for_all_its_connections(harness: Any, loop: Reactor) -> None:
-    h = harness()
+def test_off_on_the_server_counts_for_all_its_connections(h: Any, loop: Reactor) -> None:
     heard: list[str] = []
     listener = h.server.on("data", _says(heard, "server"))
     peer, conn = h.connect()
@@ -55,8 +51,7 @@ def test_off_on_the_server_counts_for_all_its_connections(harness: Any, loop: Re
     assert heard == ["conn"]
 
 
-def test_a_servers_once_is_called_for_one_event_of_one_connection(harness: Any, loop: Reactor) -> None:
-    h = harness()
+def test_a_servers_once_is_called_for_one_event_of_one_connection(h: Any, loop: Reactor) -> None:
     heard: list[str] = []
     h.server.once("data", _says(heard, "once"))
     for _ in range(2):
@@ -66,8 +61,7 @@ def test_a_servers_once_is_called_for_one_event_of_one_connection(harness: Any, 
     assert heard == ["once"]
 
 
-def test_several_may_listen_to_connection(harness: Any) -> None:
-    h = harness()
+def test_several_may_listen_to_connection(h: Any) -> None:
     heard: list[str] = []
     h.server.on("connection", _says(heard, "first"))
     h.server.once("connection", _says(heard, "once"))
@@ -77,8 +71,7 @@ def test_several_may_listen_to_connection(harness: Any) -> None:
     assert heard == ["first", "once", "last", "first", "last"]
 
 
-def test_after_a_connection_listener_destroyed_it_the_others_do_not_meet_it(harness: Any, loop: Reactor) -> None:
-    h = harness()
+def test_after_a_connection_listener_destroyed_it_the_others_do_not_meet_it(h: Any, loop: Reactor) -> None:
     heard: list[str] = []
     h.server.on("connection", lambda conn: conn.destroy())
     h.server.on("connection", _says(heard, "too late"))
@@ -88,9 +81,7 @@ def test_after_a_connection_listener_destroyed_it_the_others_do_not_meet_it(harn
 
 
 @pytest.mark.expects_errors
-def test_a_connection_listener_that_raises_ends_that_connection_only(harness: Any, loop: Reactor) -> None:
-    h = harness()
-
+def test_a_connection_listener_that_raises_ends_that_connection_only(h: Any, loop: Reactor) -> None:
     @h.server.once("connection")
     def fail(conn: Connection) -> None:
         raise RuntimeError("not this one")
@@ -118,9 +109,7 @@ def test_a_servers_own_listener_that_raises_stops_nobody(harness: Any, loop: Rea
     assert heard == [event]
 
 
-def test_on_gives_the_function_back_and_serves_as_a_decorator(harness: Any) -> None:
-    h = harness()
-
+def test_on_gives_the_function_back_and_serves_as_a_decorator(h: Any) -> None:
     def listener(*_: object) -> None: ...
 
     assert h.server.on("data", listener) is listener
@@ -128,27 +117,7 @@ def test_on_gives_the_function_back_and_serves_as_a_decorator(harness: Any) -> N
     assert h.server.once("connection")(listener) is listener
 
 
-@pytest.mark.parametrize("call", ["on", "once", "off"])
-def test_an_unknown_event_is_refused(harness: Any, call: str) -> None:
-    h = harness()
-    with pytest.raises(ValueError, match=r"event must be one of .*'stopped'.*, not 'conection'"):
-        getattr(h.server, call)("conection", print)
-
-
-def test_a_connection_has_no_events_of_the_server(harness: Any) -> None:
-    _, conn = harness().connect()
-    with pytest.raises(ValueError, match=r"event must be one of .*, not 'connection'"):
-        conn.on("connection", print)
-
-
-def test_a_listener_that_cannot_be_called_is_refused(harness: Any) -> None:
-    h = harness()
-    with pytest.raises(TypeError, match="fn must be callable, not 7"):
-        h.server.on("data", 7)
-
-
-def test_connections_is_a_live_view(harness: Any, loop: Reactor) -> None:
-    h = harness()
+def test_connections_is_a_live_view(h: Any, loop: Reactor) -> None:
     view = h.server.connections
     assert len(view) == 0
     _, first = h.connect()
@@ -160,30 +129,25 @@ def test_connections_is_a_live_view(harness: Any, loop: Reactor) -> None:
     assert len(view) == 1
 
 
-def test_a_connection_knows_its_server(harness: Any) -> None:
-    h = harness()
+def test_a_connection_knows_its_server(h: Any) -> None:
     _, conn = h.connect()
     assert conn.server is h.server
 
 
-def test_statistics_count_what_was_what_is_and_how_it_ended(harness: Any, loop: Reactor) -> None:
-    h = harness()
+def test_statistics_count_what_was_what_is_and_how_it_ended(h: Any, loop: Reactor) -> None:
     peer, conn = h.connect()
     conn.write(b"hello")
     peer.send(b"hi!")
     pump(loop, lambda: conn.bytes_read == 3)
-    before = h.server.statistics()
-    assert (before.accepted, before.open, before.bytes_read, before.bytes_written) == (1, 1, 3, 5)
-    assert before.ended == {}
-    conn.reset()
-    h.closed(conn)
-    after = h.server.statistics()
-    assert (after.accepted, after.open, after.bytes_read, after.bytes_written) == (1, 0, 3, 5)
-    assert after.ended == {Reason.RESET: 1}
+    for inside, ended in ((1, {}), (0, {Reason.RESET: 1})):
+        seen = h.server.statistics()
+        assert (seen.accepted, seen.open, seen.bytes_read, seen.bytes_written) == (1, inside, 3, 5)
+        assert seen.ended == ended
+        conn.reset()
+        h.closed(conn)
 
 
-def test_statistics_count_what_was_never_sent(harness: Any, loop: Reactor) -> None:
-    h = harness()
+def test_statistics_count_what_was_never_sent(h: Any, loop: Reactor) -> None:
     _, conn = h.connect()
     conn.write(bytes(8 << 20))
     conn.destroy()
@@ -191,8 +155,7 @@ def test_statistics_count_what_was_never_sent(harness: Any, loop: Reactor) -> No
     assert h.server.statistics().bytes_unsent == report.bytes_unsent > 0
 
 
-def test_a_server_shows_where_it_listens_and_how_many_it_serves(harness: Any, loop: Reactor) -> None:
-    h = harness()
+def test_a_server_shows_where_it_listens_and_how_many_it_serves(h: Any, loop: Reactor) -> None:
     h.connect()
     assert repr(h.server) == f"<Server 127.0.0.1:{h.address[1]} connections=1>"
     h.server.close()
@@ -200,9 +163,7 @@ def test_a_server_shows_where_it_listens_and_how_many_it_serves(harness: Any, lo
     settle(loop)
 
 
-def test_a_servers_listener_that_leaves_run_keeps_the_event_from_no_other(harness: Any, loop: Reactor) -> None:
-    h = harness()
-
+def test_a_servers_listener_that_leaves_run_keeps_the_event_from_no_other(h: Any, loop: Reactor) -> None:
     def leave(*_: Any) -> None:
         raise KeyboardInterrupt
 

@@ -4,9 +4,10 @@ of a server. A `Harness` is a server with a recorder, and peers for it.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from reactor import CloseReport, Connection, Reactor, Server
+from reactor import CloseReport, Connection, Reactor, Server, ShutdownReport
 from reactor.net.connection.listeners import CLIENT_EVENTS, CONNECTION_EVENTS
 from reactor.testing import Peer, pump
 
@@ -101,13 +102,14 @@ class Recorder:
 
 
 class Harness:
-    """A server on a loop, a recorder on the server, and peers for it."""
+    """A server on a loop, a recorder on the server, and peers for it: on TCP, or on a Unix socket at `path`."""
 
-    def __init__(self, loop: Reactor, *, data: bool = True, **settings: Any) -> None:
+    def __init__(self, loop: Reactor, *, data: bool = True, path: Path | None = None, **settings: Any) -> None:
         self.loop = loop
         self.server = Server(loop, **settings)
         self.record = Recorder(self.server, data)
-        self.address: Any = self.server.listen("127.0.0.1", 0)
+        self.address: Any = self.server.listen("127.0.0.1", 0) if path is None else self.server.listen(path=path)
+        self.stops = self.server_told("stopped")
         self._peers: list[Peer] = []
 
     def connect(self, **options: Any) -> tuple[Peer, Connection]:
@@ -122,6 +124,20 @@ class Harness:
         """Take turns until the connection's `close` came; its report."""
         pump(self.loop, lambda: conn.report is not None)
         return conn.report
+
+    def server_told(self, event: str) -> Events:
+        """The arguments of each time that the server emits this event, from now on; without the server itself."""
+        found: Events = []
+        on: Any = self.server.on  # the events are not spelt out here
+        on(event, lambda server, *args: found.append(args))
+        return found
+
+    def stopped(self) -> ShutdownReport:
+        """Take turns until the server has stopped; the report of its one stop."""
+        pump(self.loop, lambda: self.stops)
+        ((report,),) = self.stops
+        assert isinstance(report, ShutdownReport)
+        return report
 
     def close_peers(self) -> None:
         for peer in self._peers:

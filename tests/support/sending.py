@@ -8,37 +8,37 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from reactor import Reactor
-from reactor.testing import Peer, pump
+from reactor import Connection
+from reactor.testing import pump
+from tests.support.scene import MIB, Scene
 
-MIB = 1024 * 1024
 SOURCE = random.Random(11).randbytes(2 * MIB + 12_345)  # the content of most files
 SIZE = len(SOURCE)
 LARGE = 24 * MIB  # more than the kernel takes for a peer that reads nothing: tcp_wmem and tcp_rmem end below 16 MiB
 
 
-def receive(loop: Reactor, peer: Peer, count: int) -> bytes:
+def receive(one: Scene, count: int) -> bytes:
     """At least `count` bytes; fewer if the stream ends."""
-    reading = peer.nonblocking()
-    pump(loop, lambda: reading.read() or len(reading.received) >= count, 20)
+    reading = one.peer.nonblocking()
+    pump(one.loop, lambda: reading.read() or len(reading.received) >= count, 20)
     return bytes(reading.received)
 
 
-def receive_all(loop: Reactor, peer: Peer) -> tuple[bytes, str | None]:
-    """Everything until the stream ends, and how it ended."""
-    reading = peer.nonblocking()
-    pump(loop, reading.read, 20)
+def receive_all(one: Scene, most: int = 1 << 62) -> tuple[bytes, str | None]:
+    """Everything until the stream ends, up to `most` bytes a turn, and how it ended."""
+    reading = one.peer.nonblocking()
+    pump(one.loop, lambda: reading.read(most), 20)
     return bytes(reading.received), reading.outcome
 
 
-def fill(loop: Reactor, conn: Any) -> None:
+def fill(one: Scene) -> None:
     """Take turns until the kernel takes no more for a peer that reads nothing."""
     seen = -1
-    while seen != conn.bytes_written:
-        seen = conn.bytes_written
+    while seen != one.conn.bytes_written:
+        seen = one.conn.bytes_written
         for _ in range(10):
-            loop.run_once(0.001)
-    assert conn.pending_bytes, "the kernel has taken it all"
+            one.loop.run_once(0.001)
+    assert one.conn.pending_bytes, "the kernel has taken it all"
 
 
 def opened(path: Path) -> int:
@@ -52,6 +52,12 @@ def opened(path: Path) -> int:
     return held
 
 
-def answers(log: list[Any], name: str) -> Callable[..., None]:
-    """A callback that notes (name, error)."""
-    return lambda conn, error: log.append((name, error))
+class Log(list[tuple[str, BaseException | None]]):
+    """What callbacks were told, in order: (name, error)."""
+
+    def of(self, name: str) -> Callable[[Connection, Any], None]:
+        """A callback that is noted by this name."""
+        return lambda conn, error: self.append((name, error))
+
+    def kinds(self) -> list[tuple[str, type]]:
+        return [(name, type(error)) for name, error in self]

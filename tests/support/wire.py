@@ -19,13 +19,15 @@ DROP_ALL = struct.pack("HBBI", 0x06, 0, 0, 0)  # struct sock_filter: BPF_RET | B
 
 
 def vanish(peer: Peer) -> None:
-    """Cut the cable: from now on the peer's socket receives no segment, so its kernel acknowledges nothing.
+    """Cut the cable: from now on the peer's socket receives no segment, so its kernel acknowledges nothing."""
+    vanish_socket(peer.sock)
 
-    A socket filter that drops everything does it without privileges (socket(7), SO_ATTACH_FILTER).
-    """
+
+def vanish_socket(sock: socket.socket) -> None:
+    """A socket filter that drops everything does it without privileges (socket(7), SO_ATTACH_FILTER)."""
     program = ctypes.create_string_buffer(DROP_ALL)
     option = struct.pack("@HP", 1, ctypes.addressof(program))  # struct sock_fprog
-    peer.sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, option)
+    sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, option)
 
 
 def unacked(conn: Connection) -> int:

@@ -15,19 +15,6 @@ from reactor import Reactor, Server
 from reactor.testing import Peer, pump, settle
 from tests.support.unix import NOBODY, before_call, is_served, make_stale, without_privileges
 
-
-@pytest.fixture
-def path(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Where no file is yet; short, since sun_path is."""
-    return str(tmp_path_factory.mktemp("u") / "s")
-
-
-@pytest.fixture
-def server(loop: Reactor) -> Server:
-    """A server that greets, so that a client can tell that it was let in."""
-    return Server(loop, lambda conn: conn.end(b"hi"))
-
-
 # What is removed.
 
 

@@ -21,18 +21,6 @@ from tests.support.process import environment
 from tests.support.unix import before_call, bound, is_served, make_stale
 
 
-@pytest.fixture
-def path(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Where no file is yet; short, since sun_path is."""
-    return str(tmp_path_factory.mktemp("u") / "s")
-
-
-@pytest.fixture
-def server(loop: Reactor) -> Server:
-    """A server that greets, so that a client can tell that it was let in."""
-    return Server(loop, lambda conn: conn.end(b"hi"))
-
-
 def refused(server: Server, path: str) -> bool:
     """Does `listen` say that the path is in use?"""
     with pytest.raises(OSError, match=f"listen EADDRINUSE {path}$") as caught:

@@ -21,9 +21,8 @@ from ..connection.states import CONNECTING
 from ..deadlines.keeper import Keeper
 from ..debug import CheckedConnection, CheckedKeeper
 from ..settings import ClientSettings, Settings, split
-from ..sockets.addresses import Address
+from ..sockets.addresses import Address, literal_family
 from ..sockets.unix import check_path
-from . import names
 from .stand_in import Connecting
 
 if TYPE_CHECKING:
@@ -120,8 +119,8 @@ def _where(host: Any, port: Any, path: Any, settings: Mapping[str, Any]) -> Addr
 
 def _check_families(host: str, settings: ClientSettings) -> None:
     """Raise ValueError if `host`, `family` and `local_address` are not all of one family."""
-    literal = names.literal_family(host)
-    local = settings.local_address and names.literal_family(settings.local_address[0])
+    literal = literal_family(host)
+    local = settings.local_address and literal_family(settings.local_address[0])
     wanted = settings.family or None
     if literal and wanted and literal != wanted:
         raise ValueError(f"family must fit the address {host!r}, not be {wanted!r}")

@@ -24,7 +24,7 @@ from ...hints import TYPE_CHECKING, Any
 from ..connection.account import Reason
 from ..settings import ClientSettings, Settings
 from ..sockets import addresses, kernel, opening, options
-from ..sockets.addresses import Address
+from ..sockets.addresses import Address, literal_family
 from . import names
 from .attempts import Decision, Race
 from .names import Target
@@ -138,7 +138,7 @@ class Connecting:
             self._try([Target(socket.AF_UNIX, self._where, self._where, 0)])
             return
         host, port = self._where
-        if names.literal_family(host) is not None:
+        if literal_family(host) is not None:
             try:
                 self._try(names.resolve_literal(host, port))
             except OSError as error:  # a scope that is no interface
@@ -286,7 +286,7 @@ class Attempt:
 
     def _open(self, settings: Settings, local: tuple[str, int] | None) -> None:
         target = self.target
-        if local is not None and names.literal_family(local[0]) != target.family:
+        if local is not None and literal_family(local[0]) != target.family:
             raise kernel.os_error(errno.EAFNOSUPPORT, "bind", local)
         system = self._loop.poller.system
         self.sock = opening.start_connect(system, target.family, target.sockaddr, target.address, local)

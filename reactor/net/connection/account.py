@@ -69,7 +69,7 @@ class Row(NamedTuple):
     """What a reason means."""
 
     way: Way = Way.RESET  #: How the deadline of this name ends a connection.
-    announced: bool = False  #: `timeout` is emitted first, and `touch()` in its listener keeps the connection.
+    announced: bool = False  #: `timeout` is emitted first. `touch()` in its listener restarts IDLE and READ_TIMEOUT.
     input_speaks: bool = False  #: Input that waits to be read shows that the peer was not silent, so it is kept.
     fin_first: bool = False  #: FIN is sent before close(2), which sends none while another process has a copy (fact 3).
     passes_as_end: bool = False  #: A pipe passes it on as an end and not as a cut: nothing was lost by it.
@@ -141,7 +141,7 @@ class Cause(NamedTuple):
         return self if self.reason is not None else self._replace(reason=reason)
 
     def cut(self, reason: Reason) -> Cause:
-        """Likewise, to be closed with RST."""
+        """With this reason, unless there was one before, and to be closed with RST."""
         return self._replace(reason=self.reason or reason, abort=True)
 
     def blame(self, fault: Fault, error: BaseException | None) -> Cause:

@@ -313,9 +313,10 @@ class Closing:
             self._callbacks.tell_all(self)
         error = self._cause.error
         if error is not None and self._cause.fault is not Fault.LISTENER:  # a listener's has been logged
-            for listener in self._listeners.error:
+            told = self._listeners.error
+            for listener in told:
                 self._guarded(listener, self, error)
-            if not self._listeners.error:
+            if not told:
                 log.info("%r: %s", self, error)
         if self._callbacks is not None:
             self._callbacks.tell_all(self)

@@ -120,7 +120,6 @@ class Stream(Closing):
         if life.over:
             return
         if mask & ERROR:
-            # Once reading has ended, what broke is our half.
             self._break(kernel.pending_error(self._sock), "write" if life.read_ended else "read")
         if mask & WRITE and self._blocked:
             self._blocked = False
@@ -304,7 +303,7 @@ class Stream(Closing):
 
     def _follows(self) -> bool:
         """True if the peer's FIN ends our half: neither the program does that nor a pipe."""
-        return not self._settings.allow_half_open and not (self._pause is not None and self._pause.end_comes_by_pipe)
+        return not (self._settings.allow_half_open or (self._pause is not None and self._pause.end_comes_by_pipe))
 
     def _send_pending(self) -> None:
         out = self._out

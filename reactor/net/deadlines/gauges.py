@@ -10,27 +10,14 @@ measurement for each message.
 
 from __future__ import annotations
 
-from ...hints import TYPE_CHECKING, NamedTuple
+from ...hints import TYPE_CHECKING
 from .agenda import NEVER
 
 if TYPE_CHECKING:
+    from ..limits import Excess, Speed
     from .agenda import Cancellable
 
 NOT_YET = -float("inf")
-
-
-class Speed(NamedTuple):
-    """So much must move in each window, the first of which is the grace."""
-
-    bytes_per_second: float
-    seconds: float
-
-
-class Excess(NamedTuple):
-    """So much may be pending, and more of it for so long."""
-
-    bytes: int
-    seconds: float
 
 
 class Window:

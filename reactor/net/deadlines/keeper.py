@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from ...engine.turn import Turns
     from ..connection.stream import Stream
+    from ..limits import Speed
     from .agenda import Cancellable
-    from .gauges import Speed, Window
+    from .gauges import Window
 
     class Memory(Protocol):
         """Who adds up what all connections of a server hold in memory (`server/memory.py`)."""
