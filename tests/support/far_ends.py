@@ -141,7 +141,11 @@ class Place:
     @property
     def where(self) -> dict[str, Any]:
         """Arguments of `connect`, and of a server's `listen`."""
-        return {"path": self.address} if isinstance(self.address, str) else dict(zip(("host", "port"), self.address))
+        return (
+            {"path": self.address}
+            if isinstance(self.address, str)
+            else dict(zip(("host", "port"), self.address, strict=True))
+        )
 
     def connect(self, loop: Reactor, **settings: Any) -> Connection:
         return connect(loop, **self.where, **settings)
