@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from .. import arguments
 from ..errors import ReactorError, WrongThread
+from ..former import Former
 from ..hints import TYPE_CHECKING, Any, NamedTuple
 from .jobs import resolve
 from .poller import READABLE, WRITABLE, to_mask
@@ -66,6 +67,10 @@ class Reactor:
     An exception of a callback is logged, and the loop goes on. `KeyboardInterrupt` and `SystemExit` leave `run()`
     when the turn is over, and `run()` may be called again.
     """
+
+    hold = Former("_turns.hold", "a watched descriptor, a ref'd timer or a job in a thread keeps run() going")
+    release = Former("_turns.release", "a watched descriptor, a ref'd timer or a job in a thread keeps run() going")
+    check_thread = Former("_turns.check_thread", "a reactor in debug mode checks the thread of each call")
 
     def __init__(
         self,

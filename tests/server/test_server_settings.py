@@ -71,17 +71,3 @@ def test_pause_on_connect_holds_bytes_until_resume(harness: Any) -> None:
     conn.resume()
     settle(h.loop)
     assert h.record.data() == b"early"
-
-
-@pytest.mark.parametrize(("name", "meant"), [("idle_timeot", "idle_timeout"), ("max_conections", "max_connections")])
-def test_a_misspelt_attribute_is_refused_with_the_one_that_was_meant(loop: Reactor, name: str, meant: str) -> None:
-    server = Server(loop)
-    with pytest.raises(
-        AttributeError, match=rf"^'Server' object has no attribute '{name}' \(did you mean '{meant}'\?\)$"
-    ):
-        setattr(server, name, 5)
-
-
-def test_what_can_only_be_asked_of_a_server_cannot_be_set(loop: Reactor) -> None:
-    with pytest.raises(AttributeError, match="listening"):
-        Server(loop).listening = True  # type: ignore[misc]

@@ -21,6 +21,7 @@ from reactor import (
     ShutdownReport,
     Timer,
 )
+from reactor.former import Former
 
 KINDS = [Connection, Server, Reactor, Timer, CloseReport, ShutdownReport, ServerStatistics, ReactorStatistics]
 REFERENCE = (Path(__file__).parents[2] / "docs" / "reference.md").read_text()
@@ -38,7 +39,8 @@ def section(kind: type) -> str:
 
 
 def visible(kind: type) -> set[str]:
-    return {name for name in dir(kind) if not name.startswith("_")} - OF_TUPLES
+    names = {name for name in dir(kind) if not name.startswith("_")} - OF_TUPLES
+    return {name for name in names if not isinstance(inspect.getattr_static(kind, name), Former)}
 
 
 def described(kind: type) -> set[str]:

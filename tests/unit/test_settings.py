@@ -113,7 +113,7 @@ def test_help_says_of_every_setting_what_it_does_its_unit_and_its_default(name: 
     assert attribute.help[1:] in attribute.__doc__
     assert f"Default: {DEFAULTS[name]!r}." in attribute.__doc__
     assert not attribute.unit or "in " in attribute.__doc__ or "a pair" in attribute.__doc__
-    text = pydoc.render_doc(attribute, renderer=pydoc.plaintext)
+    text = pydoc.plain(pydoc.render_doc(attribute))
     assert f"{name}\n    {attribute.__doc__.split(' ')[0]} " in text
 
 

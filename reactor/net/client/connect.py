@@ -77,7 +77,8 @@ def connect(
     - `connection_attempt_failed(conn, address, port, family, error)`: that attempt has failed.
     - `connection_attempt_timeout(conn, address, port, family)`: that attempt has not answered for `attempt_delay`. It
       goes on, and the next address is tried beside it.
-    - `connect(conn)`, then `ready(conn)`: the connection is open.
+    - `connect(conn)`: the connection is open.
+    - `ready(conn)`: right after `connect`.
 
     If no attempt succeeds: `error`, then `close`, with reason `CONNECT_FAILED` or `CONNECT_TIMEOUT`.
 

@@ -41,17 +41,17 @@ class Reason(enum.Enum):
     WRITE_RATE = "write rate"  #: `min_write_rate`: the peer took our output too slowly.
     SLOW_READER = "slow reader"  #: `slow_reader`: too much output was pending for too long.
     END_TIMEOUT = "end timeout"  #: The `timeout` given to `end()` or `destroy_soon()`.
-    CONNECT_TIMEOUT = "connect timeout"  #: `connect_timeout`.
+    CONNECT_TIMEOUT = "connect timeout"  #: `connect_timeout`: no address answered in time.
     CONNECT_FAILED = "connect failed"  #: No address answered, or the name is unknown.
-    LISTENER_FAILED = "listener failed"  #: A listener or callback of this connection raised.
+    LISTENER_FAILED = "listener failed"  #: A listener or callback of this connection raised `report.error`.
     SHUTDOWN_DEADLINE = "shutdown deadline"  #: Still open when `shutdown()`'s grace was over.
-    GIVEN_UP = "given up"  #: Ended when descriptors ran out, because it lingered or had long been idle.
+    GIVEN_UP = "given up"  #: Ended when descriptors ran out: it lingered, or had been idle for `give_up_idle`.
     DECODE_FAILED = "decode failed"  #: Bytes came that the encoding given to `set_encoding()` does not have.
     FRAME_TOO_LONG = "frame too long"  #: A message was longer than the `max_length` of its framer.
     FRAME_CUT_OFF = "frame cut off"  #: The peer's FIN came in the middle of a message.
     FILE_FAILED = "file failed"  #: A file given to `send_file()` was shorter than it had been, or could not be read.
     BUFFER_LIMIT = "buffer limit"  #: Over `buffer_limit`, or it held most when `memory_limit` was passed.
-    REFUSED = "refused"  #: Never let in, by a limit of the server, or because no descriptor was left.
+    REFUSED = "refused"  #: Never let in. It has no connection and so no report; `Server.statistics()` counts it.
 
     def __repr__(self) -> str:
         return f"Reason.{self.name}"

@@ -7,6 +7,7 @@ perform, mostly at the end of the turn.
 from __future__ import annotations
 
 from ... import arguments
+from ...former import Former
 from ...hints import TYPE_CHECKING
 from ..settings import Live
 from ..sockets import addresses, kernel, options
@@ -68,6 +69,9 @@ class Connection(Stream, Live, Listening):
     __slots__ = ()
 
     _EVENTS = CONNECTION_EVENTS + CLIENT_EVENTS
+
+    get_setting = Former("_get_setting", "settings are attributes; use getattr")
+    change_setting = Former("_change_setting", "settings are attributes; use setattr")
 
     # The four ways to end, in rising strength. A stronger one overrides a weaker one under way. Calling one again does
     # nothing.

@@ -13,6 +13,7 @@ from collections.abc import Callable, KeysView
 from ... import arguments
 from ...engine.loop import Reactor, turns_of
 from ...errors import ReactorError, ServerClosed
+from ...former import Former
 from ...hints import TYPE_CHECKING
 from ...log import log
 from ..connection.account import Reason
@@ -55,7 +56,7 @@ class Server(Live, AtOpening, OfServer, Listening):
     - `connection(conn)`: a connection was let in.
     - `drop(server, local, remote)`: a client was not let in, by whatever limit. The log has a line in 5 s at most, with
       a count for each cause.
-    - `accept_error(server, error)`: accept(2) failed, by lack of descriptors or memory, at most once a second; or the
+    - `accept_error(server, error)`: accepting failed, by lack of descriptors or memory, at most once a second; or the
       listening socket broke and was closed.
     - `draining(server, deadline)`: a `shutdown` begins; `deadline` is in the reactor's time. The moment for a last
       word.
@@ -73,6 +74,9 @@ class Server(Live, AtOpening, OfServer, Listening):
     }  # fmt: skip
 
     _EVENTS = CONNECTION_EVENTS + SERVER_EVENTS
+
+    get_setting = Former("_get_setting", "settings are attributes; use getattr")
+    change_setting = Former("_change_setting", "settings are attributes; use setattr")
 
     def __init__(
         self,
