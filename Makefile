@@ -43,10 +43,12 @@ bench-full: bench/.venv/.made ## every workload, every peer: an hour and more
 bench-counts: bench/.venv/.made ## what a change costs in instructions: BASE=<commit>; needs valgrind
 	@bench/.venv/bin/python -m bench.counts $(addprefix --base=,$(BASE)) $(ARGS)
 
+# mypy must also reject what is wrong: the last line.
 lint: $(VENV)/.has-lint ## ruff and mypy --strict
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@$(PY) -m pytest tests/surface/test_types.py
 
 test-all: ## the test suite on Python 3.11, 3.12 and 3.13, each that is present
 	@none=true; \

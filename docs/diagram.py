@@ -1,8 +1,9 @@
-"""Prints the state diagrams of docs/design.md, made from the table in reactor/net/lifecycle.py.
+"""Prints two parts of docs/design.md: the life of a connection, from the table of its states
+(`reactor/net/connection/states.py`), and the table of reasons (`reactor/net/connection/account.py`).
 
     python docs/diagram.py
 
-A test holds that the page has exactly what this prints. After a change of the table, paste it there anew.
+A test checks that the page has exactly these two parts. After a change of the code, paste them again.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # this clone's package, installed or not
 
+from reactor.net.connection.account import PLAIN, ROWS, Reason
 from reactor.net.connection.states import CLOSED, CONNECTING, OPEN, Read, State, Write, reachable
 
 
@@ -59,8 +61,8 @@ def _place(state: State) -> tuple[bool, int, int]:
     return state is CLOSED, list(Read).index(state.read), list(Write).index(state.write)
 
 
-def page() -> str:
-    """The generated part of docs/design.md."""
+def life() -> str:
+    """The diagrams of the two halves, and the table of their pairs."""
     return "\n\n".join(
         (
             "What programs see, as `conn.state`:",
@@ -75,5 +77,17 @@ def page() -> str:
     )
 
 
+def reasons() -> str:
+    """Every reason that has a row of its own: how it differs from the others."""
+    lines = ["| reason | its deadline ends the connection | the row says |", "|---|---|---|"]
+    for reason in Reason:
+        row = ROWS[reason]
+        if row != PLAIN:
+            way = "–" if reason is Reason.GIVEN_UP else row.way.value
+            said = ", ".join(f"`{name}`" for name in row._fields[1:] if getattr(row, name))
+            lines.append(f"| `{reason.name}` | {way} | {said} |")
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
-    print(page())
+    print(life(), reasons(), sep="\n\n")

@@ -5,16 +5,18 @@
 
 A map of the house; imports go downward only:
 
-    __main__     the command line, with `options` and `apps`
-    net/         connections, servers and clients: `server`, `client`, `connection` with its layers, and the pure
-                 parts they use
+    __main__     the command line: `python -m reactor`
+    cli/         its options, its apps, its process
+    testing/     for our tests and for yours: a manual clock, a scripted poller, a peer with bad habits, a simulated
+                 kernel
+    net/         `server/` and `client/` on `connection/` with its `deadlines/`; `protocols/` say what bytes mean,
+                 `sockets/` what the kernel does; `settings` are declared once
     engine/      the event loop: `loop` on `turn`, with pollers, `timers`, `wakeup`, `signals`, `jobs`
     arguments    what callers may pass
     errors       exceptions, by who is at fault
     log          the logger, loaded when it is used
+    former       names that are private now
     hints        the names of `typing`, without its cost
-    testing/     for our tests and for yours: a manual clock, a scripted poller, a peer with bad habits, a simulated
-                 kernel
 """
 
 from __future__ import annotations

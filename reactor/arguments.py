@@ -104,6 +104,12 @@ def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     return "" if found is None else f" (did you mean {found!r}?)"
 
 
+def no_attribute(thing: object, name: str) -> AttributeError:
+    """What assigning to an attribute that `thing` does not have raises, with the public one that was meant."""
+    known = [known for known in dir(type(thing)) if not known.startswith("_")]
+    return AttributeError(f"{type(thing).__name__!r} object has no attribute {name!r}{did_you_mean(name, known)}")
+
+
 def closest(word: str, allowed: Iterable[str]) -> str | None:
     """The allowed word that is most like `word`; None if none is like it."""
     import difflib  # only where a word is refused: it takes longer to import than this module
@@ -115,7 +121,8 @@ def function(name: str, value: Any) -> Callable[..., Any]:
     """A callable object."""
     if not callable(value):
         raise TypeError(f"{name} must be callable, not {value!r}")
-    return value  # type: ignore[no-any-return]  # callable() narrows Any to no signature
+    made: Callable[..., Any] = value
+    return made
 
 
 def listener(name: str, value: Any) -> Callable[..., Any]:

@@ -38,4 +38,7 @@ def _dropped(*args: Any) -> None:
     """Drop a record."""
 
 
-log: Logger = _Loading()  # type: ignore[assignment]  # it has what a logger has
+if TYPE_CHECKING:
+    log: Logger
+else:
+    log = _Loading()

@@ -14,12 +14,17 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 
 from reactor import Reactor
 from reactor.testing import ManualClock
 from tests.support.recording import Harness
 from tests.support.scene import Scene, Scenes
+
+# A machine that has other work takes longer for an example, which says nothing about the example.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 SELECTORS = [None, selectors.EpollSelector, selectors.PollSelector, selectors.SelectSelector]
 
@@ -104,7 +109,7 @@ def _scenes(loop: Reactor, clock: ManualClock) -> Iterator[Scenes]:
     made: list[Scene] = []
 
     def make(**settings: Any) -> Scene:
-        made.append(Scene(loop, clock, **settings))
+        made.append(Scene(settings.pop("loop", loop), clock, **settings))
         return made[-1]
 
     yield make

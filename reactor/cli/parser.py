@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .. import __version__
-from ..arguments import closest
-from ..net.fields import Field
+from ..arguments import closest, flag
+from ..net.fields import Setting
 from ..net.settings import SERVER_SETTINGS
 from . import apps
 from .errors import Unusable
@@ -155,7 +155,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     for field in fields():
         unit = field.unit
         how: dict[str, Any] = {"metavar": _VALUES.get(field.name, _UNITS.get(unit, "VALUE"))}
-        if field.type == "bool":
+        if field.check is flag:
             how = {"action": argparse.BooleanOptionalAction}
         elif isinstance(field.default, tuple):
             how["action"] = "append"
@@ -165,7 +165,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         groups[_group(field)].add_argument(option_of(field.name), default=argparse.SUPPRESS, help=text, **how)
 
 
-def _group(field: Field) -> str:
+def _group(field: Setting) -> str:
     unit = field.unit
     if unit == "s" or field.name == "on_idle":
         return "deadlines"

@@ -10,13 +10,13 @@ import re
 from typing import Any
 
 from .. import arguments
-from ..net.fields import Field
+from ..net.fields import Setting
 from ..net.settings import ServerSettings, Settings, split
 from ..net.sockets.addresses import Address
 from ..net.sockets.unix import ALL_BITS, check_path
 
 
-def fields() -> tuple[Field, ...]:
+def fields() -> tuple[Setting, ...]:
     """The settings that are options."""
     return *Settings.FIELDS.values(), *ServerSettings.FIELDS.values()
 

@@ -23,6 +23,8 @@ class EpollPoller(selectors.BaseSelector):
     the handler is kept.
     """
 
+    patience: float | None = None
+
     def __init__(self, system: Any = None) -> None:
         self.system = system
         self._epoll: select.epoll = (select if system is None else system).epoll()
@@ -51,10 +53,6 @@ class EpollPoller(selectors.BaseSelector):
         if self.removed:
             self.removed.clear()
         return self._epoll.poll(timeout, MAX_EVENTS)
-
-    @property
-    def patience(self) -> float | None:
-        return None
 
     def fileno(self) -> int:
         return self._epoll.fileno()

@@ -36,4 +36,4 @@ if TYPE_CHECKING:
     class Tenant(Protocol):
         """What owns connections on a reactor: a server, or all clients together."""
 
-        def abandon(self) -> None: ...  # the reactor closes: end them all
+        def _abandon(self) -> None: ...  # the reactor closes: end them all

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from ..hints import TYPE_CHECKING, Any
 from ..log import log
@@ -52,13 +52,6 @@ class Jobs:
         self.pending = 0
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-def cancel_calls(queue: Iterable[tuple[Callable[..., object], tuple[Any, ...]]]) -> None:
-    """Cancel the futures of calls that will not be made."""
-    for fn, args in queue:
-        if fn is resolve:
-            args[0].cancel()
 
 
 def resolve(future: Future[Any], fn: Callable[..., Any], args: tuple[Any, ...]) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from .. import arguments
 from ..errors import ReactorError, WrongThread
+from ..former import Former
 from ..hints import TYPE_CHECKING, Any, NamedTuple
 from .jobs import resolve
 from .poller import READABLE, WRITABLE, to_mask
@@ -32,14 +33,23 @@ if TYPE_CHECKING:
 
 
 class ReactorStatistics(NamedTuple):
-    """The state of a reactor at one moment: counts, except where a unit is named."""
+    """The state of a reactor at one moment.
+
+    - `turns`: The number of turns taken.
+    - `ready_calls`: The number of calls that are ready.
+    - `timers`: The number of armed timers.
+    - `held`: The number of ref'd servers that listen, ref'd connections and watched descriptors, for which `run()` goes
+      on.
+    - `jobs`: The number of jobs in threads whose callback was not called yet.
+    - `uptime`: Seconds since the reactor was made.
+    """
 
     turns: int
     ready_calls: int
     timers: int
-    held: int  # what keeps run() going: ref'd servers that listen, ref'd connections, watched descriptors
+    held: int
     jobs: int
-    uptime: float  # seconds since the reactor was made
+    uptime: float
 
 
 class Reactor:
@@ -58,6 +68,10 @@ class Reactor:
     when the turn is over, and `run()` may be called again.
     """
 
+    hold = Former("_turns.hold", "a watched descriptor, a ref'd timer or a job in a thread keeps run() going")
+    release = Former("_turns.release", "a watched descriptor, a ref'd timer or a job in a thread keeps run() going")
+    check_thread = Former("_turns.check_thread", "a reactor in debug mode checks the thread of each call")
+
     def __init__(
         self,
         selector: BaseSelector | None = None,
@@ -67,8 +81,8 @@ class Reactor:
         debug = arguments.flag("debug", debug) or os.environ.get("REACTOR_DEBUG", "0") not in ("", "0")
         self._turns = Turns(self, poller_for(selector), arguments.function("clock", clock), debug)
         self._born = self._turns.turn_now
-        self._running = self._forever = False
-        self._thread: threading.Thread | None = None
+        self._running = False
+        self._thread: threading.Thread | None = None  # of start_thread(): run() then goes on while nothing is to do
         self._signals: Signals | None = None
         self._watched: dict[int, Watch] = {}
 
@@ -84,7 +98,7 @@ class Reactor:
         turns = self._turns
         if self._running or turns._taking_turn:
             raise ReactorError("run() was called while the reactor is running")
-        self._running, turns._owner, turns._until_idle = True, get_ident(), not self._forever
+        self._running, turns._owner, turns._until_idle = True, get_ident(), self._thread is None
         try:
             while not turns.must_return():
                 turns.take_turn(None)
@@ -105,8 +119,7 @@ class Reactor:
         timeout = arguments.maybe_seconds("timeout", timeout, zero=True)
         if turns._taking_turn:
             raise ReactorError("run_once() was called from inside a turn of this reactor")
-        if turns.debug:
-            turns.check_thread()
+        turns.check_thread()
         if turns.closed:
             return
         try:
@@ -178,7 +191,6 @@ class Reactor:
         import threading
 
         started = threading.Event()
-        self._forever = True
         self.call_soon(started.set)
         self._thread = threading.Thread(target=self._run_in_own_thread, name="reactor", daemon=True)
         self._thread.start()
@@ -189,7 +201,6 @@ class Reactor:
         try:
             self.run()
         finally:
-            self._forever = False
             self._thread = None
 
     # Calls and timers.
@@ -249,8 +260,7 @@ class Reactor:
         is None. Without a callback, what `fn` raises is logged. Does nothing after `close()`.
         """
         turns = self._turns
-        if turns.debug:
-            turns.check_thread()
+        turns.check_thread()
         arguments.function("fn", fn)
         arguments.maybe_function("callback", callback)
         if not turns.closed:
@@ -268,8 +278,7 @@ class Reactor:
         from .watch import Watch
 
         turns = self._turns
-        if turns.debug:
-            turns.check_thread()
+        turns.check_thread()
         number = arguments.descriptor("fd", fd)
         if type(events) is not int or events not in (READABLE, WRITABLE, READABLE | WRITABLE):
             raise ValueError(f"events must be EVENT_READ (1), EVENT_WRITE (2) or both (3), not {events!r}")
@@ -286,8 +295,7 @@ class Reactor:
         not watched.
         """
         turns = self._turns
-        if turns.debug:
-            turns.check_thread()
+        turns.check_thread()
         number = arguments.descriptor("fd", fd)
         watch = self._watched.pop(number, None)
         if watch is not None:

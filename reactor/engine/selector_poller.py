@@ -44,23 +44,35 @@ class SelectorPoller:
             raise FileExistsError(errno.EEXIST, f"descriptor {fd} is watched already")
         self._masks[fd] = 0
         try:
-            self._set(fd, mask)
+            self.change(fd, mask)
         except (OSError, KeyError, ValueError):
             del self._masks[fd]
             raise
         self.handlers[fd] = handler
 
     def change(self, fd: int, mask: int) -> None:
-        self._set(fd, mask)
+        before, self._masks[fd] = self._masks[fd], mask
+        if _pollable(mask):
+            events = to_events(mask & (READ | WRITE))
+            if _pollable(before):
+                self._selector.modify(fd, events)
+            else:
+                self._selector.register(fd, events)
+        elif _pollable(before):
+            self._forget(fd)
+        if mask & GONE or not _pollable(mask):
+            self._hangups.add(fd)
+            if self._hangup_poll is not None:
+                self._hangup_poll.register(fd, mask & GONE)
+        else:
+            self._unwatch_hangup(fd)
 
     def remove(self, fd: int) -> None:
         del self.handlers[fd]
         self.removed.add(fd)
-        if _pollable(self._masks[fd]):
+        if _pollable(self._masks.pop(fd)):
             self._forget(fd)
-        if fd in self._hangups:
-            self._unwatch_hangup(fd)
-        del self._masks[fd]
+        self._unwatch_hangup(fd)
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         self.removed.clear()
@@ -92,32 +104,13 @@ class SelectorPoller:
         fileno = getattr(self._selector, "fileno", None)
         if fileno is None:
             raise OSError(errno.EINVAL, f"{type(self._selector).__name__} has no descriptor to embed by")
-        number: int = fileno()
-        return number
+        return int(fileno())
 
     def close(self) -> None:
         self._selector.close()
         self.handlers.clear()
         self._masks.clear()
         self._hangups.clear()
-
-    def _set(self, fd: int, mask: int) -> None:
-        before, self._masks[fd] = self._masks[fd], mask
-        if _pollable(mask):
-            events = to_events(mask & (READ | WRITE))
-            if _pollable(before):
-                self._selector.modify(fd, events)
-            else:
-                self._selector.register(fd, events)
-        elif _pollable(before):
-            self._forget(fd)
-        watch = mask & GONE or not _pollable(mask)
-        if watch:
-            self._hangups.add(fd)
-            if self._hangup_poll is not None:
-                self._hangup_poll.register(fd, mask & GONE)
-        elif fd in self._hangups:
-            self._unwatch_hangup(fd)
 
     def _forget(self, fd: int) -> None:
         try:
@@ -126,9 +119,10 @@ class SelectorPoller:
             pass
 
     def _unwatch_hangup(self, fd: int) -> None:
-        self._hangups.discard(fd)
-        if self._hangup_poll is not None:
-            self._hangup_poll.unregister(fd)
+        if fd in self._hangups:
+            self._hangups.remove(fd)
+            if self._hangup_poll is not None:
+                self._hangup_poll.unregister(fd)
 
 
 def _pollable(mask: int) -> bool:

@@ -20,10 +20,12 @@ from ..hints import Any
 class Timer:
     """One call at one time, made by `Reactor.call_later` and `call_at`."""
 
-    __slots__ = ("_args", "_fn", "_heap", "_ref", "when")
+    __slots__ = {
+        **dict.fromkeys(("_args", "_fn", "_heap", "_ref")),
+        "when": "When the timer is due, in seconds of the reactor's time.",
+    }
 
     def __init__(self, heap: TimerHeap, when: float, fn: Callable[..., object], args: tuple[Any, ...]) -> None:
-        #: When it is due, in seconds of the reactor's time.
         self.when = when
         self._heap = heap
         self._fn: Callable[..., object] | None = fn
@@ -75,12 +77,13 @@ class Timer:
 class TimerHeap:
     """All timers of one reactor, soonest first."""
 
-    __slots__ = ("_cancelled", "_order", "heap", "refs")
+    __slots__ = ("_cancelled", "heap", "order", "refs")
 
     def __init__(self) -> None:
         #: (due, number, timer), the soonest first, cancelled ones among them. The loop looks at the first in each turn.
         self.heap: list[tuple[float, int, Timer]] = []
-        self._order = 0
+        #: The number of the next timer. `pop_due` takes it as `before`: what a turn arms fires in a later one.
+        self.order = 0
         self._cancelled = 0
         #: The number of armed timers that `run()` waits for.
         self.refs = 0
@@ -88,18 +91,13 @@ class TimerHeap:
     def __len__(self) -> int:
         return len(self.heap) - self._cancelled
 
-    @property
-    def order(self) -> int:
-        """The number of the next timer. `pop_due` takes it as `before`: what a turn arms fires in a later one."""
-        return self._order
-
     def arm(self, when: float, fn: Callable[..., object], args: tuple[Any, ...], now: float = -math.inf) -> Timer:
         """A timer for `when`. If that is past at `now`, the timer comes behind all that are due already: otherwise a
         callback that arms itself in the past again and again would keep the others from being called.
         """
         timer = Timer(self, when, fn, args)
-        heapq.heappush(self.heap, (max(when, now), self._order, timer))
-        self._order += 1
+        heapq.heappush(self.heap, (max(when, now), self.order, timer))
+        self.order += 1
         self.refs += 1
         return timer
 

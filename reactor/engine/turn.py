@@ -20,7 +20,7 @@ from collections.abc import Callable
 from ..errors import WrongThread
 from ..hints import TYPE_CHECKING, Any
 from ..log import log
-from .jobs import Jobs, cancel_calls
+from .jobs import Jobs, resolve
 from .poller import READ
 from .timers import TimerHeap
 from .wakeup import Wakeup
@@ -50,32 +50,32 @@ STALLS_KEPT = 64  # the latest; no deadline that is still to come depends on an 
 class Turns:
     """The loop as connections, servers and clients hold and call it; programs have a `Reactor`, which has this."""
 
+    turn_now: float  # the time of this turn: a new float object every turn, so that its identity tells turns apart
+    in_turn: bool  # True in a turn, except while it sleeps: what is queued now needs no wake-up
+    _until_idle: bool  # run() returns when nothing is left to do
+    _stopping: bool  # run() returns after this turn; so it does if `_closing`
+    _owner: int | None  # the thread inside run()
+    _kept: BaseException | None
+    _held: int  # reasons for run() to go on
+
     def __init__(self, reactor: Any, poller: Poller, clock: Callable[[], float], debug: bool) -> None:
         self.reactor = reactor  # what programs have: a Reactor, of which nothing is called here
         self._clock = clock
         self.poller = poller
         self.debug = debug
-        #: The time of this turn: a new float object every turn, so that its identity tells turns apart.
-        self.turn_now: float = clock() + 0.0
+        self.ask_clock()
+        self.in_turn = self.closed = self._taking_turn = self._until_idle = self._stopping = self._closing = False
+        self._owner = self._kept = None
+        self._turns = self._held = 0
+        self._sends_left = SENDS_PER_TURN
         self._ready: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._arrived: list[tuple[Readable, bytes]] = []  # read, and not delivered yet
         self._timers = TimerHeap()
         self._flushes: deque[Staged] = deque()
         self._teardowns: deque[Staged] = deque()
-        self._turns = 0
-        self._sends_left = SENDS_PER_TURN
         #: The turns that took long: `turn_now` of each, and when it ended. A listener blocked, or the process was
         #: stopped. A connection that was stamped in such a turn was not silent before its end.
         self.stalls: dict[float, float] = {}
-        #: True in a turn, except while it sleeps: what is queued now needs no wake-up.
-        self.in_turn = False
-        self._taking_turn = False
-        self._kept: BaseException | None = None
-        self._owner: int | None = None  # the thread inside run()
-        self._held = 0  # reasons for run() to go on
-        self._until_idle = False  # run() returns when nothing is left to do
-        self._stopping = self._closing = False  # run() returns after this turn
-        self.closed = False  # True once the reactor has been closed
         #: The owners of connections that end with the reactor: servers that listen or stop, and all clients together.
         self.tenants: dict[object, Tenant] = {}
         self._jobs = Jobs(self.queue_threadsafe)
@@ -200,11 +200,9 @@ class Turns:
     def _run_timers(self) -> None:
         before = self._timers.order
         for _ in range(TIMERS_PER_TURN):
-            timer = self._timers.pop_due(self.turn_now, before)
-            if timer is None:
+            if (timer := self._timers.pop_due(self.turn_now, before)) is None:
                 return
-            call = timer._take()
-            if call is not None:
+            if (call := timer._take()) is not None:
                 self._invoke(call[0], *call[1])
 
     def _run_flushes(self) -> None:
@@ -283,7 +281,7 @@ class Turns:
         """Between turns: end all connections, tell the program, and close the poller. Raises nothing."""
         for _ in range(LAST_TURNS):
             for tenant in list(self.tenants.values()):  # again each turn: a listener may have called listen() again
-                self._guarded(tenant.abandon)
+                self._guarded(tenant._abandon)
             if not self._queued():
                 break
             self._take_last_turn()
@@ -292,7 +290,9 @@ class Turns:
         self._lookups.close()
         self.poller.close()
         self._wakeup.close()
-        cancel_calls(self._ready)  # queued by another thread in the last moment
+        for fn, args in self._ready:  # queued by another thread in the last moment
+            if fn is resolve:
+                args[0].cancel()
         self._ready.clear()
         self.tenants.clear()
         self._timers = TimerHeap()
@@ -390,8 +390,8 @@ class Turns:
         return None if self.closed else self._lookups.submit(fn, args, callback, waited_for=False)
 
     def check_thread(self) -> None:
-        """Raise WrongThread when the calling thread is not the one inside `run()`."""
-        if self._owner is not None and self._owner != get_ident():
+        """In debug mode, raise WrongThread when the calling thread is not the one inside `run()`."""
+        if self.debug and self._owner is not None and self._owner != get_ident():
             import threading
 
             raise WrongThread(

@@ -3,18 +3,24 @@
 Calls from a thread that does not run the reactor raise `WrongThread`. After every call from the loop, and so
 after every listener, the invariant of closing.md is checked: whatever deadline runs, somebody will look no
 later than it expires; a connection that is closing, half-closed, or whose peer is known to be gone is
-therefore never left without an armed timer.
+therefore never left without an armed timer. Assigning to an attribute that a connection does not have raises
+`AttributeError` in any mode; here it names the one that was meant. (`__setattr__` would cost each message half a dozen
+calls, so connections have none otherwise; Python 3.13 tells it by itself.)
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 
-from ..hints import Any
+from .. import arguments
+from ..hints import TYPE_CHECKING
 from .connection.connection import Connection
 from .deadlines.keeper import Keeper
 from .deadlines.rules import ACK_LOOK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 _CALLS = (
     "write", "writelines", "corked", "end", "destroy_soon", "destroy", "reset", "pause", "resume", "touch",
@@ -27,6 +33,11 @@ class CheckedConnection(Connection):
     """A connection that checks who calls, and itself."""
 
     __slots__ = ()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not hasattr(type(self), name):
+            raise arguments.no_attribute(self, name)
+        super().__setattr__(name, value)
 
     def _on_data(self, data: bytes) -> None:
         super()._on_data(data)

@@ -1,27 +1,35 @@
-"""The settings of connections and servers: default, unit, reason, and the check that a value must pass.
+"""The settings of connections, servers and clients: each is declared once, in one of four tables.
 
-`Settings` is a snapshot that all connections of a server share. Changing a setting of a server makes a new
-snapshot for later connections; changing one of a connection gives it a snapshot of its own.
+    Live         attributes of a server and of each connection
+    AtOpening    attributes of a server; of `connect`, arguments only
+    OfServer     attributes of a server
+    OfConnect    arguments of `connect`
+
+The snapshots, `Settings`, `ServerSettings` and `ClientSettings`, are made from the tables (`fields.py` says how). All
+connections of a server share one. Changing a setting of a server makes a new snapshot for later connections; changing
+one of a connection gives it a snapshot of its own. What type checkers know of the keyword arguments is in
+`keywords.py`, and a test holds that it is the same.
 """
 
 from __future__ import annotations
 
 import math
 import socket
-from collections.abc import Callable
 
 from .. import arguments
-from ..hints import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
-from .fields import Field, Fields
+from ..hints import TYPE_CHECKING
+from .fields import Snapshot, declared, setting
 from .sockets.options import LONGEST_KEEP_ALIVE
 
 if TYPE_CHECKING:
-    from .deadlines.gauges import Excess, Speed
-    from .server.gate import Rate
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, Literal, TypeVar
+
+    from .fields import Attribute
+    from .limits import Excess, Rate, Speed
     from .sockets.networks import Network
 
-T = TypeVar("T")
-S = TypeVar("S", "ServerSettings", "ClientSettings")
+    S = TypeVar("S", "ServerSettings", "ClientSettings")
 
 # While output is stuck, acknowledgements are asked for this many times in a write_timeout, so that the time of the last
 # one is known to an eighth of it. Only connections with something pending or unacknowledged pay for it.
@@ -66,7 +74,7 @@ def _accept_rate(name: str, value: Any) -> Rate | None:
     """Connections a second, or these and a burst; by itself the burst is what comes in one second."""
     if value is None:
         return None
-    from .server.gate import Rate
+    from .limits import Rate
 
     rate, burst = value if _is_pair(value) else (value, None)
     expected = f"{name} must be connections a second, or a pair of these and a burst, like (100, 200)"
@@ -84,7 +92,7 @@ def _speed(name: str, value: Any) -> Speed | None:
     """Bytes a second, or these and the seconds of a window."""
     if value is None:
         return None
-    from .deadlines.gauges import Speed
+    from .limits import Speed
 
     rate, seconds = value if _is_pair(value) else (value, WINDOW)
     expected = f"{name} must be bytes a second, or a pair of these and the seconds of a window, like (240, 5)"
@@ -97,7 +105,7 @@ RATES = frozenset({"min_read_rate", "min_write_rate", "slow_reader"})  # judged 
 def _excess(name: str, value: Any) -> Excess | None:
     if value is None:
         return None
-    from .deadlines.gauges import Excess
+    from .limits import Excess
 
     expected = f"{name} must be a pair of bytes and seconds, like (1000000, 30)"
     if not _is_pair(value) or isinstance(value[0], bool) or not isinstance(value[0], int):
@@ -124,7 +132,7 @@ def _local_address(name: str, value: Any) -> tuple[str, int] | None:
         return None
     if not (isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)):
         raise TypeError(f"{name} must be a tuple (address, port), port 0 being any, not {value!r}")
-    from .client.names import literal_family
+    from .sockets.addresses import literal_family
 
     if "\0" in value[0] or literal_family(value[0]) is None:
         raise ValueError(f"{name} must begin with an IP address, not {value[0]!r}")
@@ -140,81 +148,157 @@ def _family(name: str, value: Any) -> int:
     return socket.AddressFamily(value)
 
 
-def _setting(default: Any, check: Callable[[str, Any], Any], help: str, unit: str = "") -> Any:
-    return Field(default, check, help, unit)
+class Live:
+    """The settings that a server and each of its connections have as attributes. A change on a server counts for later
+    connections; on a connection, a deadline counts from the last movement.
+    """
 
+    __slots__ = ()
 
-class Settings(Fields):
-    """What a connection goes by, and what follows from it, reckoned once."""
-
-    __slots__ = ("drain_at", "first_look", "guarded", "paced", "room")
-
-    idle_timeout: float | None = _setting(None, _timeout, "close a connection that has been idle for this long", "s")
-    read_timeout: float | None = _setting(None, _timeout, "close a connection that has sent nothing for this long", "s")
-    write_timeout: float | None = _setting(
+    idle_timeout: Attribute[float | None] = setting(
+        None, _timeout, "close a connection that has been idle for this long", "s"
+    )
+    read_timeout: Attribute[float | None] = setting(
+        None, _timeout, "close a connection that has sent nothing for this long", "s"
+    )
+    write_timeout: Attribute[float | None] = setting(
         60.0, _timeout, "reset a connection that has taken none of its pending output for this long", "s"
     )
-    linger_timeout: float | None = _setting(
+    linger_timeout: Attribute[float | None] = setting(
         30.0, _timeout, "after our FIN, wait this long for the peer's FIN, then reset", "s"
     )
-    half_open_timeout: float | None = _setting(
+    half_open_timeout: Attribute[float | None] = setting(
         600.0, _timeout, "reset a connection left half-closed, or paused after its peer has gone, for this long", "s"
     )
-    first_byte_timeout: float | None = _setting(
+    first_byte_timeout: Attribute[float | None] = setting(
         None, _timeout, "close a new connection that sends no byte for this long", "s"
     )
-    max_lifetime: float | None = _setting(None, _timeout, "end a connection in order at this age, busy or not", "s")
-    jitter: float | None = _setting(
+    max_lifetime: Attribute[float | None] = setting(
+        None, _timeout, "end a connection in order at this age, busy or not", "s"
+    )
+    jitter: Attribute[float | None] = setting(
         None,
         _timeout,
         "lengthen idle_timeout, read_timeout, max_lifetime by a random time up to this, fixed for each connection",
         "s",
     )
-    on_idle: str = _setting(
-        "close",
-        _on_idle,
-        "how an idle, silent or slow connection ends: close (in order) or reset",
+    on_idle: Attribute[Literal["close", "reset"]] = setting(
+        "close", _on_idle, "how an idle, silent or slow connection ends: close (in order) or reset"
     )
-    allow_half_open: bool = _setting(False, arguments.flag, "keep our half open after the peer's FIN")
-    pause_on_connect: bool = _setting(False, arguments.flag, "connections begin paused: nothing is read until resume()")
-    no_delay: bool = _setting(True, arguments.flag, "TCP_NODELAY: the kernel sends small writes at once")
-    keep_alive: bool | float = _setting(
-        False, _keep_alive, "TCP keep-alive: true, or the seconds of silence before the first probe"
+    allow_half_open: Attribute[bool] = setting(False, arguments.flag, "keep our half open after the peer's FIN")
+    high_water: Attribute[int] = setting(
+        64 * KIB, _size, "write() returns False while more output than this is pending", "bytes"
     )
-    high_water: int = _setting(64 * KIB, _size, "write() returns False while more output than this is pending", "bytes")
-    low_water: int | None = _setting(
+    low_water: Attribute[int | None] = setting(
         None,
         _maybe_size,
         "emit drain when pending output has fallen to this; by default a quarter of high_water",
         "bytes",
     )
-    buffer_limit: int = _setting(
+    buffer_limit: Attribute[int] = setting(
         64 * MIB, _size, "reset a connection that writes while more output than this is pending", "bytes"
     )
-    slow_reader: Excess | None = _setting(
+    slow_reader: Attribute[Excess | None, tuple[int, float] | None] = setting(
         None, _excess, "reset a connection that has had more output than this pending for this long", "bytes, s"
     )
-    min_read_rate: Speed | None = _setting(
+    min_read_rate: Attribute[Speed | None, float | tuple[float, float] | None] = setting(
         None,
         _speed,
         "close a connection that sends fewer bytes a second, averaged over 5 s or the given seconds; "
         "with lines or frames, only within a message",
         "bytes/s",
     )
-    min_write_rate: Speed | None = _setting(
+    min_write_rate: Attribute[Speed | None, float | tuple[float, float] | None] = setting(
         None,
         _speed,
         "reset a connection that takes less pending output a second, averaged over 5 s or the given seconds",
         "bytes/s",
     )
 
+
+class AtOpening:
+    """The settings that count when a connection opens. A server has them as attributes, `connect` as arguments."""
+
+    __slots__ = ()
+
+    pause_on_connect: Attribute[bool] = setting(
+        False, arguments.flag, "connections begin paused: nothing is read until resume()"
+    )
+    no_delay: Attribute[bool] = setting(True, arguments.flag, "TCP_NODELAY: the kernel sends small writes at once")
+    keep_alive: Attribute[bool | float] = setting(
+        False, _keep_alive, "TCP keep-alive: true, or the seconds of silence before the first probe"
+    )
+
+
+class OfServer:
+    """The settings of a server alone, which count at once."""
+
+    __slots__ = ()
+
+    max_connections: Attribute[int | None] = setting(None, _limit, "accept up to this many connections at a time")
+    max_per_address: Attribute[int | None] = setting(
+        None, _limit, "accept up to this many connections at a time from one address (IPv6: one /64)"
+    )
+    accept_rate: Attribute[Rate | None, float | tuple[float, int] | None] = setting(
+        None,
+        _accept_rate,
+        "accept up to this many connections a second, and up to the burst at once after a quiet time",
+    )
+    when_full: Attribute[Literal["drop", "reset", "wait"]] = setting(
+        "drop", _when_full, "what happens to a client over a limit: drop (close), reset, or wait in the backlog"
+    )
+    block: Attribute[tuple[Network, ...], Iterable[str | Network] | None] = setting(
+        (), _networks, "drop clients from these networks"
+    )
+    allow: Attribute[tuple[Network, ...], Iterable[str | Network] | None] = setting(
+        (), _networks, "drop clients from all other networks; none: accept from all"
+    )
+    memory_limit: Attribute[int | None] = setting(
+        None, _limit, "while more output than this is pending in all, reset the connection with the most", "bytes"
+    )
+    give_up_idle: Attribute[float | None] = setting(
+        None,
+        _timeout,
+        "when descriptors run out, close connections idle for this long, the longest idle first",
+        "s",
+    )
+
+
+class OfConnect:
+    """The arguments of `connect` alone."""
+
+    __slots__ = ()
+
+    local_address: Attribute[tuple[str, int] | None] = setting(
+        None, _local_address, "connect from this (address, port); port 0 is any"
+    )
+    family: Attribute[int] = setting(
+        socket.AF_UNSPEC, _family, "resolve names to addresses of this family only: AF_INET or AF_INET6"
+    )
+    lookup: Attribute[Callable[[str, int, Any], object] | None] = setting(
+        None, arguments.maybe_function, "resolve names with lookup(host, family, done) instead of getaddrinfo"
+    )
+    attempt_delay: Attribute[float] = setting(
+        0.25, arguments.seconds, "if an address has not answered for this long, try the next one too (RFC 8305)", "s"
+    )
+    connect_timeout: Attribute[float | None] = setting(
+        60.0, _timeout, "give up connecting after this long, all addresses together", "s"
+    )
+
+
+class Settings(Snapshot, Live, AtOpening):
+    """What a connection goes by, and what follows from it, worked out once."""
+
+    FIELDS = declared(Live, AtOpening)
+    __slots__ = (*FIELDS, "drain_at", "first_look", "guarded", "paced", "room")
+
     drain_at: int  #: The low-water mark in force, bytes.
-    room: int  #: So much may wait in memory, bytes, before a `write` means more than to wait as well.
-    #: Seconds after our FIN until the first look: an eighth of the shortest deadline at most, which may be noticed so
-    #: much late if it is shortened after the FIN.
+    room: int  #: Up to this many bytes wait in memory before a `write` means more than waiting too.
+    #: Seconds after our FIN until the first look: an eighth of the shortest deadline at most. A deadline that is
+    #: shortened after the FIN is noticed up to this much late.
     first_look: float
-    guarded: bool  #: Is there a limit of those that are off by default?
-    paced: bool  #: Is there one of these on speed?
+    guarded: bool  #: True if a limit that is off by default is set.
+    paced: bool  #: True if one of these is about speed.
 
     def _complete(self) -> None:
         if self.low_water is not None and self.low_water > self.high_water:
@@ -232,127 +316,41 @@ class Settings(Fields):
         )
 
 
-class ServerSettings(Fields):
+class ServerSettings(Snapshot, OfServer):
     """What a server goes by besides."""
 
-    __slots__ = ("gated",)
+    FIELDS = declared(OfServer)
+    __slots__ = (*FIELDS, "gated")
 
-    gated: bool  #: Is there a limit on who may come?
-
-    max_connections: int | None = _setting(None, _limit, "accept up to this many connections at a time")
-    max_per_address: int | None = _setting(
-        None, _limit, "accept up to this many connections at a time from one address (IPv6: one /64)"
-    )
-    accept_rate: Rate | None = _setting(
-        None,
-        _accept_rate,
-        "accept up to this many connections a second, and up to the burst at once after a quiet time",
-    )
-    when_full: str = _setting(
-        "drop", _when_full, "what happens to a client over a limit: drop (close), reset, or wait in the backlog"
-    )
-    block: tuple[Network, ...] = _setting((), _networks, "drop clients from these networks")
-    allow: tuple[Network, ...] = _setting((), _networks, "drop clients from all other networks; none: accept from all")
-    memory_limit: int | None = _setting(
-        None, _limit, "while more output than this is pending in all, reset the connection with the most", "bytes"
-    )
-    give_up_idle: float | None = _setting(
-        None,
-        _timeout,
-        "when descriptors run out, close connections idle for this long, the longest idle first",
-        "s",
-    )
+    gated: bool  #: True if there is a limit on new clients.
 
     def _complete(self) -> None:
         limits = (self.max_connections, self.max_per_address, self.accept_rate, self.block or None, self.allow or None)
         object.__setattr__(self, "gated", any(limit is not None for limit in limits))
 
 
-class ClientSettings(Fields):
+class ClientSettings(Snapshot, OfConnect):
     """What `connect` goes by besides."""
 
-    __slots__ = ()
-
-    local_address: tuple[str, int] | None = _setting(
-        None, _local_address, "connect from this (address, port); port 0 is any"
-    )
-    family: int = _setting(
-        socket.AF_UNSPEC, _family, "resolve names to addresses of this family only: AF_INET or AF_INET6"
-    )
-    lookup: Callable[..., object] | None = _setting(
-        None, arguments.maybe_function, "resolve names with lookup(host, family, done) instead of getaddrinfo"
-    )
-    attempt_delay: float = _setting(
-        0.25, arguments.seconds, "if an address has not answered for this long, try the next one too (RFC 8305)", "s"
-    )
-    connect_timeout: float | None = _setting(
-        60.0, _timeout, "give up connecting after this long, all addresses together", "s"
-    )
+    FIELDS = declared(OfConnect)
+    __slots__ = (*FIELDS,)
 
 
 CONNECTION_SETTINGS = frozenset(Settings.FIELDS)
 SERVER_SETTINGS = frozenset(ServerSettings.FIELDS)
 
 
-def split(given: dict[str, Any], others: type[S]) -> tuple[Settings, S]:
+def split(given: Mapping[str, Any], others: type[S]) -> tuple[Settings, S]:
     """Keyword arguments as settings: a connection's, and `others`. Raises TypeError for an unknown name, and
     what the checks raise.
     """
-    known = others.FIELDS.keys()
-    unknown = given.keys() - CONNECTION_SETTINGS - known
+    known = CONNECTION_SETTINGS | others.FIELDS.keys()
+    unknown = given.keys() - known
     if unknown:
-        expected = ", ".join(sorted(CONNECTION_SETTINGS | known))
-        raise TypeError(f"unknown setting {sorted(unknown)[0]!r}: expected one of {expected}")
+        name, names = min(unknown), sorted(known)
+        meant = arguments.did_you_mean(name, names)
+        raise TypeError(f"unknown setting {name!r}: expected one of {', '.join(names)}{meant}")
     return (
         Settings(**{name: value for name, value in given.items() if name in CONNECTION_SETTINGS}),
-        others(**{name: value for name, value in given.items() if name in known}),
+        others(**{name: value for name, value in given.items() if name in others.FIELDS}),
     )
-
-
-class Configured(Protocol):
-    """What has settings as attributes."""
-
-    def _get_setting(self, name: str) -> Any: ...
-    def _change_setting(self, name: str, value: Any) -> None: ...
-
-
-class Setting(Generic[T]):
-    """A setting as an attribute: `conn.idle_timeout = 5`."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    @overload
-    def __get__(self, thing: None, owner: type) -> Setting[T]: ...
-    @overload
-    def __get__(self, thing: Configured, owner: type) -> T: ...
-    def __get__(self, thing: Configured | None, owner: type) -> Any:
-        return self if thing is None else thing._get_setting(self._name)
-
-    def __set__(self, thing: Configured, value: T) -> None:
-        thing._change_setting(self._name, value)
-
-
-class Deadlined:
-    """The settings that servers and single connections both have, as attributes. A deadline counts from the
-    last movement.
-    """
-
-    __slots__ = ()
-
-    idle_timeout = Setting[float | None]()
-    read_timeout = Setting[float | None]()
-    write_timeout = Setting[float | None]()
-    linger_timeout = Setting[float | None]()
-    half_open_timeout = Setting[float | None]()
-    first_byte_timeout = Setting[float | None]()
-    max_lifetime = Setting[float | None]()
-    jitter = Setting[float | None]()
-    min_read_rate = Setting[Any]()
-    min_write_rate = Setting[Any]()
-    slow_reader = Setting[Any]()
-    on_idle = Setting[str]()
-    allow_half_open = Setting[bool]()
-    high_water = Setting[int]()
-    low_water = Setting[int | None]()
-    buffer_limit = Setting[int]()

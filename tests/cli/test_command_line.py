@@ -16,9 +16,8 @@ from reactor.cli.errors import Unusable
 from reactor.cli.options import parse
 from reactor.cli.process import main
 from reactor.cli.values import option_of
-from reactor.net.deadlines.gauges import Excess, Speed
-from reactor.net.fields import Field
-from reactor.net.server.gate import Rate
+from reactor.net.fields import Setting
+from reactor.net.limits import Excess, Rate, Speed
 from reactor.net.settings import ServerSettings, Settings
 
 EXPECTED_APP = "expected echo, goodbye, discard, chargen, relay or module:callable"
@@ -93,7 +92,7 @@ def help_text(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
 def test_help_tells_of_every_setting_its_meaning_and_default(
-    field: Field, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    field: Setting, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = help_text(capsys, monkeypatch)
     assert f"  {option_of(field.name)}" in text
@@ -249,17 +248,41 @@ def test_a_value_that_cannot_be_used_is_named_with_what_was_expected(
     assert refusal(capsys, "echo", *argv.split()) == sentence
 
 
-def test_a_network_that_is_none_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    sentence = refusal(capsys, "echo", "--block", "10.0.0.0/8,here")
-    assert sentence.startswith("--block must be a list of networks like '10.0.0.0/8': 'here' ")
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        ("relay", "relay needs --to HOST:PORT or --to PATH, the server to connect its clients to"),
+        ("relay --to x", "--to must be like host:80, [::1]:80 or /path/of.sock, not 'x'"),
+        ("relay --to ::1:80", "--to must be like host:80, [::1]:80 or /path/of.sock, not '::1:80'"),
+        ("relay --to :80", "--to must be like host:80, [::1]:80 or /path/of.sock, not ':80'"),
+        ("relay --to host:http", "the port of --to must be a whole number from 1 to 65535, not 'http'"),
+        ("relay --to host:0", "the port of --to must be from 1 to 65535, not 0"),
+        ("relay --to /" + "x" * 120, f"--to must be at most 107 bytes long, not 121: '/{'x' * 59}..."),
+        ("relay --to a:1 --connect-timeout 0", "--connect-timeout must be more than 0 seconds and finite, not 0"),
+        ("relay --to 127.0.0.1:8080", "--to must be another address than where relay listens, not '127.0.0.1:8080'"),
+        ("echo --to 60", "--to is for relay only, not for echo"),
+        ("echo --to a:1", "--to is for relay only, not for echo"),
+        ("echo --connect-timeout 5", "--connect-timeout is for relay only, not for echo"),
+    ],
+)
+def test_what_relay_cannot_use_is_named_with_what_was_expected(
+    argv: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refusal(capsys, *argv.split()) == sentence
 
 
-def test_keep_alive_beyond_what_the_kernel_takes_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert refusal(capsys, "echo", "--keep-alive", "1e300").startswith("--keep-alive must be ")
-
-
-def test_an_unknown_log_level_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert refusal(capsys, "echo", "--log-level", "loud").startswith("argument --log-level: invalid choice: 'loud'")
+@pytest.mark.parametrize(
+    ("argv", "beginning"),
+    [
+        ("--block 10.0.0.0/8,here", "--block must be a list of networks like '10.0.0.0/8': 'here' "),
+        ("--keep-alive 1e300", "--keep-alive must be "),  # what the kernel takes ends before
+        ("--log-level loud", "argument --log-level: invalid choice: 'loud'"),
+    ],
+)
+def test_a_value_whose_reason_is_somebody_elses_is_named_too(
+    argv: str, beginning: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refusal(capsys, "echo", *argv.split()).startswith(beginning)
 
 
 def test_without_an_app_it_asks_for_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,11 +8,14 @@ import signal
 import socket
 import stat
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from reactor.testing import Peer
+from tests.support.forks import start_afresh
 from tests.support.process import COMMAND, SECONDS, Process, environment, run
 
 MIB = 1024 * 1024
@@ -22,17 +25,34 @@ ACCOUNT = re.compile(
 )
 
 
-def program(folder: Path, name: str, text: str) -> str:
-    """Write a module; its name."""
-    (folder / f"{name}.py").write_text(text)
-    return name
+Mine = Callable[..., Process]
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Mine:
+    """`mine(text, *options)` serves `greet` of a module with that text."""
+
+    def serve(text: str, *options: str, app: str = "greet") -> Process:
+        (tmp_path / "mine.py").write_text(text)
+        return Process(f"mine:{app}", *options, cwd=tmp_path)
+
+    return serve
+
+
+@contextmanager
+def talking(process: Process) -> Iterator[tuple[Process, Peer]]:
+    """A server that echoes, and one who has talked to it."""
+    with process, process.connect() as peer:
+        peer.send(b"in")
+        assert peer.receive(2) == b"in"
+        yield process, peer
 
 
 # What it says.
 
 
 def test_the_first_line_says_where_it_listens_and_what_to_type() -> None:
-    with Process("echo") as process:
+    with Process("echo", start=start_afresh) as process:
         host, port = process.address
         assert process.greeting.startswith(f"echo listens on {host}:{port} ")
         assert process.greeting.endswith(f": nc {host} {port}")
@@ -50,28 +70,23 @@ def test_an_ipv6_address_is_shown_in_brackets_and_typed_without() -> None:
         assert peer.receive_all() == (b"Goodbye\n", "FIN")
 
 
-def test_a_callable_of_a_module_here_is_given_each_connection(tmp_path: Path) -> None:
-    program(
-        tmp_path,
-        "mine",
-        "class Apps:\n    @staticmethod\n    def greet(conn): conn.end(b'%d' % len(conn.server.addresses))\n",
-    )
-    with Process("mine:Apps.greet", cwd=tmp_path) as process, process.connect() as peer:
+def test_a_callable_of_a_module_here_is_given_each_connection(mine: Mine) -> None:
+    text = "class Apps:\n    @staticmethod\n    def greet(conn): conn.end(b'%d' % len(conn.server.addresses))\n"
+    with mine(text, app="Apps.greet") as process, process.connect() as peer:
         assert process.greeting.startswith("mine:Apps.greet listens on ")
         assert peer.receive_all() == (b"1", "FIN")
 
 
-def test_settings_given_as_options_are_the_servers(tmp_path: Path) -> None:
-    text = "def tell(conn): conn.end(repr((conn.idle_timeout, conn.allow_half_open, conn.server.block)).encode())"
-    program(tmp_path, "mine", text)
+def test_settings_given_as_options_are_the_servers(mine: Mine) -> None:
+    text = "def greet(conn): conn.end(repr((conn.idle_timeout, conn.allow_half_open, conn.server.block)).encode())"
     options = ("--idle-timeout", "7.5", "--allow-half-open", "--block", "10.0.0.0/8")
-    with Process("mine:tell", *options, cwd=tmp_path) as process, process.connect() as peer:
+    with mine(text, *options) as process, process.connect() as peer:
         assert peer.receive_all()[0] == b"(7.5, True, (IPv4Network('10.0.0.0/8'),))"
 
 
-def test_debug_checks_calls_of_the_program(tmp_path: Path) -> None:
-    program(tmp_path, "mine", "def tell(conn): conn.end(repr(conn.server.loop.debug).encode())")
-    with Process("mine:tell", "--debug", cwd=tmp_path) as process, process.connect() as peer:
+def test_debug_checks_calls_of_the_program(mine: Mine) -> None:
+    text = "def greet(conn): conn.end(repr(conn.server.loop.debug).encode())"
+    with mine(text, "--debug") as process, process.connect() as peer:
         assert peer.receive_all()[0] == b"True"
 
 
@@ -147,10 +162,10 @@ def test_a_reset_connection_is_one_line_that_names_the_error() -> None:
         assert process.err.rest() == []
 
 
-def test_what_was_not_sent_stands_in_the_line(tmp_path: Path) -> None:
+def test_what_was_not_sent_stands_in_the_line(mine: Mine) -> None:
     text = "def drop(conn, data):\n    conn.write(bytes(32 << 20))\n    conn.reset()\n"
-    program(tmp_path, "mine", text + "def greet(conn): conn.on('data', drop)\n")
-    with Process("mine:greet", cwd=tmp_path) as process, process.connect(receive_buffer=4096) as peer:
+    text += "def greet(conn): conn.on('data', drop)\n"
+    with mine(text) as process, process.connect(receive_buffer=4096) as peer:
         peer.send(b"go")
         found = re.search(r"closed: reset, 2 bytes in, (\d+) out, (\d+) unsent, ", process.err.next())
         assert found
@@ -158,9 +173,7 @@ def test_what_was_not_sent_stands_in_the_line(tmp_path: Path) -> None:
 
 
 def test_a_refused_connection_is_told_with_its_cause() -> None:
-    with Process("echo", "--max-connections", "1") as process, process.connect() as first:
-        first.send(b"in")
-        assert first.receive(2) == b"in"
+    with talking(Process("echo", "--max-connections", "1")) as (process, _):
         with process.connect() as second:
             assert second.outcome() == "FIN"
             host, port = second.address
@@ -179,11 +192,9 @@ def test_quiet_logs_no_connections(option: tuple[str, ...]) -> None:
         assert process.out.next().startswith("stopped in ")
 
 
-def test_a_program_that_raises_is_logged_and_harms_no_other_connection(tmp_path: Path) -> None:
-    program(
-        tmp_path, "mine", "def greet(conn):\n    conn.on('data', lambda conn, data: conn.end(b'%d' % (6 // int(data))))"
-    )
-    with Process("mine:greet", cwd=tmp_path) as process, process.connect() as good:
+def test_a_program_that_raises_is_logged_and_harms_no_other_connection(mine: Mine) -> None:
+    text = "def greet(conn):\n    conn.on('data', lambda conn, data: conn.end(b'%d' % (6 // int(data))))"
+    with mine(text) as process, process.connect() as good:
         with process.connect() as bad:
             bad.send(b"0")
             assert bad.outcome() == "ECONNRESET"
@@ -201,9 +212,7 @@ def test_a_program_that_raises_is_logged_and_harms_no_other_connection(tmp_path:
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_with_a_report_and_status_0(signum: int) -> None:
-    with Process("echo") as process, process.connect() as peer:
-        peer.send(b"in")
-        assert peer.receive(2) == b"in"
+    with talking(Process("echo")) as (process, peer):
         process.signal(signum)
         assert peer.outcome() == "FIN"
         peer.close()
@@ -213,9 +222,9 @@ def test_a_signal_stops_it_with_a_report_and_status_0(signum: int) -> None:
         assert not more
 
 
-def test_what_was_written_before_the_signal_is_delivered(tmp_path: Path) -> None:
-    program(tmp_path, "mine", "def pour(conn): conn.write(b'x' * (8 << 20))")
-    with Process("mine:pour", cwd=tmp_path) as process, process.connect(receive_buffer=65_536) as peer:
+def test_what_was_written_before_the_signal_is_delivered(mine: Mine) -> None:
+    text = "def greet(conn): conn.write(b'x' * (8 << 20))"
+    with mine(text) as process, process.connect(receive_buffer=65_536) as peer:
         assert peer.receive(1) == b"x"
         process.signal(signal.SIGTERM)
         assert "stopping within 10 s" in process.err.next()
@@ -226,9 +235,7 @@ def test_what_was_written_before_the_signal_is_delivered(tmp_path: Path) -> None
 
 
 def test_who_is_left_when_the_grace_is_over_is_reset_with_status_1() -> None:
-    with Process("echo", "--grace", "0.05") as process, process.connect() as peer:
-        peer.send(b"in")
-        assert peer.receive(2) == b"in"
+    with talking(Process("echo", "--grace", "0.05")) as (process, peer):
         assert process.stop() == 1
         with pytest.raises(BrokenPipeError):  # what a peer that has seen our FIN already meets at a reset
             peer.send(b"?")
@@ -237,9 +244,7 @@ def test_who_is_left_when_the_grace_is_over_is_reset_with_status_1() -> None:
 
 
 def test_a_second_signal_resets_who_is_left() -> None:
-    with Process("echo", "--grace", "3600") as process, process.connect() as peer:
-        peer.send(b"in")
-        assert peer.receive(2) == b"in"
+    with talking(Process("echo", "--grace", "3600")) as (process, peer):
         process.signal(signal.SIGINT)
         assert process.err.next().endswith("stopping within 3600 s, connections: 1; a second signal resets those left")
         process.signal(signal.SIGINT)
@@ -250,15 +255,13 @@ def test_a_second_signal_resets_who_is_left() -> None:
 
 
 def test_a_grace_of_0_resets_at_once() -> None:
-    with Process("echo", "--grace", "0") as process, process.connect() as peer:
-        peer.send(b"in")
-        assert peer.receive(2) == b"in"
+    with talking(Process("echo", "--grace", "0")) as (process, _):
         assert process.stop() == 1
 
 
-def test_a_program_that_stops_the_loop_itself_ends_with_a_report(tmp_path: Path) -> None:
-    program(tmp_path, "mine", "def greet(conn): conn.on('data', lambda conn, data: conn.server.loop.stop())")
-    with Process("mine:greet", cwd=tmp_path) as process, process.connect() as peer:
+def test_a_program_that_stops_the_loop_itself_ends_with_a_report(mine: Mine) -> None:
+    text = "def greet(conn): conn.on('data', lambda conn, data: conn.server.loop.stop())"
+    with mine(text) as process, process.connect() as peer:
         peer.send(b"enough")
         assert process.status() == 0
         assert process.out.next().startswith("stopped in ")
@@ -269,7 +272,7 @@ def test_a_program_that_stops_the_loop_itself_ends_with_a_report(tmp_path: Path)
 
 def test_a_reader_of_stdout_that_goes_away_changes_nothing() -> None:
     with Process("goodbye", "--quiet") as process:
-        process.close_stdout()
+        process.out.pipe.close()
         with process.connect() as peer:
             assert peer.receive_all() == (b"Goodbye\n", "FIN")
         assert process.stop() == 0
@@ -293,33 +296,32 @@ def test_help_into_a_pipe_that_nobody_reads_is_no_error(option: str) -> None:
 def test_an_address_in_use_is_one_line_and_status_1() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ended = run("echo", "--port", str(port))
-    assert ended.returncode == 1
-    assert ended.stdout == ""
-    assert ended.stderr == f"reactor: could not start: listen EADDRINUSE 127.0.0.1:{port} (Address already in use)\n"
+        assert failure("--port", str(port)) == f"listen EADDRINUSE 127.0.0.1:{port} (Address already in use)"
 
 
 def test_a_path_in_use_is_one_line_and_status_1(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
     with Process("echo", "--path", path):
-        ended = run("echo", "--path", path)
-        assert (ended.returncode, ended.stdout) == (1, "")
-        assert ended.stderr == f"reactor: could not start: listen EADDRINUSE {path} (Address already in use)\n"
+        assert failure("--path", path) == f"listen EADDRINUSE {path} (Address already in use)"
         with Peer(path) as peer:
             peer.send(b"hello")
             assert peer.receive(5) == b"hello"
 
 
 def test_a_host_that_cannot_be_resolved_is_one_line_and_status_1() -> None:
-    ended = run("echo", "--host", "a..b")
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == "reactor: could not start: getaddrinfo ENOTFOUND a..b\n"
+    assert failure("--host", "a..b") == "getaddrinfo ENOTFOUND a..b"
+
+
+def failure(*options: str) -> str:
+    """Why `echo` could not start: one line, and status 1."""
+    ended = run("echo", *options)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
+    assert ended.stderr.startswith("reactor: could not start: ")
+    return ended.stderr.removeprefix("reactor: could not start: ").rstrip("\n")
 
 
 def test_unusable_arguments_are_one_line_and_status_2() -> None:
     ended = run("ecko")
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == (
-        "reactor: unknown app 'ecko' (did you mean 'echo'?): "
-        "expected echo, goodbye, discard, chargen, relay or module:callable\n"
-    )
+    expected = "expected echo, goodbye, discard, chargen, relay or module:callable"
+    assert ended.stderr == f"reactor: unknown app 'ecko' (did you mean 'echo'?): {expected}\n"

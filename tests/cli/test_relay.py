@@ -5,62 +5,62 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from reactor.testing import Peer
-from tests.support.process import SECONDS, Process, run
+from tests.support.process import SECONDS, Process
 from tests.support.programs import ROOT, running
 
+Parts = tuple[Process, Peer, socket.socket]
 
-class Target:
+
+class Target(socket.socket):
     """What a relay connects to: a plain listening socket of this test."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._sock.settimeout(SECONDS)
-        self._accepted: list[socket.socket] = []
+    def __init__(self, family: int, address: str | tuple[str, int]) -> None:
+        super().__init__(family)
+        self.bind(address)
+        self.listen()
+        self.settimeout(SECONDS)
+        name = self.getsockname()
+        host = f"[{name[0]}]" if family == socket.AF_INET6 else name[0]
+        self.to = name if isinstance(name, str) else f"{host}:{name[1]}"
 
-        self.address: tuple[str, int] = sock.getsockname()[:2]
-
-    @property
-    def to(self) -> str:
-        host, port = self.address
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-    def accept(self) -> socket.socket:
-        sock, _ = self._sock.accept()
+    def accepted(self) -> socket.socket:
+        sock, _ = self.accept()
         sock.settimeout(SECONDS)
-        self._accepted.append(sock)
         return sock
-
-    def close(self) -> None:
-        for sock in (self._sock, *self._accepted):
-            sock.close()
 
 
 @pytest.fixture(params=["127.0.0.1", "::1"])
 def target(request: pytest.FixtureRequest) -> Iterator[Target]:
-    family = socket.AF_INET6 if ":" in request.param else socket.AF_INET
-    made = Target(socket.create_server((request.param, 0), family=family))
-    yield made
-    made.close()
+    with Target(socket.AF_INET6 if ":" in request.param else socket.AF_INET, (request.param, 0)) as made:
+        yield made
 
 
-def read_all(sock: socket.socket) -> bytes:
-    return b"".join(iter(lambda: sock.recv(65_536), b""))
+@contextmanager
+def relaying(target: Target, *options: str) -> Iterator[Parts]:
+    """A relay, and the two that it connects."""
+    with Process("relay", "--to", target.to, *options) as relay, relay.connect() as peer, target.accepted() as server:
+        yield relay, peer, server
+
+
+def talk(peer: Peer, server: socket.socket, answer: bytes) -> None:
+    """Question and answer, each of which ends its half."""
+    peer.send(b"question")
+    peer.end()
+    assert b"".join(iter(lambda: server.recv(65_536), b"")) == b"question"
+    server.sendall(answer)
+    server.shutdown(socket.SHUT_WR)
+    assert peer.receive_all() == (answer, "FIN")
 
 
 def test_what_either_side_says_reaches_the_other_and_each_half_ends_by_itself(target: Target) -> None:
-    with Process("relay", "--to", target.to) as relay, relay.connect() as peer:
-        peer.send(b"question")
-        peer.end()
-        server = target.accept()
-        assert read_all(server) == b"question"
-        server.sendall(b"answer" * 100_000)
-        server.shutdown(socket.SHUT_WR)
-        assert peer.receive_all() == (b"answer" * 100_000, "FIN")
+    with relaying(target) as (_, peer, server):
+        talk(peer, server, b"answer" * 100_000)
 
 
 def test_a_client_is_reset_where_nobody_listens(target: Target) -> None:
@@ -72,9 +72,8 @@ def test_a_client_is_reset_where_nobody_listens(target: Target) -> None:
 
 
 def test_a_reset_passes_through(target: Target) -> None:
-    with Process("relay", "--to", target.to) as relay, relay.connect() as peer:
+    with relaying(target) as (_, peer, server):
         peer.send(b"x")
-        server = target.accept()
         assert server.recv(1) == b"x"
         peer.reset()
         with pytest.raises(ConnectionResetError):
@@ -82,33 +81,21 @@ def test_a_reset_passes_through(target: Target) -> None:
 
 
 def test_the_target_may_be_a_unix_socket(tmp_path: Path) -> None:
-    sock = socket.socket(socket.AF_UNIX)
-    sock.bind(str(tmp_path / "t"))
-    sock.listen()
-    target = Target(sock)
-    with Process("relay", "--to", str(tmp_path / "t")) as relay, relay.connect() as peer:
-        target.accept().sendall(b"hello")
+    with Target(socket.AF_UNIX, str(tmp_path / "t")) as target, relaying(target) as (_, peer, server):
+        server.sendall(b"hello")
         assert peer.receive(5) == b"hello"
-    target.close()
 
 
 def test_who_is_in_the_middle_of_something_has_the_grace_to_finish_it(target: Target) -> None:
-    with Process("relay", "--to", target.to) as relay, relay.connect() as peer:
-        server = target.accept()
+    with relaying(target) as (relay, peer, server):
         relay.signal(signal.SIGTERM)
         assert "stopping within 10 s, connections: 1" in relay.err.next()
-        peer.send(b"late question")
-        assert server.recv(100) == b"late question"
-        server.sendall(b"late answer")
-        assert peer.receive(11) == b"late answer"
-        peer.end()
-        server.shutdown(socket.SHUT_WR)
+        talk(peer, server, b"late answer")
         assert relay.status() == 0
 
 
 def test_a_second_signal_resets_both_sides(target: Target) -> None:
-    with Process("relay", "--to", target.to) as relay, relay.connect() as peer:
-        server = target.accept()
+    with relaying(target) as (relay, peer, server):
         relay.signal(signal.SIGTERM)
         relay.err.next()
         relay.signal(signal.SIGINT)
@@ -119,43 +106,15 @@ def test_a_second_signal_resets_both_sides(target: Target) -> None:
 
 
 def test_the_settings_count_on_both_sides(target: Target) -> None:
-    with Process("relay", "--to", target.to, "--idle-timeout", "0.2") as relay, relay.connect() as peer:
-        server = target.accept()
+    with relaying(target, "--idle-timeout", "0.2") as (_, peer, server):
         assert peer.outcome() == "FIN"
         assert server.recv(1) == b""
 
 
-@pytest.mark.parametrize(
-    ("argv", "sentence"),
-    [
-        ("relay", "relay needs --to HOST:PORT or --to PATH, the server to connect its clients to"),
-        ("relay --to x", "--to must be like host:80, [::1]:80 or /path/of.sock, not 'x'"),
-        ("relay --to ::1:80", "--to must be like host:80, [::1]:80 or /path/of.sock, not '::1:80'"),
-        ("relay --to :80", "--to must be like host:80, [::1]:80 or /path/of.sock, not ':80'"),
-        ("relay --to host:http", "the port of --to must be a whole number from 1 to 65535, not 'http'"),
-        ("relay --to host:0", "the port of --to must be from 1 to 65535, not 0"),
-        ("relay --to /" + "x" * 120, f"--to must be at most 107 bytes long, not 121: '/{'x' * 59}..."),
-        ("relay --to a:1 --connect-timeout 0", "--connect-timeout must be more than 0 seconds and finite, not 0"),
-        ("relay --to 127.0.0.1:8080", "--to must be another address than where relay listens, not '127.0.0.1:8080'"),
-        ("echo --to 60", "--to is for relay only, not for echo"),
-        ("echo --to a:1", "--to is for relay only, not for echo"),
-        ("echo --connect-timeout 5", "--connect-timeout is for relay only, not for echo"),
-    ],
-)
-def test_arguments_that_cannot_be_used_are_one_sentence(argv: str, sentence: str) -> None:
-    done = run(*argv.split())
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"reactor: {sentence}\n")
-
-
 def test_the_example_relays(target: Target) -> None:
-    host, port = target.address
-    with running(str(ROOT / "examples" / "relay.py"), "0", host, str(port)) as program, Peer(program.address()) as peer:
-        peer.send(b"question")
-        peer.end()
-        server = target.accept()
-        assert read_all(server) == b"question"
-        server.sendall(b"answer")
-        server.shutdown(socket.SHUT_WR)
-        assert peer.receive_all() == (b"answer", "FIN")
+    host, port = target.getsockname()[:2]
+    with running(str(ROOT / "examples" / "relay.py"), "0", host, str(port)) as program:
+        with Peer(program.address()) as peer, target.accepted() as server:
+            talk(peer, server, b"answer")
         program.ask_to_stop()
         assert program.finish()[0] == 0

@@ -1,33 +1,25 @@
-"""What is called on a client before it is connected: `end()`, and `destroy_soon()` with something written, wait for the
-connection and deliver; the other endings cancel it at once; the rest counts from the connect on.
+"""What is called on a client before it is connected counts from the connect on. How it may be ended before is in
+`test_ends_before_connect.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from reactor import NeverConnected, Reactor, Reason, WriteAfterEnd, connect
+from reactor import NeverConnected, Reactor, Reason, connect
 from reactor.testing import ManualClock, pump, settle
-from tests.support.far_ends import ACCEPTS, SILENT, Answers, FarEnds, Held
+from tests.support.far_ends import Answers, FarEnds, Held
+from tests.support.wire import read_to_the_end
 
 HOST = "127.0.0.1"
 KIB = 1024
-stages = pytest.mark.parametrize("stage", Held.STAGES)
-
-
-@pytest.fixture
-def far() -> Iterator[FarEnds]:
-    with FarEnds({HOST: ACCEPTS, "127.0.0.3": SILENT}) as ends:
-        yield ends
 
 
 # Writing.
 
 
-@stages
 def test_what_is_written_is_sent_in_order_after_connect(stage: str, each_loop: Reactor, far: FarEnds) -> None:
     held = Held(each_loop, far, stage)
     held.conn.on("connect", lambda conn: conn.write(b"in the listener, "))
@@ -44,9 +36,8 @@ def test_what_is_written_is_sent_in_order_after_connect(stage: str, each_loop: R
     assert (held.conn.bytes_written, held.conn.pending_bytes) == (len(text), 0)
 
 
-@stages
-def test_its_callbacks_come_after_connect_in_order(stage: str, loop: Reactor, far: FarEnds) -> None:
-    held, answers = Held(loop, far, stage), Answers()
+def test_its_callbacks_come_after_connect_in_order(hold: Any, loop: Reactor) -> None:
+    held, answers = hold(), Answers()
     held.conn.on("connect", lambda conn: answers.told.append(("connect", None)))
     held.conn.write(b"one", answers("one"))
     held.conn.write(b"", answers("nothing"))
@@ -58,11 +49,10 @@ def test_its_callbacks_come_after_connect_in_order(stage: str, loop: Reactor, fa
     assert answers.told == [("connect", None), ("one", None), ("nothing", None), ("end", None)]
 
 
-@stages
 def test_where_no_connection_comes_about_the_callbacks_say_so_and_why(
-    stage: str, loop: Reactor, far: FarEnds, clock: ManualClock
+    stage: str, hold: Any, loop: Reactor, clock: ManualClock
 ) -> None:
-    held, answers = Held(loop, far, stage, connect_timeout=5), Answers()
+    held, answers = hold(connect_timeout=5), Answers()
     for event in ("error", "close"):
         held.conn.on(event, lambda conn, what, event=event: answers.told.append((event, None)))
     held.conn.write(b"one", answers("one"))
@@ -75,53 +65,30 @@ def test_where_no_connection_comes_about_the_callbacks_say_so_and_why(
     clock.advance(5)
     report = held.heard.report(loop)
     assert [name for name, _ in answers.told] == ["one", "nothing", "end", "error", "close"]
-    for _, error in answers.told[:3]:
-        assert type(error) is NeverConnected
-        assert error.__cause__ is report.error
-        assert report.error is not None
+    assert report.error is not None
+    assert [(type(error), error.__cause__) for _, error in answers.told[:3] if error] == [
+        (NeverConnected, report.error)
+    ] * 3
     assert (report.phase, report.bytes_unsent, report.bytes_written, report.bytes_unacked) == ("connecting", 7, 0, 0)
     assert held.conn.pending_bytes == 0
 
 
-def test_the_callback_of_a_write_of_nothing_says_so_too(loop: Reactor, far: FarEnds) -> None:
-    held, answers = Held(loop, far, "attempt"), Answers()
-    held.conn.write(b"", answers("nothing"))
-    held.reach()
-    held.fail()
-    assert [type(error) for _, error in answers.told] == [NeverConnected]
-
-
+@pytest.mark.parametrize("data", [b"lost", b""])
 @pytest.mark.parametrize("ending", ["destroy", "reset"])
 def test_a_callback_of_a_client_that_was_given_up_has_no_cause_but_that(
-    ending: str, loop: Reactor, far: FarEnds
+    ending: str, data: bytes, hold: Any, loop: Reactor
 ) -> None:
-    held, answers = Held(loop, far, "attempt"), Answers()
-    held.conn.write(b"lost", answers("write"))
+    held, answers = hold(), Answers()
+    held.conn.write(data, answers("write"))
     held.reach()
     getattr(held.conn, ending)()
     report = held.heard.report(loop)
     ((_, error),) = answers.told
-    assert type(error) is NeverConnected
-    assert (error.__cause__, report.bytes_unsent) == (None, 4)
+    assert (type(error), error and error.__cause__, report.bytes_unsent) == (NeverConnected, None, len(data))
 
 
-@stages
-def test_what_is_written_under_a_cork_leaves_in_one_piece_after_connect(
-    stage: str, loop: Reactor, far: FarEnds
-) -> None:
-    held = Held(loop, far, stage)
-    with held.conn.corked():
-        held.conn.write(b"one ")
-        held.reach()
-        held.conn.write(b"two")
-    peer = held.proceed()
-    pump(loop, lambda: held.conn.bytes_written)
-    assert held.conn.bytes_written == 7
-    assert peer.receive(7) == b"one two"
-
-
-def test_a_cork_that_is_on_while_it_connects_holds_until_it_is_taken_off(loop: Reactor, far: FarEnds) -> None:
-    held = Held(loop, far, "attempt")
+def test_a_cork_that_is_on_while_it_connects_holds_until_it_is_taken_off(hold: Any, loop: Reactor) -> None:
+    held = hold()
     with held.conn.corked():
         held.conn.write(b"one ")
         held.reach()
@@ -130,15 +97,15 @@ def test_a_cork_that_is_on_while_it_connects_holds_until_it_is_taken_off(loop: R
         held.conn.write(b"two")
         settle(loop)
         assert peer.nothing_comes()
-    settle(loop)
+    pump(loop, lambda: held.conn.bytes_written)
+    assert held.conn.bytes_written == 7  # in one piece
     assert peer.receive(7) == b"one two"
 
 
-@stages
 def test_the_high_water_mark_counts_what_waits_and_drain_follows_the_connect(
-    stage: str, loop: Reactor, far: FarEnds
+    stage: str, hold: Any, loop: Reactor
 ) -> None:
-    held = Held(loop, far, stage, high_water=10)
+    held = hold(high_water=10)
     assert held.conn.write(bytes(10))
     held.reach()
     assert not held.conn.write(b"x")
@@ -150,9 +117,8 @@ def test_the_high_water_mark_counts_what_waits_and_drain_follows_the_connect(
     assert held.heard.life() == ["connect", "ready", "drain"]
 
 
-@stages
-def test_above_the_buffer_limit_it_is_given_up(stage: str, loop: Reactor, far: FarEnds) -> None:
-    held, answers = Held(loop, far, stage, buffer_limit=10), Answers()
+def test_above_the_buffer_limit_it_is_given_up(hold: Any, loop: Reactor) -> None:
+    held, answers = hold(buffer_limit=10), Answers()
     held.conn.write(bytes(11))
     held.reach()
     assert not held.conn.write(b"one too many", answers("write"))
@@ -163,9 +129,8 @@ def test_above_the_buffer_limit_it_is_given_up(stage: str, loop: Reactor, far: F
     assert held.heard.life() == ["close"]
 
 
-@stages
-def test_a_mutable_buffer_may_be_reused_as_soon_as_write_returns(stage: str, loop: Reactor, far: FarEnds) -> None:
-    held = Held(loop, far, stage)
+def test_a_mutable_buffer_may_be_reused_as_soon_as_write_returns(hold: Any, loop: Reactor) -> None:
+    held = hold()
     buffer = bytearray(b"first")
     held.conn.write(buffer)
     buffer[:] = b"other"
@@ -191,139 +156,65 @@ def test_after_a_failed_connect_a_write_is_lost_and_no_error(loop: Reactor, far:
     assert all(error is not None and error.__cause__ is held.heard.error() for _, error in answers.told)
 
 
-# end().
-
-
-@stages
-@pytest.mark.parametrize("data", [b"", b"last words"])
-def test_end_waits_for_the_connection_and_delivers(data: bytes, stage: str, each_loop: Reactor, far: FarEnds) -> None:
-    held = Held(each_loop, far, stage)
-    states: list[str] = []
-    held.conn.on("connect", lambda conn: states.append(conn.state))
-    held.conn.end(data)
-    held.reach()
-    peer = held.proceed()
-    pump(each_loop, lambda: "finish" in held.heard.names())
-    assert peer.receive_all() == (data, "FIN")
-    peer.send(b"still heard")
-    peer.end()
-    report = held.heard.report(each_loop)
-    assert (report.reason, report.clean, report.bytes_discarded) == (Reason.ENDED, True, 0)
-    assert held.heard.data() == b"still heard"
-    assert held.heard.life() == ["connect", "ready", "finish", "data", "end", "close"]
-    assert states == ["read_only"]
-
-
-@stages
-def test_writing_after_end_raises_before_connect_too(stage: str, loop: Reactor, far: FarEnds) -> None:
-    held = Held(loop, far, stage)
-    held.conn.end()
-    held.reach()
-    with pytest.raises(WriteAfterEnd, match=r"write\(\) after end\(\)"):
-        held.conn.write(b"x")
-    held.conn.end()  # again: no error
-
-
-@pytest.mark.parametrize("stage", ["lookup", "attempt"])
-def test_the_timeout_of_end_runs_while_connecting(
-    stage: str, each_loop: Reactor, far: FarEnds, clock: ManualClock
-) -> None:
-    held, answers = Held(each_loop, far, stage, connect_timeout=None), Answers()
-    held.reach()
-    held.conn.end(b"x", answers("end"), timeout=5)
-    settle(each_loop)
-    clock.advance(4.9)
-    settle(each_loop)
-    assert held.conn.state == "connecting"
-    clock.advance(0.2)
-    report = held.heard.report(each_loop)
-    assert (report.reason, report.phase, report.error) == (Reason.END_TIMEOUT, "connecting", None)
-    assert type(answers.told[0][1]) is NeverConnected
-    assert held.heard.life() == ["close"]
-
-
-@pytest.mark.parametrize("ending", ["end", "destroy_soon"])
-def test_an_ending_that_may_take_no_time_at_all_connects_to_nobody_who_does_not_answer_at_once(
-    ending: str, loop: Reactor, far: FarEnds
-) -> None:
-    held = Held(loop, far, "attempt")
-    held.conn.write(b"x")
-    held.reach()
-    getattr(held.conn, ending)(timeout=0)
-    assert held.heard.report(loop).reason is Reason.END_TIMEOUT
-
-
-def test_the_timeout_of_end_counts_from_the_call_and_not_from_the_connect(
-    loop: Reactor, far: FarEnds, clock: ManualClock
-) -> None:
-    held = Held(loop, far, "attempt")
-    held.conn.end(b"x", timeout=5)
-    held.reach()
-    clock.advance(3)
-    held.proceed()
-    pump(loop, lambda: "finish" in held.heard.names())
-    clock.advance(1.9)
-    settle(loop)
-    assert held.conn.report is None
-    clock.advance(0.2)
-    assert held.heard.report(loop).reason is Reason.END_TIMEOUT
-
-
 # The rest.
 
 
-@stages
-def test_pause_holds_the_data_after_connect_until_resume(stage: str, each_loop: Reactor, far: FarEnds) -> None:
+@pytest.mark.parametrize("resumed", ["before", "after"])
+def test_pause_holds_the_data_after_connect_until_resume(
+    stage: str, each_loop: Reactor, far: FarEnds, resumed: str
+) -> None:
     held = Held(each_loop, far, stage)
     held.conn.pause()
     held.reach()
+    if resumed == "before":
+        held.conn.resume()
     held.proceed().send(b"early")
-    settle(each_loop, 20)
-    assert (held.heard.life(), held.conn.state) == (["connect", "ready"], "open")
-    held.conn.resume()
+    if resumed == "after":
+        settle(each_loop, 20)
+        assert (held.heard.life(), held.conn.state) == (["connect", "ready"], "open")
+        held.conn.resume()
     pump(each_loop, lambda: held.heard.data() == b"early")
 
 
-@stages
-def test_pause_and_resume_leave_no_trace(stage: str, loop: Reactor, far: FarEnds) -> None:
-    held = Held(loop, far, stage)
-    held.conn.pause()
-    held.reach()
-    held.conn.resume()
-    held.proceed().send(b"heard")
-    pump(loop, lambda: held.heard.data() == b"heard")
-
-
-@stages
-def test_set_timeout_tells_of_the_silence_once_and_closes_nothing(
-    stage: str, loop: Reactor, far: FarEnds, clock: ManualClock
+@pytest.mark.parametrize("stage", ["lookup", "attempt"])
+def test_set_timeout_tells_of_each_silence_once_and_closes_nothing(
+    stage: str, hold: Any, loop: Reactor, clock: ManualClock
 ) -> None:
-    held = Held(loop, far, stage, connect_timeout=None)
+    held = hold(connect_timeout=None)
     heard: list[object] = []
-    if stage != "made":
-        held.reach()
-        held.conn.set_timeout(5, lambda conn, kind: heard.append(kind))
-        settle(loop)
+    held.reach()
+    held.conn.set_timeout(5, lambda conn, kind: heard.append(kind))
+
+    def silence() -> None:
         for _ in range(4):
-            clock.advance(5)
             settle(loop)
-        assert heard == [None]
-        assert held.heard.of("timeout") == [(None,)]
-        assert held.conn.state == "connecting"
-    else:
-        held.conn.set_timeout(5)
+            clock.advance(5)
+        settle(loop)
+
+    silence()
+    assert held.heard.of("timeout") == [(None,)]
+    assert held.conn.state == "connecting"
+    held.proceed()
+    pump(loop, lambda: held.conn.state == "open")
+    silence()
+    assert held.heard.of("timeout") == [(None,)] * 2
+    assert heard == [None]
+
+
+def test_set_timeout_before_the_first_turn_runs_from_the_connect_on(
+    loop: Reactor, far: FarEnds, clock: ManualClock
+) -> None:
+    held = Held(loop, far, "made")
+    held.conn.set_timeout(5)
     held.proceed()
     pump(loop, lambda: held.conn.state == "open")
     clock.advance(5)
     settle(loop)
-    clock.advance(5)
-    settle(loop)
-    assert len(held.heard.of("timeout")) == 1 + (stage != "made")  # and again for the silence after the connect
+    assert held.heard.of("timeout") == [(None,)]
 
 
-@stages
-def test_touch_and_unref_and_ref_are_harmless(stage: str, loop: Reactor, far: FarEnds) -> None:
-    held = Held(loop, far, stage)
+def test_touch_and_unref_and_ref_are_harmless(hold: Any, loop: Reactor) -> None:
+    held = hold()
     held.conn.unref()
     held.conn.touch()
     held.reach()
@@ -333,11 +224,14 @@ def test_touch_and_unref_and_ref_are_harmless(stage: str, loop: Reactor, far: Fa
     held.proceed()
     pump(loop, lambda: held.conn.state == "open")
     assert loop.statistics().held == 1
+    held.conn.unref()
+    held.conn.destroy()
+    settle(loop)
+    assert loop.statistics().held == 0
 
 
-@stages
-def test_an_encoding_set_before_connect_holds(stage: str, loop: Reactor, far: FarEnds) -> None:
-    held = Held(loop, far, stage)
+def test_an_encoding_set_before_connect_holds(hold: Any, loop: Reactor) -> None:
+    held = hold()
     held.conn.set_encoding("utf-8")
     held.reach()
     held.proceed().send("ü".encode())
@@ -345,28 +239,16 @@ def test_an_encoding_set_before_connect_holds(stage: str, loop: Reactor, far: Fa
     assert held.heard.of("data") == [("ü",)]
 
 
-@stages
-def test_a_file_sent_before_connect_goes_out_in_its_place(
-    stage: str, loop: Reactor, far: FarEnds, tmp_path: Any
-) -> None:
+def test_a_file_sent_before_connect_goes_out_in_its_place(hold: Any, loop: Reactor, tmp_path: Any) -> None:
     path = tmp_path / "file"
     path.write_bytes(bytes(300 * KIB))
-    held = Held(loop, far, stage)
+    held = hold()
     held.conn.write(b"head ")
     held.reach()
     held.conn.send_file(path)
     held.conn.end(b" tail")
     assert held.conn.pending_bytes == 300 * KIB + 10
-    peer = held.proceed()
-    got: list[bytes] = []
-
-    def ended() -> bool:
-        if not peer.nothing_comes():
-            got.append(peer.sock.recv(1 << 20))
-        return bool(got) and got[-1] == b""
-
-    pump(loop, ended)
-    assert b"".join(got) == b"head " + bytes(300 * KIB) + b" tail"
+    assert read_to_the_end(loop, held.proceed()) == b"head " + bytes(300 * KIB) + b" tail"
 
 
 def test_a_file_to_be_sent_is_closed_when_no_connection_comes_about(loop: Reactor, far: FarEnds, tmp_path: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from reactor import Connection, Reactor, Reason, Server, connect
+from reactor import Connection, Reactor, Reason, Server
 from reactor.testing import ManualClock, pump, settle
 from tests.support.far_ends import ACCEPTS, REFUSES, SILENT, FarEnds
 from tests.support.recording import Heard
@@ -91,6 +91,7 @@ def test_an_event_told_to_a_listener_that_leaves_run_does_not_hold_up_the_client
         conn = ends.connect(loop)
         conn.write(b"hello")
         conn.once(event, leave)
+        heard = Heard(conn)
 
         def take_turns() -> None:
             for _ in range(20):
@@ -100,20 +101,7 @@ def test_an_event_told_to_a_listener_that_leaves_run_does_not_hold_up_the_client
         with pytest.raises(KeyboardInterrupt):
             take_turns()
         pump(loop, lambda: conn.bytes_written == 5)
-        assert conn.state == "open"
-
-
-def test_ready_follows_a_connect_whose_listener_left_run(loop: Reactor) -> None:
-    def leave(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with FarEnds({"127.0.0.1": ACCEPTS}) as ends:
-        conn = connect(loop, "127.0.0.1", ends.port, leave)
-        heard = Heard(conn)
-        with pytest.raises(KeyboardInterrupt):
-            settle(loop)
-        settle(loop)
-        assert heard.names()[-1] == "ready"
+        assert (conn.state, heard.names()[-2:]) == ("open", ["connect", "ready"])
 
 
 def test_a_servers_connections_hear_no_client_events(loop: Reactor) -> None:

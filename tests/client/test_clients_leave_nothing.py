@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from reactor import Connection, Reactor, connect
 from reactor.testing import ManualClock, pump, settle
-from tests.support.far_ends import ACCEPTS, SILENT, FarEnds, attempts_under_way
-
-HOST = "127.0.0.1"
+from tests.support.far_ends import ACCEPTS, REFUSES, SILENT, FarEnds, attempts_under_way
 
 WAYS: dict[str, Callable[[Reactor, FarEnds], Connection]] = {
-    "refused": lambda loop, far: connect(loop, HOST, far.port),
-    "refused at once": lambda loop, far: connect(loop, HOST, far.port, local_address=("192.0.2.1", 0)),
+    "refused": lambda loop, far: connect(loop, *far.address(REFUSES)),
+    "refused at once": lambda loop, far: connect(loop, *far.address(REFUSES), local_address=("192.0.2.1", 0)),
     "no such path": lambda loop, far: connect(loop, path="/no/such/path"),
     "no such scope": lambda loop, far: connect(loop, "fe80::1%nowhere", 9),
     "no such name": lambda loop, far: connect(loop, "no such host.invalid", 9),
@@ -27,7 +25,7 @@ WAYS: dict[str, Callable[[Reactor, FarEnds], Connection]] = {
         loop, "x", 9, lookup=lambda h, f, done: done(None, ["fe80::1%nowhere"])
     ),
     "lookup keeps silent": lambda loop, far: connect(loop, "x", 9, lookup=lambda h, f, done: None),
-    "several": lambda loop, far: far.connect(loop, lookup=lambda h, f, done: done(None, [HOST, "127.0.0.4"])),
+    "several": lambda loop, far: far.connect(loop, lookup=lambda h, f, done: done(None, ["127.0.0.4", "127.0.0.5"])),
     "no answer": lambda loop, far: connect(loop, *far.address(SILENT)),
     "connected": lambda loop, far: connect(loop, *far.address(ACCEPTS), lambda conn: conn.destroy()),
     "never begun": lambda loop, far: destroyed(connect(loop, "x", 9)),
@@ -37,12 +35,6 @@ WAYS: dict[str, Callable[[Reactor, FarEnds], Connection]] = {
 def destroyed(conn: Connection) -> Connection:
     conn.destroy()
     return conn
-
-
-@pytest.fixture
-def far() -> Iterator[FarEnds]:
-    with FarEnds({"127.0.0.2": ACCEPTS, "127.0.0.3": SILENT}) as ends:
-        yield ends
 
 
 @pytest.mark.parametrize("way", WAYS)

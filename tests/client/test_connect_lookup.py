@@ -12,39 +12,36 @@ import pytest
 
 from reactor import Connection, Reactor, Reason, WrongThread, connect
 from reactor.testing import ManualClock, pump, settle
-from tests.support.far_ends import ACCEPTS, REFUSES, FarEnds
+from tests.support.far_ends import ACCEPTS, FarEnds, connected
 from tests.support.recording import Heard
 
 HOST = "127.0.0.1"
 UNSPEC = socket.AF_UNSPEC
-NO_HOST = "no such host.invalid"  # not even asked for: a host name has no spaces
+
+
+class Asked:
+    """A client whose lookup keeps the question; `done` is for the test to call."""
+
+    def __init__(self, loop: Reactor, host: str, port: int, **settings: Any) -> None:
+        self.asked: list[tuple[str, int]] = []
+        self.conn = connect(loop, host, port, lookup=self._ask, **settings)
+        self.heard = Heard(self.conn)
+
+    def _ask(self, host: str, family: int, done: Callable[..., None]) -> None:
+        self.asked.append((host, family))
+        self.done = done
+
+
+def answering(*answer: Any) -> Callable[..., None]:
+    """A lookup that answers at once."""
+    return lambda host, family, done: done(*answer)
 
 
 @pytest.fixture
-def far() -> Iterator[FarEnds]:
-    with FarEnds({HOST: ACCEPTS}) as ends:
-        yield ends
-
-
-class Lookup:
-    """A lookup that keeps the question; `done` is for the test to call."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, int]] = []
-        self.answers: list[Callable[..., None]] = []
-
-    def __call__(self, host: str, family: int, done: Callable[..., None]) -> None:
-        self.asked.append((host, family))
-        self.answers.append(done)
-
-    @property
-    def done(self) -> Callable[..., None]:
-        (answer,) = self.answers
-        return answer
-
-
-def is_open(conn: Connection) -> Any:
-    return lambda: conn.state == "open"
+def asked(loop: Reactor, far: FarEnds) -> Asked:
+    found = Asked(loop, "x", far.port)
+    settle(loop)
+    return found
 
 
 # getaddrinfo.
@@ -53,30 +50,24 @@ def is_open(conn: Connection) -> Any:
 def test_a_name_is_resolved_told_and_connected_to(each_loop: Reactor, far: FarEnds) -> None:
     conn = connect(each_loop, "localhost", far.port, family=socket.AF_INET)
     heard = Heard(conn)
-    pump(each_loop, is_open(conn))
+    connected(each_loop, conn)
     assert heard.names() == ["lookup", "connection_attempt", "connect", "ready"]
     assert heard.of("lookup") == [(None, HOST, socket.AF_INET, "localhost")]
 
 
-def test_a_name_that_does_not_exist_is_a_lookup_with_an_error_and_a_failed_connect(each_loop: Reactor) -> None:
-    heard = Heard(connect(each_loop, NO_HOST, 80))
+@pytest.mark.parametrize("name", ["no such host.invalid", "a..b"])  # neither is asked for: no host name is like that
+def test_a_name_that_does_not_exist_is_a_lookup_with_an_error_and_a_failed_connect(
+    name: str, each_loop: Reactor
+) -> None:
+    heard = Heard(connect(each_loop, name, 80))
     report = heard.report(each_loop)
     error = heard.error()
     assert heard.names() == ["lookup", "error", "close"]
-    assert heard.of("lookup") == [(error, None, None, NO_HOST)]
+    assert heard.of("lookup") == [(error, None, None, name)]
     assert isinstance(error, socket.gaierror)
-    assert (error.errno, error.strerror) == (socket.EAI_NONAME, f"getaddrinfo ENOTFOUND {NO_HOST}")
-    assert (error.syscall, error.address) == ("getaddrinfo", NO_HOST)
+    assert (error.errno, error.strerror) == (socket.EAI_NONAME, f"getaddrinfo ENOTFOUND {name}")
+    assert (error.syscall, error.address) == ("getaddrinfo", name)
     assert (report.reason, report.phase, report.error) == (Reason.CONNECT_FAILED, "connecting", error)
-
-
-@pytest.mark.parametrize("name", ["a..b", "x" * 64, "\udcff", ".x"])
-def test_a_name_that_idna_refuses_is_a_lookup_with_an_error_too(name: str, loop: Reactor) -> None:
-    heard = Heard(connect(loop, name, 80))
-    assert heard.report(loop).reason is Reason.CONNECT_FAILED
-    assert heard.names() == ["lookup", "error", "close"]
-    assert heard.error().errno == socket.EAI_NONAME
-    assert heard.error().strerror == f"getaddrinfo ENOTFOUND {name}"
 
 
 class SlowNames:
@@ -106,12 +97,12 @@ def slow_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowNames]:
 def test_the_loop_goes_on_while_a_name_is_resolved(loop: Reactor, far: FarEnds, slow_names: SlowNames) -> None:
     waiting = connect(loop, "slow.test", far.port)
     other = connect(loop, HOST, far.port)
-    pump(loop, is_open(other))
+    connected(loop, other)
     pump(loop, slow_names.asked.is_set)
     settle(loop)
     assert waiting.state == "connecting"
     slow_names.answer.set()
-    pump(loop, is_open(waiting))
+    connected(loop, waiting)
 
 
 def test_names_that_are_not_answered_do_not_hold_up_the_jobs_of_the_program(
@@ -127,7 +118,7 @@ def test_names_that_are_not_answered_do_not_hold_up_the_jobs_of_the_program(
     loop.close()
 
 
-def test_run_does_not_wait_for_a_lookup_whose_client_is_gone(
+def test_the_answer_for_a_client_that_is_gone_is_dropped_and_run_does_not_wait_for_it(
     loop: Reactor, far: FarEnds, slow_names: SlowNames
 ) -> None:
     conn = connect(loop, "slow.test", far.port)
@@ -136,15 +127,6 @@ def test_run_does_not_wait_for_a_lookup_whose_client_is_gone(
     conn.destroy()
     loop.run()
     assert not slow_names.answer.is_set()
-    assert heard.names() == ["close"]
-
-
-def test_the_answer_for_a_client_that_is_gone_is_dropped(loop: Reactor, far: FarEnds, slow_names: SlowNames) -> None:
-    conn = connect(loop, "slow.test", far.port)
-    heard = Heard(conn)
-    pump(loop, slow_names.asked.is_set)
-    conn.destroy()
-    settle(loop)
     slow_names.answer.set()
     pump(loop, slow_names.answered.is_set)
     answered: list[object] = []
@@ -153,16 +135,6 @@ def test_the_answer_for_a_client_that_is_gone_is_dropped(loop: Reactor, far: Far
     settle(loop)
     assert heard.names() == ["close"]
     assert far.nobody_came()
-
-
-def test_a_lookup_that_takes_longer_than_the_connect_timeout_fails_the_client(
-    loop: Reactor, far: FarEnds, slow_names: SlowNames, clock: ManualClock
-) -> None:
-    heard = Heard(connect(loop, "slow.test", far.port, connect_timeout=5))
-    pump(loop, slow_names.asked.is_set)
-    clock.advance(5)
-    report = heard.report(loop)
-    assert (report.reason, heard.error().errno) == (Reason.CONNECT_TIMEOUT, errno.ETIMEDOUT)
 
 
 def test_the_reactor_closes_while_a_name_is_resolved(far: FarEnds, slow_names: SlowNames, clock: ManualClock) -> None:
@@ -177,25 +149,25 @@ def test_the_reactor_closes_while_a_name_is_resolved(far: FarEnds, slow_names: S
 # The program's own.
 
 
-@pytest.mark.parametrize("how", ["now", "later", "in the next turn"])
-def test_it_may_answer_now_or_later(how: str, each_loop: Reactor, far: FarEnds, clock: ManualClock) -> None:
+@pytest.mark.parametrize("seconds", [None, 0, 5])
+def test_it_may_answer_at_once_or_later(
+    seconds: float | None, each_loop: Reactor, far: FarEnds, clock: ManualClock
+) -> None:
     asked: list[tuple[str, int]] = []
 
     def lookup(host: str, family: int, done: Callable[..., None]) -> None:
         asked.append((host, family))
-        if how == "now":
+        if seconds is None:
             done(None, [HOST])
-        elif how == "later":
-            each_loop.call_later(5, done, None, [HOST])
         else:
-            each_loop.call_soon(done, None, [HOST])
+            each_loop.call_later(seconds, done, None, [HOST])
 
     conn = connect(each_loop, "far.test", far.port, lookup=lookup)
     heard = Heard(conn)
     assert asked == []  # not from inside the call of connect
     settle(each_loop)
     clock.advance(5)
-    pump(each_loop, is_open(conn))
+    connected(each_loop, conn)
     assert asked == [("far.test", UNSPEC)]
     assert heard.names() == ["lookup", "connection_attempt", "connect", "ready"]
     assert heard.of("lookup") == [(None, HOST, socket.AF_INET, "far.test")]
@@ -203,84 +175,71 @@ def test_it_may_answer_now_or_later(how: str, each_loop: Reactor, far: FarEnds, 
 
 def test_it_is_told_the_family_that_is_wanted_and_what_does_not_fit_is_left_out(loop: Reactor) -> None:
     with FarEnds({HOST: ACCEPTS, "::1": ACCEPTS}) as ends:
-        lookup = Lookup()
-        conn = connect(loop, "far.test", ends.port, lookup=lookup, family=socket.AF_INET6)
-        heard = Heard(conn)
+        asked = Asked(loop, "far.test", ends.port, family=socket.AF_INET6)
         settle(loop)
-        assert lookup.asked == [("far.test", socket.AF_INET6)]
-        lookup.done(None, [HOST, "::1"])
-        pump(loop, is_open(conn))
-        assert heard.of("lookup") == [(None, "::1", socket.AF_INET6, "far.test")]
-        assert conn.remote_address == ("::1", ends.port)
-
-
-def test_several_addresses_are_told_one_by_one_in_the_order_in_which_they_are_tried(loop: Reactor) -> None:
-    hosts = ["127.0.0.2", "127.0.0.3", "::1"]
-    with FarEnds(dict.fromkeys(hosts, REFUSES)) as ends:
-        heard = Heard(ends.connect(loop))
-        heard.report(loop)
-        told = [address for _, address, _, _ in heard.of("lookup")]
-        assert told == [host for host, _, _ in heard.of("connection_attempt")] == ["127.0.0.2", "::1", "127.0.0.3"]
-        assert heard.names()[:4] == ["lookup"] * 3 + ["connection_attempt"]
+        assert asked.asked == [("far.test", socket.AF_INET6)]
+        asked.done(None, [HOST, "::1"])
+        connected(loop, asked.conn)
+        assert asked.heard.of("lookup") == [(None, "::1", socket.AF_INET6, "far.test")]
+        assert asked.conn.remote_address == ("::1", ends.port)
 
 
 @pytest.mark.parametrize("answer", [HOST, [HOST], (HOST,), {HOST: 1}, [HOST, HOST]])
 def test_one_address_may_come_as_text_and_several_in_anything_iterable(
     answer: Any, loop: Reactor, far: FarEnds
 ) -> None:
-    conn = connect(loop, "far.test", far.port, lookup=lambda host, family, done: done(None, answer))
+    conn = connect(loop, "far.test", far.port, lookup=answering(None, answer))
     heard = Heard(conn)
-    pump(loop, is_open(conn))
+    connected(loop, conn)
     assert len(heard.of("lookup")) == 1
 
 
-def test_only_the_first_answer_counts(loop: Reactor, far: FarEnds) -> None:
-    lookup = Lookup()
-    conn = connect(loop, "far.test", far.port, lookup=lookup)
-    heard = Heard(conn)
+def test_only_the_first_answer_counts(loop: Reactor, asked: Asked) -> None:
+    asked.done(None, [HOST])
+    asked.done(OSError("too late"))
+    asked.done(None, ["127.0.0.2"])
+    connected(loop, asked.conn)
+    asked.done(OSError("much too late"))
     settle(loop)
-    lookup.done(None, [HOST])
-    lookup.done(OSError("too late"))
-    lookup.done(None, ["127.0.0.2"])
-    pump(loop, is_open(conn))
-    lookup.done(OSError("much too late"))
-    settle(loop)
-    assert (len(heard.of("lookup")), conn.state, heard.of("error")) == (1, "open", [])
+    assert (len(asked.heard.of("lookup")), asked.conn.state, asked.heard.of("error")) == (1, "open", [])
 
 
-def test_the_error_it_answers_with_is_told_as_it_is(loop: Reactor) -> None:
+@pytest.mark.parametrize("beside", [(), ([HOST],), (7,)])
+def test_the_error_it_answers_with_is_told_as_it_is_whatever_comes_beside_it(
+    beside: tuple[Any, ...], loop: Reactor, far: FarEnds
+) -> None:
     error = OSError(errno.ENETDOWN, "no name server")
-    heard = Heard(connect(loop, "far.test", 80, lookup=lambda host, family, done: done(error)))
+    heard = Heard(connect(loop, "x", far.port, lookup=answering(error, *beside)))
     report = heard.report(loop)
-    assert heard.events[:-1] == [("lookup", error, None, None, "far.test"), ("error", error)]
+    assert heard.events[:-1] == [("lookup", error, None, None, "x"), ("error", error)]
     assert (report.reason, report.error, report.phase) == (Reason.CONNECT_FAILED, error, "connecting")
-
-
-def test_an_error_counts_and_not_what_comes_beside_it(loop: Reactor, far: FarEnds) -> None:
-    error = OSError("no")
-    heard = Heard(connect(loop, "x", far.port, lookup=lambda host, family, done: done(error, [HOST])))
-    heard.report(loop)
-    assert heard.error() is error
     assert far.nobody_came()
 
 
-@pytest.mark.parametrize("answer", [["far.test"], [HOST, "rubbish"], [b"127.0.0.1"], b"127.0.0.1", "rubbish", [None]])
-def test_an_answer_that_is_no_address_is_a_lookup_with_an_error(answer: Any, loop: Reactor, far: FarEnds) -> None:
-    heard = Heard(connect(loop, "x", far.port, lookup=lambda host, family, done: done(None, answer)))
+NO_ADDRESSES = "the lookup of 'x' must answer with IP addresses"
+
+
+@pytest.mark.parametrize(
+    ("answer", "family", "text"),
+    [
+        ([HOST, "rubbish"], UNSPEC, NO_ADDRESSES),
+        (b"127.0.0.1", UNSPEC, NO_ADDRESSES),
+        ("rubbish", UNSPEC, NO_ADDRESSES),
+        ([None], UNSPEC, NO_ADDRESSES),
+        ([], UNSPEC, "getaddrinfo ENOTFOUND x"),
+        ([HOST], socket.AF_INET6, "getaddrinfo ENOTFOUND x"),
+    ],
+)
+def test_an_answer_in_which_nothing_fits_is_a_lookup_with_an_error(
+    answer: Any, family: int, text: str, loop: Reactor, far: FarEnds
+) -> None:
+    heard = Heard(connect(loop, "x", far.port, family=family, lookup=answering(None, answer)))
     report = heard.report(loop)
     assert heard.names() == ["lookup", "error", "close"]
     assert heard.of("lookup") == [(heard.error(), None, None, "x")]
-    assert "the lookup of 'x' must answer with IP addresses" in str(heard.error())
+    assert text in str(heard.error())
     assert report.reason is Reason.CONNECT_FAILED
     assert far.nobody_came()
-
-
-@pytest.mark.parametrize(("answer", "family"), [([], UNSPEC), ((), UNSPEC), ([HOST], socket.AF_INET6)])
-def test_an_answer_in_which_nothing_fits_is_a_name_not_found(answer: Any, family: int, loop: Reactor) -> None:
-    heard = Heard(connect(loop, "x", 80, family=family, lookup=lambda host, family, done: done(None, answer)))
-    heard.report(loop)
-    assert heard.names() == ["lookup", "error", "close"]
-    assert heard.error().strerror == "getaddrinfo ENOTFOUND x"
 
 
 @pytest.mark.expects_errors
@@ -316,36 +275,34 @@ def test_a_lookup_may_end_its_client_and_answer_all_the_same(ending: str, loop: 
     assert far.nobody_came()
 
 
-def test_an_answer_after_the_end_is_harmless(loop: Reactor, far: FarEnds) -> None:
-    lookup = Lookup()
-    conn = connect(loop, "x", far.port, lookup=lookup)
-    heard = Heard(conn)
+def test_an_answer_after_the_end_is_harmless(loop: Reactor, far: FarEnds, asked: Asked) -> None:
+    asked.conn.destroy()
+    asked.done(None, [HOST])
+    asked.heard.report(loop)
+    asked.done(None, [HOST])
     settle(loop)
-    conn.destroy()
-    lookup.done(None, [HOST])
-    heard.report(loop)
-    lookup.done(None, [HOST])
-    settle(loop)
-    assert heard.names() == ["close"]
+    assert asked.heard.names() == ["close"]
     assert far.nobody_came()
 
 
 def test_it_is_not_asked_when_the_client_is_gone_before_the_first_turn(loop: Reactor) -> None:
-    lookup = Lookup()
-    conn = connect(loop, "x", 80, lookup=lookup)
-    conn.destroy()
+    asked = Asked(loop, "x", 80)
+    asked.conn.destroy()
     settle(loop)
-    assert lookup.asked == []
+    assert asked.asked == []
 
 
 @pytest.mark.parametrize("host", [HOST, "::1", "::ffff:127.0.0.1"])
 def test_nobody_is_asked_for_a_literal_address(host: str, loop: Reactor) -> None:
-    lookup = Lookup()
     with FarEnds({"::1" if host == "::1" else HOST: ACCEPTS}) as ends:
-        conn = connect(loop, host, ends.port, lookup=lookup)
-        heard = Heard(conn)
-        pump(loop, is_open(conn))
-    assert (lookup.asked, heard.of("lookup")) == ([], [])
+        asked = Asked(loop, host, ends.port)
+        connected(loop, asked.conn)
+    assert (asked.asked, asked.heard.of("lookup")) == ([], [])
+
+
+def half_an_answer() -> Iterator[str]:
+    yield HOST
+    raise TypeError("half an answer")
 
 
 @pytest.mark.parametrize(
@@ -354,56 +311,27 @@ def test_nobody_is_asked_for_a_literal_address(host: str, loop: Reactor) -> None
         (("no such name",), "error must be an exception or None, not 'no such name'"),
         ((None,), "addresses must be a list of IP addresses, not None"),
         ((None, 7), "addresses must be a list of IP addresses, not 7"),
+        ((None, half_an_answer()), "half an answer"),
     ],
 )
 def test_done_refuses_what_is_no_answer_at_its_call_and_may_be_called_again(
-    arguments: tuple[Any, ...], named: str, loop: Reactor, far: FarEnds
+    arguments: tuple[Any, ...], named: str, loop: Reactor, asked: Asked
 ) -> None:
-    lookup = Lookup()
-    conn = connect(loop, "x", far.port, lookup=lookup)
-    settle(loop)
     with pytest.raises(TypeError, match=named):
-        lookup.done(*arguments)
-    lookup.done(None, [HOST])
-    pump(loop, is_open(conn))
+        asked.done(*arguments)
+    asked.done(None, [HOST])
+    connected(loop, asked.conn)
 
 
-def test_done_that_raised_what_its_addresses_raised_may_be_called_again(loop: Reactor, far: FarEnds) -> None:
-    def addresses() -> Iterator[str]:
-        yield HOST
-        raise RuntimeError("half an answer")
-
-    lookup = Lookup()
-    conn = connect(loop, "x", far.port, lookup=lookup)
-    settle(loop)
-    with pytest.raises(RuntimeError):
-        lookup.done(None, addresses())
-    lookup.done(None, [HOST])
-    pump(loop, is_open(conn))
-
-
-def test_with_an_error_nobody_looks_at_the_addresses(loop: Reactor) -> None:
-    lookup = Lookup()
-    heard = Heard(connect(loop, "x", 80, lookup=lookup))
-    settle(loop)
-    lookup.done(OSError("no"), 7)
-    assert heard.report(loop).reason is Reason.CONNECT_FAILED
-
-
-def test_in_debug_mode_an_answer_from_another_thread_raises_there(loop: Reactor, far: FarEnds) -> None:
+def test_in_debug_mode_an_answer_from_another_thread_raises_there(loop: Reactor, asked: Asked) -> None:
     raised: list[BaseException] = []
-    done: list[Callable[..., None]] = []
 
     def from_a_thread() -> None:
         try:
-            done[0](None, [HOST])
+            asked.done(None, [HOST])
         except WrongThread as error:
             raised.append(error)
 
-    def lookup(host: str, family: int, answer: Callable[..., None]) -> None:
-        done.append(answer)
-        loop.run_in_thread(from_a_thread, callback=lambda *_: conn.destroy())
-
-    conn = connect(loop, "x", far.port, lookup=lookup)
+    loop.call_soon(lambda: loop.run_in_thread(from_a_thread, callback=lambda *_: asked.conn.destroy()))
     loop.run()
     assert len(raised) == 1

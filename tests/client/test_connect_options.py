@@ -1,32 +1,24 @@
-"""A client's socket: where it connects from, and its options before, while and after connecting."""
+"""A client's socket: where it connects from, and its options before, while and after connecting. What each option
+does is in `tests/server/test_socket_options.py`.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from reactor import Connection, Reactor, Reason, connect
 from reactor.testing import ManualClock, pump, settle
-from tests.support.far_ends import ACCEPTS, SILENT, FarEnds, Held
+from tests.support.far_ends import ACCEPTS, SILENT, FarEnds, connected
 from tests.support.recording import Heard
 
 HOST = "127.0.0.1"
 TCP = socket.IPPROTO_TCP
-
-
-@pytest.fixture
-def far() -> Iterator[FarEnds]:
-    with FarEnds({HOST: ACCEPTS, "127.0.0.3": SILENT}) as ends:
-        yield ends
-
-
-def connected(loop: Reactor, conn: Connection) -> Connection:
-    pump(loop, lambda: conn.state == "open")
-    return conn
 
 
 def option(conn: Connection, level: int, name: int) -> int:
@@ -47,20 +39,23 @@ def failed(loop: Reactor, conn: Connection) -> OSError:
 # Where it connects from.
 
 
-def test_local_address_is_where_it_connects_from(each_loop: Reactor, far: FarEnds) -> None:
-    conn = connect(each_loop, HOST, far.port, local_address=("127.0.0.9", 0))
+def free_port() -> int:
+    """A port of 127.0.0.9 that nobody is bound to."""
+    with socket.create_server(("127.0.0.9", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_local_address_is_where_it_connects_from_and_port_0_is_a_free_one(
+    given: bool, each_loop: Reactor, far: FarEnds
+) -> None:
+    port = free_port() if given else 0
+    conn = connect(each_loop, HOST, far.port, local_address=("127.0.0.9", port))
     peer = far.accept(each_loop)
     connected(each_loop, conn)
-    assert conn.local_address == peer.sock.getpeername()
-    assert conn.local_address[0] == "127.0.0.9"
+    assert conn.local_address == peer.sock.getpeername() == ("127.0.0.9", port or conn.local_address[1])
     assert conn.local_address[1] != 0
-
-
-def test_a_local_port_may_be_given(loop: Reactor, far: FarEnds) -> None:
-    with socket.create_server(("127.0.0.9", 0)) as taken:
-        port = taken.getsockname()[1]
-    conn = connected(loop, connect(loop, HOST, far.port, local_address=("127.0.0.9", port)))
-    assert far.accept(loop).sock.getpeername() == conn.local_address == ("127.0.0.9", port)
 
 
 def test_a_local_port_in_time_wait_may_be_used_again(loop: Reactor, far: FarEnds) -> None:
@@ -80,13 +75,12 @@ def test_a_local_port_in_time_wait_may_be_used_again(loop: Reactor, far: FarEnds
 
 def test_one_local_port_serves_attempts_to_several_addresses(loop: Reactor, clock: ManualClock) -> None:
     with FarEnds({"127.0.0.3": SILENT, "127.0.0.4": ACCEPTS}) as ends:
-        with socket.create_server(("127.0.0.9", 0)) as taken:
-            port = taken.getsockname()[1]
-        conn = ends.connect(loop, local_address=("127.0.0.9", port))
+        local = "127.0.0.9", free_port()
+        conn = ends.connect(loop, local_address=local)
         settle(loop)
         clock.advance(0.25)
         connected(loop, conn)
-        assert (conn.local_address, conn.remote_address) == (("127.0.0.9", port), ("127.0.0.4", ends.port))
+        assert (conn.local_address, conn.remote_address) == (local, ("127.0.0.4", ends.port))
 
 
 def test_a_local_port_that_somebody_listens_on_fails_the_attempt(loop: Reactor, far: FarEnds) -> None:
@@ -121,29 +115,7 @@ def test_a_name_with_no_address_of_the_family_of_the_local_address_is_an_error(l
         assert ends.nobody_came("::1")
 
 
-# Options: given to `connect`, and called at any time.
-
-
-@pytest.mark.parametrize("wanted", [True, False])
-def test_no_delay_as_a_setting(wanted: bool, loop: Reactor, far: FarEnds) -> None:
-    conn = connected(loop, connect(loop, HOST, far.port, no_delay=wanted))
-    assert bool(option(conn, TCP, socket.TCP_NODELAY)) is wanted
-
-
-@pytest.mark.parametrize(("wanted", "seconds"), [(False, None), (True, None), (45, 45), (0.2, 1)])
-def test_keep_alive_as_a_setting(wanted: bool | float, seconds: int | None, loop: Reactor, far: FarEnds) -> None:
-    conn = connected(loop, connect(loop, HOST, far.port, keep_alive=wanted))
-    assert bool(option(conn, socket.SOL_SOCKET, socket.SO_KEEPALIVE)) is bool(wanted)
-    with socket.socket() as fresh:
-        system = fresh.getsockopt(TCP, socket.TCP_KEEPIDLE)
-    assert option(conn, TCP, socket.TCP_KEEPIDLE) == (seconds or system)
-
-
-def test_by_default_small_writes_leave_at_once_and_nobody_probes(loop: Reactor, far: FarEnds) -> None:
-    conn = connected(loop, connect(loop, HOST, far.port))
-    assert option(conn, TCP, socket.TCP_NODELAY) == 1
-    assert option(conn, socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
-
+# Options, called at any time.
 
 CALLS: dict[str, tuple[Callable[[Connection], None], list[tuple[int, int, int]]]] = {
     "no_delay": (lambda conn: conn.set_no_delay(False), [(TCP, socket.TCP_NODELAY, 0)]),
@@ -161,46 +133,40 @@ CALLS: dict[str, tuple[Callable[[Connection], None], list[tuple[int, int, int]]]
 
 
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("stage", [*Held.STAGES, "after"])
-def test_an_option_set_at_any_time_holds_once_it_is_connected(
-    stage: str, call: str, loop: Reactor, far: FarEnds
-) -> None:
+def test_an_option_set_at_any_time_holds_once_it_is_connected(call: str, hold: Any, loop: Reactor) -> None:
     set_it, expected = CALLS[call]
-    held = Held(loop, far, "made" if stage == "after" else stage)
-    if stage != "after":
-        held.reach()
-        set_it(held.conn)
+    held = hold()
+    held.reach()
+    set_it(held.conn)
     held.proceed()
     connected(loop, held.conn)
-    if stage == "after":
-        set_it(held.conn)
     assert [(level, name, option(held.conn, level, name)) for level, name, _ in expected] == expected
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_an_option_set_in_the_connect_listener_holds(call: str, loop: Reactor, far: FarEnds) -> None:
+    set_it, expected = CALLS[call]
+    conn = connected(loop, connect(loop, HOST, far.port, set_it))
+    assert [(level, name, option(conn, level, name)) for level, name, _ in expected] == expected
 
 
 def test_of_an_option_set_twice_while_connecting_the_last_value_holds_and_wins_over_the_setting(
     loop: Reactor, far: FarEnds
 ) -> None:
     conn = connect(loop, HOST, far.port, no_delay=True, keep_alive=45)
-    conn.set_no_delay(True)
-    conn.set_no_delay(False)
-    conn.set_keep_alive(False)
+    for enable in (True, False):
+        conn.set_no_delay(enable)
+        conn.set_keep_alive(enable)
     connected(loop, conn)
     assert option(conn, TCP, socket.TCP_NODELAY) == 0
     assert option(conn, socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
 
 
-def test_an_option_set_in_the_connect_listener_holds(loop: Reactor, far: FarEnds) -> None:
-    conn = connect(loop, HOST, far.port, lambda conn: conn.set_user_timeout(3))
-    connected(loop, conn)
-    assert option(conn, TCP, socket.TCP_USER_TIMEOUT) == 3000
-
-
 def test_options_after_the_close_are_harmless(loop: Reactor, far: FarEnds) -> None:
     conn = connect(loop, HOST, far.port)
     conn.destroy()
-    for set_it, _ in CALLS.values():
-        set_it(conn)
-    settle(loop)
-    for set_it, _ in CALLS.values():
-        set_it(conn)
+    for _ in range(2):  # before `close` is told, and after
+        for set_it, _ in CALLS.values():
+            set_it(conn)
+        settle(loop)
     assert far.nobody_came()

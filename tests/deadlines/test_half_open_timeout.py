@@ -2,148 +2,88 @@
 
 from __future__ import annotations
 
-import select
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from reactor import Connection, Reactor, Reason
-from reactor.testing import ManualClock, Peer, pump, settle
-from tests.support.wire import all_acked, pass_time, read_to_the_end
+from reactor import Reason
+from tests.support.scene import Scene, Scenes
 
 
-def _half_closed_by_peer(h: Any, loop: Reactor) -> tuple[Peer, Connection]:
-    peer, conn = h.connect()
-    peer.end()
-    pump(loop, lambda: h.record.names() == ["end"])
-    settle(loop)
-    return peer, conn
+def half_closed(scenes: Scenes, **settings: Any) -> Scene:
+    """A connection whose peer has ended."""
+    s = scenes(allow_half_open=True, **settings)
+    s.peer_ends()
+    return s
 
 
-def _expires(h: Any, loop: Reactor, clock: ManualClock, conn: Connection, after: float = 600) -> None:
-    """It is reset `after` seconds from now, and not before."""
-    pass_time(loop, clock, after - 1, step=after - 1)
-    assert conn.state != "closed"
-    pass_time(loop, clock, 1)
-    assert conn.state == "closed"
-    report = h.closed(conn)
+def paused_and_left(s: Scene, sent: bytes = b"") -> None:
+    """The program pauses it; the peer sends and ends."""
+    s.conn.pause()
+    s.turns()
+    s.peer.send(sent)
+    s.peer_ends()
+
+
+def ended_and_paused(s: Scene) -> None:
+    s.end()
+    s.conn.pause()
+
+
+def test_after_the_peers_fin_a_program_that_does_nothing_has_600_seconds(scene: Scenes) -> None:
+    s = half_closed(scene)
+    report = s.cut_after(600)
+    assert (report.reason, report.clean, report.phase) == (Reason.HALF_OPEN_TIMEOUT, False, "half_open")
+    assert s.peer.outcome() == "ECONNRESET"
+
+
+@pytest.mark.parametrize(
+    "prepare",
+    [paused_and_left, lambda s: paused_and_left(s, b"unread"), ended_and_paused],
+    ids=["the peer ended", "the peer ended, and something is unread", "we ended"],
+)
+def test_a_paused_connection_whose_peer_has_ended_has_600_seconds(
+    prepare: Callable[[Scene], None], scene: Scenes
+) -> None:
+    s = scene()
+    prepare(s)
+    report = s.cut_after(600)
     assert (report.reason, report.clean) == (Reason.HALF_OPEN_TIMEOUT, False)
 
 
-def test_after_the_peers_fin_a_program_that_does_nothing_has_600_seconds(
-    harness: Any, loop: Reactor, clock: ManualClock
-) -> None:
-    h = harness(allow_half_open=True)
-    peer, conn = _half_closed_by_peer(h, loop)
-    _expires(h, loop, clock, conn)
-    assert conn.report is not None
-    assert conn.report.phase == "half_open"
-    assert peer.outcome() == "ECONNRESET"
-
-
-def test_what_the_program_writes_starts_it_anew(harness: Any, loop: Reactor, clock: ManualClock) -> None:
-    h = harness(allow_half_open=True)
-    peer, conn = _half_closed_by_peer(h, loop)
+def test_what_the_program_writes_starts_it_anew(scene: Scenes) -> None:
+    s = half_closed(scene)
     for _ in range(4):
-        pass_time(loop, clock, 500, step=500)
-        conn.write(b"news")
-        pump(loop, all_acked(conn))
-    assert conn.state == "write_only"
-    assert peer.receive(16) == b"news" * 4
-    _expires(h, loop, clock, conn)
+        s.jump(500)
+        s.conn.write(b"news")
+        s.arrived()
+    assert s.conn.state == "write_only"
+    assert s.peer.receive(16) == b"news" * 4
+    assert s.cut_after(600).reason is Reason.HALF_OPEN_TIMEOUT
 
 
-def test_a_program_that_ends_in_time_closes_cleanly(harness: Any, loop: Reactor, clock: ManualClock) -> None:
-    h = harness(allow_half_open=True)
-    peer, conn = _half_closed_by_peer(h, loop)
-    pass_time(loop, clock, 599, step=599)
-    conn.end(b"last word")
-    assert read_to_the_end(loop, peer) == b"last word"
-    report = h.closed(conn)
+def test_a_program_that_ends_in_time_closes_cleanly(scene: Scenes) -> None:
+    s = half_closed(scene)
+    s.jump(599)
+    s.conn.end(b"last word")
+    assert s.peer_reads() == b"last word"
+    report = s.closed()
     assert (report.reason, report.clean) == (Reason.PEER_ENDED, True)
 
 
-def test_a_connection_paused_after_our_end_has_600_seconds(harness: Any, loop: Reactor, clock: ManualClock) -> None:
-    h = harness()
-    _, conn = h.connect()
-    conn.end()
-    pump(loop, lambda: h.record.names() == ["finish"])
-    pump(loop, all_acked(conn))
-    conn.pause()
-    settle(loop)
-    _expires(h, loop, clock, conn)
-
-
-@pytest.mark.parametrize("unread", [b"", b"unread"], ids=["nothing", "something"])
-def test_a_paused_connection_whose_peer_has_ended_has_600_seconds(
-    harness: Any, loop: Reactor, clock: ManualClock, unread: bytes
-) -> None:
-    h = harness()
-    peer, conn = h.connect()
-    conn.pause()
-    settle(loop)
-    if unread:
-        peer.send(unread)
-    peer.end()
-    pump(loop, lambda: h.record.names() == ["hangup"])
-    settle(loop)
-    _expires(h, loop, clock, conn)
-
-
-def test_resuming_in_time_delivers_what_the_peer_had_sent(harness: Any, loop: Reactor, clock: ManualClock) -> None:
-    h = harness()
-    peer, conn = h.connect()
-    conn.pause()
-    settle(loop)
-    peer.send(b"last words")
-    peer.end()
-    pump(loop, lambda: h.record.names() == ["hangup"])
-    pass_time(loop, clock, 599, step=599)
-    conn.resume()
-    report = h.closed(conn)
-    assert h.record.data() == b"last words"
+def test_resuming_in_time_delivers_what_the_peer_had_sent(scene: Scenes) -> None:
+    s = scene()
+    paused_and_left(s, b"last words")
+    s.jump(599)
+    s.conn.resume()
+    report = s.closed()
+    assert s.data() == b"last words"
     assert report.clean
 
 
-def test_a_paused_connection_whose_peer_is_there_is_not_cut(harness: Any, loop: Reactor, clock: ManualClock) -> None:
-    h = harness()
-    _, conn = h.connect()
-    conn.pause()
-    pass_time(loop, clock, 6000, step=500)
-    assert conn.state == "open"
-
-
-def test_none_turns_it_off(harness: Any, loop: Reactor, clock: ManualClock) -> None:
-    h = harness(allow_half_open=True, half_open_timeout=None)
-    _, conn = _half_closed_by_peer(h, loop)
-    pass_time(loop, clock, 6000, step=500)
-    assert conn.state == "write_only"
-
-
-def test_a_half_closed_connection_that_waits_is_not_ready_for_anything(
-    harness: Any, loop: Reactor, clock: ManualClock
-) -> None:
-    h = harness(allow_half_open=True)
-    _half_closed_by_peer(h, loop)
-    assert not _wants_a_turn(loop)
-
-
-@pytest.mark.parametrize("how", ["end", "reset"])
-def test_a_paused_connection_whose_peer_has_gone_is_not_ready_for_anything(
-    harness: Any, loop: Reactor, clock: ManualClock, how: str
-) -> None:
-    h = harness()
-    peer, conn = h.connect()
-    conn.pause()
-    settle(loop)
-    peer.send(b"unread")
-    getattr(peer, how)()
-    pump(loop, lambda: h.record.names() == ["hangup"])
-    settle(loop)
-    assert conn.state != "closed"
-    assert not _wants_a_turn(loop)
-
-
-def _wants_a_turn(loop: Reactor) -> bool:
-    """Would the loop spin? Its descriptor is readable while a registration is ready."""
-    return bool(select.select([loop.fileno()], [], [], 0)[0])
+def test_a_paused_connection_whose_peer_is_there_is_not_cut(scene: Scenes) -> None:
+    s = scene()
+    s.conn.pause()
+    s.pass_time(6000, step=500)
+    assert s.conn.state == "open"

@@ -9,7 +9,8 @@ import pytest
 
 from reactor import Reactor, Timer
 from reactor.engine.loop import turns_of
-from reactor.testing import ManualClock, pump
+from reactor.testing import ManualClock
+from tests.support.scene import Scenes
 
 
 class CountingReactor(Reactor):
@@ -35,39 +36,33 @@ def counting(clock: ManualClock) -> Iterator[CountingReactor]:
         yield made
 
 
-def test_traffic_costs_no_timer_operation(harness: Any, counting: CountingReactor, clock: ManualClock) -> None:
-    h = harness(loop=counting, idle_timeout=60, read_timeout=90)
-    h.server.on("data", lambda conn, data: conn.write(data))
-    peer, conn = h.connect()
-    conn.set_timeout(120)
-    pump(counting, lambda: counting.armed)
+def test_traffic_costs_no_timer_operation(scene: Scenes, counting: CountingReactor) -> None:
+    s = scene(loop=counting, idle_timeout=60, read_timeout=90)
+    s.server.on("data", lambda conn, data: conn.write(data))
+    s.conn.set_timeout(120)
+    s.until(lambda: counting.armed)
     before = counting.armed
-    for said in range(1, 501):
-        clock.advance(0.1)
-        peer.send(b"x")
-        pump(counting, lambda said=said: conn.bytes_read == said)
-        assert peer.receive(1) == b"x"
-    assert clock() == pytest.approx(1050)
+    for _ in range(500):
+        s.clock.advance(0.1)
+        s.peer_says(b"x")
+        assert s.peer.receive(1) == b"x"
+    assert s.clock() == pytest.approx(1050)
     assert counting.armed == before
-    assert conn.state == "open"
+    assert s.conn.state == "open"
 
 
-def test_a_busy_connection_is_looked_at_once_a_period(
-    harness: Any, counting: CountingReactor, clock: ManualClock
-) -> None:
-    h = harness(loop=counting, idle_timeout=60)
-    peer, conn = h.connect()
-    pump(counting, lambda: counting.armed)
+def test_a_busy_connection_is_looked_at_once_a_period(scene: Scenes, counting: CountingReactor) -> None:
+    s = scene(loop=counting, idle_timeout=60)
+    s.until(lambda: counting.armed)
     before = counting.armed
-    for said in range(1, 1001):
-        clock.advance(0.6)
-        peer.send(b"x")
-        pump(counting, lambda said=said: conn.bytes_read == said)
+    for _ in range(1000):
+        s.clock.advance(0.6)
+        s.peer_says(b"x")
     assert counting.armed - before <= 2 * 10  # ten periods; a look may be set for the second before
 
 
-def test_all_connections_of_a_server_have_one_timer(harness: Any, counting: CountingReactor) -> None:
-    h = harness(loop=counting, idle_timeout=60)
+def test_all_connections_of_a_server_have_one_timer(scene: Scenes, counting: CountingReactor) -> None:
+    s = scene(loop=counting, idle_timeout=60)
     for _ in range(200):
-        h.connect()
+        s.connect()
     assert counting.statistics().timers == 1

@@ -3,165 +3,109 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from reactor import Connection, Reactor, Reason
-from reactor.testing import ManualClock, Peer, pump, settle
-from tests.support.wire import acks_arrived, all_acked, pass_time, pass_until, unacked, vanish
+from reactor import Connection, Reason
+from tests.support.scene import Scene, Scenes
+from tests.support.wire import acks_arrived, vanish
 
 BIG = 8 << 20  # more than both kernels' buffers hold
 LATE = 70.0  # 60 s and an eighth of it: while output is stuck, that often is looked at what has moved
 
-WAYS: list[Callable[[Connection], object]] = [
-    lambda conn: conn.write(bytes(BIG)),
-    lambda conn: conn.end(bytes(BIG)),
-    lambda conn: (conn.write(bytes(BIG)), conn.destroy_soon()),
-]
+WAYS: dict[str, Callable[[Connection], object]] = {
+    "write": lambda conn: conn.write(bytes(BIG)),
+    "end": lambda conn: conn.end(bytes(BIG)),
+    "destroy_soon": lambda conn: (conn.write(bytes(BIG)), conn.destroy_soon()),
+}
 
 
-@pytest.mark.parametrize("way", WAYS, ids=["write", "end", "destroy_soon"])
-def test_nothing_is_held_past_the_timeout_for_a_peer_that_never_reads(
-    harness: Any, loop: Reactor, clock: ManualClock, way: Callable[[Connection], object]
-) -> None:
-    h = harness()  # 60 s by default
-    peer, conn = h.connect()
-    way(conn)
-    settle(loop)
-    pump(loop, acks_arrived(conn, peer))
-    pass_time(loop, clock, 59)
-    assert conn.state != "closed"
-    pass_until(loop, clock, lambda: conn.state == "closed", most=LATE - 59)
-    assert conn.fileno() == -1
-    report = h.closed(conn)
-    assert report.reason is Reason.WRITE_TIMEOUT
-    assert not report.clean
+def stick(s: Scene, way: str = "write") -> None:
+    """Output waits, and what the peer's kernel could take is acknowledged."""
+    WAYS[way](s.conn)
+    s.turns()
+    s.until(acks_arrived(s.conn, s.peer))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_is_held_past_the_timeout_for_a_peer_that_never_reads(way: str, scene: Scenes) -> None:
+    s = scene()  # 60 s by default
+    stick(s, way)
+    assert 60 <= s.lives_for(LATE + 1) <= LATE
+    assert s.conn.fileno() == -1
+    report = s.closed()
+    assert (report.reason, report.clean, report.error) == (Reason.WRITE_TIMEOUT, False, None)
     assert report.bytes_written + report.bytes_unsent == BIG
     assert report.bytes_unsent > 0
-    data, outcome = peer.receive_all()
+    assert s.names() == ["close"]
+    data, outcome = s.peer.receive_all()
     assert outcome == "ECONNRESET"
     assert len(data) == report.bytes_written - report.bytes_unacked
 
 
-def test_the_report_of_a_write_timeout_carries_no_error_and_emits_none(
-    harness: Any, loop: Reactor, clock: ManualClock
-) -> None:
-    h = harness()
-    _, conn = h.connect()
-    conn.end(bytes(BIG))
-    pass_until(loop, clock, lambda: conn.state == "closed", most=LATE)
-    report = h.closed(conn)
-    assert (report.error, report.phase) == (None, "draining")
-    assert h.record.names() == ["close"]
+def test_a_peer_that_talks_but_never_reads_is_reset_all_the_same(scene: Scenes) -> None:
+    s = scene()
+    stick(s)
+    for _ in range(5):
+        s.pass_time(10)
+        s.peer_says(b"x")
+    assert s.lives_for(LATE - 49) <= LATE - 50
+    assert s.closed().reason is Reason.WRITE_TIMEOUT
 
 
-def test_callbacks_of_what_never_left_are_told_that_we_closed(harness: Any, loop: Reactor, clock: ManualClock) -> None:
-    h = harness()
-    _, conn = h.connect()
-    answers: list[BaseException | None] = []
-    conn.write(bytes(BIG), lambda _, error: answers.append(error))
-    pass_until(loop, clock, lambda: conn.state == "closed", most=LATE)
-    h.closed(conn)
-    assert [type(answer).__name__ for answer in answers] == ["ConnectionClosed"]
-
-
-def test_a_peer_that_talks_but_never_reads_is_reset_all_the_same(
-    harness: Any, loop: Reactor, clock: ManualClock
-) -> None:
-    h = harness()
-    peer, conn = h.connect()
-    conn.write(bytes(BIG))
-    for said in range(1, 8):
-        pass_time(loop, clock, 10)
-        if conn.state == "open":
-            peer.send(b"x")
-            pump(loop, lambda said=said: conn.bytes_read == said)
-    pass_until(loop, clock, lambda: conn.state == "closed", most=LATE - 60)
-    assert h.closed(conn).reason is Reason.WRITE_TIMEOUT
-
-
-@pytest.mark.parametrize("way", WAYS, ids=["write", "end", "destroy_soon"])
-def test_a_slow_reader_outlives_it(
-    harness: Any, loop: Reactor, clock: ManualClock, way: Callable[[Connection], object]
-) -> None:
-    h = harness()
-    peer, conn = h.connect(receive_buffer=4096)
-    way(conn)
-    settle(loop)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_slow_reader_outlives_it(way: str, scene: Scenes) -> None:
+    s = scene(receive_buffer=4096)
+    WAYS[way](s.conn)
+    s.turns()
     for _ in range(8):
-        _read_a_little(loop, peer, conn)
-        pass_time(loop, clock, 55)
-    assert clock() > 1000 + 7 * 60
-    assert conn.state != "closed"
-    assert conn.pending_bytes > 0
+        s.peer_reads_a_little()
+        s.pass_time(55)
+    assert s.clock() > 1000 + 7 * 60
+    assert s.conn.state != "closed"
+    assert s.conn.pending_bytes > 0
 
 
-def _read_a_little(loop: Reactor, peer: Peer, conn: Connection) -> None:
-    """So little that the server's socket does not become writable, but the peer's kernel acknowledges more."""
-    before = unacked(conn)
-    pump(loop, lambda: peer.receive(1024) and unacked(conn) != before)
-
-
-def test_an_unacknowledged_end_is_reset_in_time(harness: Any, loop: Reactor, clock: ManualClock) -> None:
-    h = harness()
-    peer, conn = h.connect()
-    vanish(peer)
-    conn.end(b"anybody there?")
-    pass_until(loop, clock, lambda: conn.state == "closed", most=LATE)
-    assert clock() >= 1060
-    report = h.closed(conn)
+def test_an_unacknowledged_end_is_reset_in_time(scene: Scenes) -> None:
+    s = scene()
+    vanish(s.peer)
+    s.conn.end(b"anybody there?")
+    assert 60 <= s.lives_for(LATE + 1) <= LATE
+    report = s.closed()
     assert report.reason is Reason.WRITE_TIMEOUT
     assert (report.bytes_written, report.bytes_unacked, report.clean) == (14, 14, False)
-    peer.reset()
+    s.peer.reset()
 
 
-def test_what_is_only_unacknowledged_is_no_stall_while_the_connection_is_open(
-    harness: Any, loop: Reactor, clock: ManualClock
-) -> None:
-    h = harness()
-    peer, conn = h.connect()
-    vanish(peer)
-    conn.write(b"taken by the kernel at once")
-    pass_time(loop, clock, 600, step=10)
-    assert conn.state == "open"
-    peer.reset()
-    h.closed(conn)
+def test_what_is_only_unacknowledged_is_no_stall_while_the_connection_is_open(scene: Scenes) -> None:
+    s = scene()
+    vanish(s.peer)
+    s.conn.write(b"taken by the kernel at once")
+    s.pass_time(600, step=10)
+    assert s.conn.state == "open"
+    s.peer.reset()
+    s.closed()
 
 
-def test_it_counts_from_when_output_began_to_wait(harness: Any, loop: Reactor, clock: ManualClock) -> None:
-    h = harness()
-    _, conn = h.connect()
-    pass_time(loop, clock, 3600, step=60)
-    conn.write(bytes(BIG))
-    pass_time(loop, clock, 59)
-    assert conn.state == "open"
-    pass_until(loop, clock, lambda: conn.state == "closed", most=LATE - 59)
+def test_it_counts_from_when_output_began_to_wait(scene: Scenes) -> None:
+    s = scene()
+    s.pass_time(3600, step=60)
+    stick(s)
+    assert 59 < s.lives_for(LATE + 1) <= LATE
 
 
-def test_none_turns_it_off(harness: Any, loop: Reactor, clock: ManualClock) -> None:
-    h = harness(write_timeout=None)
-    _, conn = h.connect()
-    conn.end(bytes(BIG))
-    pass_time(loop, clock, 3600, step=60)
-    assert conn.state == "read_only"
-    assert conn.pending_bytes > 0
+def test_a_paused_connection_is_not_spared(scene: Scenes) -> None:
+    s = scene()
+    s.conn.pause()
+    stick(s)
+    assert s.lives_for(LATE + 1) <= LATE
+    assert s.closed().reason is Reason.WRITE_TIMEOUT
 
 
-def test_a_paused_connection_is_not_spared(harness: Any, loop: Reactor, clock: ManualClock) -> None:
-    h = harness()
-    _, conn = h.connect()
-    conn.pause()
-    conn.write(bytes(BIG))
-    pass_until(loop, clock, lambda: conn.state == "closed", most=LATE)
-    assert h.closed(conn).reason is Reason.WRITE_TIMEOUT
-
-
-def test_a_peer_that_reads_everything_late_loses_nothing(harness: Any, loop: Reactor, clock: ManualClock) -> None:
-    h = harness()
-    peer, conn = h.connect()
-    conn.write(b"z" * 100_000)
-    pump(loop, all_acked(conn))
-    pass_time(loop, clock, 600, step=10)  # its kernel has everything: nothing is stalled
-    assert peer.receive(100_000) == b"z" * 100_000
-    assert conn.state == "open"
+def test_a_peer_that_reads_everything_late_loses_nothing(scene: Scenes) -> None:
+    s = scene()
+    s.conn.write(b"z" * 100_000)
+    s.arrived()
+    s.pass_time(600, step=10)  # its kernel has everything: nothing is stalled
+    assert s.peer.receive(100_000) == b"z" * 100_000
+    assert s.conn.state == "open"

@@ -2,278 +2,183 @@
 
 from __future__ import annotations
 
-import socket
-import tempfile
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from reactor import CloseReport, Connection, Reactor, Reason, Server
-from reactor.testing import ManualClock, Peer, pump, settle
-from tests.support.wire import all_acked, read_to_the_end, vanish
+from reactor import CloseReport, Reason
+from tests.support.scene import MUCH, Scene, Scenes
+from tests.support.wire import vanish
 
-MIB = 1024 * 1024
+PHASES = ["open", "draining", "lingering", "half_open"]
 
 
 def facts(report: CloseReport) -> tuple[Reason, str, bool, type | None]:
     return report.reason, report.phase, report.clean, report.error and type(report.error)
 
 
-def test_close_listeners_get_the_report_which_stays_on_the_connection(harness: Any) -> None:
-    wire = harness()
-    _, conn = wire.connect()
-    assert conn.report is None
-    conn.destroy()
-    assert conn.report is None
-    report = wire.closed(conn)
-    assert wire.record.events[conn] == [("close", report)]
+def test_close_listeners_get_the_report_which_stays_on_the_connection(scene: Scenes) -> None:
+    s = scene()
+    assert s.conn.report is None
+    s.conn.destroy()
+    assert s.conn.report is None
+    report = s.closed()
+    assert s.record.events[s.conn] == [("close", report)]
     assert isinstance(report, CloseReport)
     with pytest.raises(AttributeError):
         report.reason = Reason.ENDED
 
 
-def test_an_end_that_the_peer_followed(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    peer.send(b"12345")
-    conn.end(b"123")
-    settle(wire.loop)
-    peer.end()
-    report = wire.closed(conn)
-    assert facts(report) == (Reason.ENDED, "lingering", True, None)
-    assert report[4:9] == (5, 0, 3, 0, 0)
+def we_end(s: Scene) -> None:
+    s.end(data=b"123")
+    s.peer.end()
 
 
-def test_an_end_of_the_peers_that_we_followed(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    peer.send(b"12345")
-    peer.end()
-    report = wire.closed(conn)
-    assert facts(report) == (Reason.PEER_ENDED, "lingering", True, None)
-    assert report[4:9] == (5, 0, 0, 0, 0)
+@pytest.mark.parametrize(
+    ("ending", "expected", "written"),
+    [
+        (we_end, (Reason.ENDED, "lingering", True), 3),
+        (lambda s: s.peer.end(), (Reason.PEER_ENDED, "lingering", True), 0),
+        (lambda s: s.conn.destroy(), (Reason.DESTROYED, "open", False), 0),
+        (lambda s: s.conn.reset(), (Reason.RESET, "open", False), 0),
+        (lambda s: s.conn.end(timeout=0), (Reason.END_TIMEOUT, "lingering", False), 0),
+    ],
+    ids=["we end", "the peer ends", "destroy", "reset", "cut short by a deadline"],
+)
+def test_it_says_how_and_in_which_phase_the_connection_ended(
+    ending: Callable[[Scene], object], expected: tuple[Any, ...], written: int, scene: Scenes
+) -> None:
+    s = scene()
+    s.peer_says(b"12345")
+    ending(s)
+    report = s.closed()
+    assert facts(report) == (*expected, None)
+    assert report[4:9] == (5, 0, written, 0, 0)
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_phase_is_what_it_was_doing_when_it_was_cut(phase: str, scene: Scenes) -> None:
+    s = scene(allow_half_open=True, receive_buffer=65536)
+    s.bring_to(phase)
+    s.conn.reset()
+    assert s.closed().phase == phase
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_phase_is_what_it_was_doing_when_the_peer_reset(phase: str, each_scene: Scenes) -> None:
+    s = each_scene(allow_half_open=True, receive_buffer=65536)
+    s.bring_to(phase)
+    s.peer.reset()
+    report = s.closed()
+    assert (report.reason, report.phase, report.clean) == (Reason.PEER_RESET, phase, False)
+    assert isinstance(report.error, ConnectionResetError | BrokenPipeError)
+    assert report.bytes_written + report.bytes_unsent == (MUCH if phase == "draining" else 0)
+    assert (report.bytes_unsent > 0) == (phase == "draining")
+    assert s.names()[-2:] == ["error", "close"]
+
+
+# The bytes.
 
 
 @pytest.mark.parametrize("call", ["destroy", "reset"])
-def test_a_hard_end_of_ours(call: str, harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    peer.send(b"12345")
-    pump(wire.loop, lambda: conn.bytes_read == 5)
-    getattr(conn, call)()
-    report = wire.closed(conn)
-    assert facts(report) == (Reason[f"{call.upper()}{'ED' if call == 'destroy' else ''}"], "open", False, None)
-    assert report[4:9] == (5, 0, 0, 0, 0)
-
-
-@pytest.mark.parametrize("phase", ["open", "draining", "lingering", "half_open"])
-def test_the_phase_is_what_it_was_doing_when_it_was_cut(phase: str, harness: Any) -> None:
-    wire = harness(allow_half_open=True)
-    peer, conn = wire.connect(receive_buffer=65536)
-    if phase == "draining":
-        conn.write(bytes(16 * MIB))
-        conn.end()
-    elif phase == "lingering":
-        conn.end()
-    elif phase == "half_open":
-        peer.end()
-        pump(wire.loop, lambda: conn.state == "write_only")
-    settle(wire.loop)
-    conn.reset()
-    assert wire.closed(conn).phase == phase
-
-
-@pytest.mark.parametrize("phase", ["open", "draining", "lingering", "half_open"])
-def test_the_phase_is_what_it_was_doing_when_the_peer_reset(phase: str, each_loop: Reactor, harness: Any) -> None:
-    wire = harness(loop=each_loop, allow_half_open=True)
-    peer, conn = wire.connect(receive_buffer=65536)
-    if phase == "draining":
-        conn.write(bytes(16 * MIB))
-        conn.end()
-    elif phase == "lingering":
-        conn.end()
-    elif phase == "half_open":
-        peer.end()
-        pump(wire.loop, lambda: conn.state == "write_only")
-    settle(wire.loop)
-    peer.reset()
-    report = wire.closed(conn)
-    assert (report.reason, report.phase, report.clean) == (Reason.PEER_RESET, phase, False)
-    assert isinstance(report.error, ConnectionResetError | BrokenPipeError)
-
-
-def test_bytes_on_their_way_are_unacked_and_bytes_never_handed_over_are_unsent(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect(receive_buffer=65536)
-    conn.write(bytes(16 * MIB))
-    settle(wire.loop)
-    got = len(peer.receive(10_000))
-    conn.reset()
-    report = wire.closed(conn)
-    assert report.bytes_written + report.bytes_unsent == 16 * MIB
+def test_bytes_on_their_way_are_unacked_and_bytes_never_handed_over_are_unsent(call: str, scene: Scenes) -> None:
+    s = scene(receive_buffer=65536)
+    s.bring_to("pending")
+    got = len(s.peer.receive(10_000))
+    pending = s.conn.pending_bytes
+    getattr(s.conn, call)()
+    report = s.closed()
+    assert report.bytes_written + report.bytes_unsent == MUCH
+    assert 0 < report.bytes_unsent == pending < MUCH
     assert 0 < report.bytes_unacked < report.bytes_written
     assert got <= report.bytes_written - report.bytes_unacked
+    assert s.names() == ["close"]
 
 
-def test_what_a_peer_that_vanished_has_not_acknowledged_is_counted_to_the_byte(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    conn.write(b"acknowledged")
-    pump(wire.loop, all_acked(conn))
-    vanish(peer)
-    conn.end(b"lost")
-    settle(wire.loop)
-    conn.destroy()
-    report = wire.closed(conn)
+def test_what_a_peer_that_vanished_has_not_acknowledged_is_counted_to_the_byte(scene: Scenes) -> None:
+    s = scene()
+    s.conn.write(b"acknowledged")
+    s.arrived()
+    vanish(s.peer)
+    s.conn.end(b"lost")
+    s.turns()
+    s.conn.destroy()
+    report = s.closed()
     assert (report.bytes_written, report.bytes_unacked, report.phase) == (16, 4, "lingering")
     assert report.clean is False
 
 
-def test_an_unacknowledged_fin_does_not_count_as_a_byte(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    vanish(peer)
-    conn.end()
-    settle(wire.loop)
-    conn.reset()
-    report = wire.closed(conn)
+def test_an_unacknowledged_fin_does_not_count_as_a_byte(scene: Scenes) -> None:
+    s = scene()
+    vanish(s.peer)
+    s.conn.end()
+    s.turns()
+    s.conn.reset()
+    report = s.closed()
     assert (report.bytes_written, report.bytes_unacked) == (0, 0)
 
 
-def test_everything_received_is_read_and_of_these_what_was_dropped_is_discarded(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    peer.send(b"heard")
-    pump(wire.loop, lambda: conn.bytes_read == 5)
-    conn.destroy_soon()
-    peer.send(b"dropped")
-    peer.end()
-    report = wire.closed(conn)
-    assert (report.bytes_read, report.bytes_discarded) == (12, 7)
+def test_bytes_that_were_never_read_do_not_count_as_received(scene: Scenes) -> None:
+    s = scene()
+    s.bring_to("unread")
+    s.conn.destroy()
+    assert s.closed()[4:6] == (0, 0)
 
 
-def test_bytes_that_were_never_read_do_not_count_as_received(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    conn.pause()
-    peer.send(b"never read")
-    settle(wire.loop)
+def test_it_tells_when_the_connection_opened_and_how_long_it_lived(scene: Scenes) -> None:
+    s = scene()
+    s.clock.advance(7)
+    _, conn = s.connect()
+    s.clock.advance(12.5)
     conn.destroy()
-    assert wire.closed(conn)[4:6] == (0, 0)
-
-
-def test_it_tells_when_the_connection_opened_and_how_long_it_lived(harness: Any, clock: ManualClock) -> None:
-    wire = harness()
-    clock.advance(7)
-    _, conn = wire.connect()
-    clock.advance(12.5)
-    conn.destroy()
-    report = wire.closed(conn)
+    report = s.closed(conn)
     assert (report.opened_at, report.duration) == (1007.0, 12.5)
-
-
-def test_nobody_can_tell_what_is_unacknowledged_on_a_unix_socket(loop: Reactor) -> None:
-    reports: list[CloseReport] = []
-    with tempfile.TemporaryDirectory() as folder:
-        listening = socket.socket(socket.AF_UNIX)
-        listening.bind(str(Path(folder) / "socket"))
-        listening.listen()
-        server = Server(loop, lambda conn: conn.end(b"over"))
-        server.on("close", lambda conn, report: reports.append(report))
-        server.listen(sock=listening)
-        with Peer(str(Path(folder) / "socket")) as peer:
-            settle(loop)
-            assert peer.receive_all() == (b"over", "FIN")
-        pump(loop, lambda: reports)
-    assert facts(reports[0]) == (Reason.ENDED, "lingering", True, None)
-    assert (reports[0].bytes_written, reports[0].bytes_unacked) == (4, None)
 
 
 # "The reason is the first cause other than ENDED/PEER_ENDED; what cut it short later shows in error, phase and clean."
 
 
-def broken_and_paused(wire: Any) -> tuple[Peer, Connection]:
-    """The peer has reset, we know it, and what it sent is still to be read."""
-    peer, conn = wire.connect()
-    conn.pause()
-    peer.send(b"held")
-    peer.reset()
-    pump(wire.loop, lambda: "hangup" in wire.record.names(conn))
-    return peer, conn
+@pytest.mark.parametrize(
+    "call", [lambda conn: conn.destroy(), lambda conn: conn.reset(), lambda conn: conn.end(timeout=0)]
+)
+def test_a_reset_by_the_peer_comes_before_our_own_hard_end_or_deadline(call: Any, scene: Scenes) -> None:
+    s = scene()
+    s.bring_to("unread")
+    s.peer.reset()
+    s.told("hangup")
+    call(s.conn)
+    assert facts(s.closed()) == (Reason.PEER_RESET, "open", False, ConnectionResetError)
+    assert s.names() == ["hangup", "error", "close"]
 
 
-@pytest.mark.parametrize("call", ["destroy", "reset"])
-def test_a_reset_by_the_peer_comes_before_our_own_hard_end(call: str, harness: Any) -> None:
-    wire = harness()
-    _, conn = broken_and_paused(wire)
-    getattr(conn, call)()
-    report = wire.closed(conn)
-    assert facts(report) == (Reason.PEER_RESET, "open", False, ConnectionResetError)
-    assert wire.record.names() == ["hangup", "error", "close"]
+def test_a_silence_comes_before_the_reset_that_the_peer_answers_with(scene: Scenes) -> None:
+    s = scene(idle_timeout=30, write_timeout=None, receive_buffer=65536)
+    s.bring_to("pending")
+    s.pass_time(80, step=20)
+    assert s.conn.state == "closing"  # being reaped, with output to drain
+    s.peer.reset()
+    assert facts(s.closed()) == (Reason.IDLE, "draining", False, ConnectionResetError)
 
 
-def test_a_reset_by_the_peer_comes_before_the_deadline_of_a_call(harness: Any) -> None:
-    wire = harness()
-    _, conn = broken_and_paused(wire)
-    conn.end(timeout=0)
-    assert facts(wire.closed(conn)) == (Reason.PEER_RESET, "open", False, ConnectionResetError)
+def test_a_hard_end_of_ours_comes_before_a_deadline_passed_meanwhile(scene: Scenes) -> None:
+    s = scene(idle_timeout=30)
+    s.conn.end()
+    s.turns()
+    s.clock.advance(100)
+    s.conn.reset()
+    assert s.closed().reason is Reason.RESET
 
 
-def test_a_deadline_is_the_reason_of_an_orderly_end_that_it_cut_short(harness: Any) -> None:
-    wire = harness()
-    _, conn = wire.connect()
-    conn.end(timeout=0)
-    assert facts(wire.closed(conn)) == (Reason.END_TIMEOUT, "lingering", False, None)
-
-
-def test_a_silence_comes_before_the_reset_that_the_peer_answers_with(harness: Any, clock: ManualClock) -> None:
-    wire = harness(idle_timeout=30, write_timeout=None)
-    peer, conn = wire.connect(receive_buffer=65536)
-    conn.write(bytes(16 * MIB))
-    settle(wire.loop)
-    for _ in range(4):
-        clock.advance(20)
-        settle(wire.loop)
-    assert conn.state == "closing"  # being reaped, with output to drain
-    peer.reset()
-    report = wire.closed(conn)
-    assert (report.reason, report.phase, report.clean) == (Reason.IDLE, "draining", False)
-    assert isinstance(report.error, ConnectionResetError)
-
-
-def test_a_hard_end_of_ours_comes_before_a_deadline_passed_meanwhile(harness: Any, clock: ManualClock) -> None:
-    wire = harness(idle_timeout=30)
-    _, conn = wire.connect()
-    conn.end()
-    settle(wire.loop)
-    clock.advance(100)
-    conn.reset()
-    assert wire.closed(conn).reason is Reason.RESET
-
-
-def test_the_server_counts_its_endings_by_reason(harness: Any) -> None:
-    wire = harness()
+def test_the_server_counts_its_endings_by_reason(scene: Scenes) -> None:
+    s = scene()
+    s.peer.reset()
+    s.closed()
     for way in ("end", "end", "destroy", "reset"):
-        peer, conn = wire.connect()
+        peer, conn = s.connect()
         getattr(conn, way)()
-        settle(wire.loop)
+        s.turns()
         peer.close()
-        wire.closed(conn)
-    peer, conn = wire.connect()
-    peer.reset()
-    wire.closed(conn)
+        s.closed(conn)
     wanted = {Reason.ENDED: 2, Reason.DESTROYED: 1, Reason.RESET: 1, Reason.PEER_RESET: 1}
-    assert wire.server.statistics().ended == wanted
-
-
-def test_a_large_delivery_is_accounted_for_to_the_byte(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    conn.write(bytes(3 * MIB + 1))
-    conn.end(b"x")
-    got = read_to_the_end(wire.loop, peer)
-    peer.end()
-    report = wire.closed(conn)
-    assert len(got) == report.bytes_written == 3 * MIB + 2
-    assert report.clean
+    assert s.server.statistics().ended == wanted

@@ -1,293 +1,184 @@
-"""`end()`: "I have said everything; I still listen." Everything pending, then FIN; what the peer says is heard."""
+"""`end()`: "I have said everything; I still listen." Everything pending, then FIN; what the peer says is heard.
+
+And the deadline that one call of `end()` or `destroy_soon()` brings along.
+"""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-
 import pytest
 
-from reactor import Reactor, Reason, WriteAfterEnd
-from reactor.testing import ManualClock, Peer, pump, settle
+from reactor import Reason
+from tests.support.scene import MIB, MUCH, Scenes
 
-MIB = 1024 * 1024
-
-
-def test_end_sends_all_data_then_fin(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    conn.write(b"one ")
-    conn.end(b"two")
-    pump(wire.loop, lambda: "finish" in wire.record.names())
-    assert peer.receive_all() == (b"one two", "FIN")
+both_ways = pytest.mark.parametrize("ending", ["end", "destroy_soon"])
+STATES = {"end": "read_only", "destroy_soon": "closing"}
+BYTES = bytes(range(256)) * (16 * 1024)
 
 
-def test_end_drains_megabytes_before_fin(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    data = bytes(range(256)) * (16 * 1024)
-    conn.write(data)
-    conn.end(b"last")
-    with ThreadPoolExecutor(1) as pool:
-        received = pool.submit(peer.receive_all)
-        pump(wire.loop, received.done)
-    assert received.result() == (data + b"last", "FIN")
-    assert (conn.bytes_written, conn.pending_bytes) == (4 * MIB + 4, 0)
+@both_ways
+@pytest.mark.parametrize("written", [b"over", b""])
+def test_fin_follows_what_was_written_and_the_connection_stays_until_the_peers_fin_was_read_too(
+    ending: str, written: bytes, scene: Scenes
+) -> None:
+    s = scene()
+    s.conn.write(written)
+    getattr(s.conn, ending)()
+    s.turns(50)
+    assert s.peer.receive_all() == (written, "FIN")
+    assert (s.conn.state, s.conn.fileno() >= 0, s.names()) == (STATES[ending], True, ["finish"])
+    s.peer.end()
+    report = s.closed()
+    assert (report.reason, report.clean, s.conn.state) == (Reason.ENDED, True, "closed")
+    assert s.names() == ["finish", "end", "close"]
 
 
-def test_end_in_the_connection_listener_is_the_smallest_server(harness: Any) -> None:
-    wire = harness()
-    wire.server.on("connection", lambda conn: conn.end(b"Goodbye\n"))
-    peer, conn = wire.connect()
-    settle(wire.loop)
-    assert peer.receive_all() == (b"Goodbye\n", "FIN")
-    peer.close()
-    assert wire.closed(conn).clean
+@both_ways
+def test_what_is_pending_after_the_peers_fin_is_drained_before_ours(ending: str, scene: Scenes) -> None:
+    s = scene(allow_half_open=True)
+    s.peer_ends()
+    assert s.conn.state == "write_only"
+    s.conn.write(bytes(MUCH))
+    getattr(s.conn, ending)()
+    assert s.conn.state == "closing"
+    assert len(s.peer_reads()) == MUCH
+    report = s.closed()
+    assert (report.clean, report.reason) == (True, Reason.PEER_ENDED)
+    assert s.names() == ["end", "finish", "close"]
 
 
-def test_end_without_data_sends_fin_and_nothing_else(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    conn.end()
-    settle(wire.loop)
-    assert peer.receive_all() == (b"", "FIN")
+def test_end_drains_megabytes_before_fin(scene: Scenes) -> None:
+    s = scene()
+    s.conn.write(BYTES)
+    s.conn.end(b"last")
+    assert s.peer_reads() == BYTES + b"last"
+    assert (s.conn.bytes_written, s.conn.pending_bytes) == (4 * MIB + 4, 0)
+    s.peer.end()
+    report = s.closed()
+    assert (report.clean, report.bytes_written) == (True, 4 * MIB + 4)
 
 
-def test_what_the_peer_sends_after_our_end_still_arrives(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    conn.end(b"over")
-    settle(wire.loop)
-    assert peer.receive_all() == (b"over", "FIN")
-    peer.send(b"and another thing")
-    pump(wire.loop, lambda: wire.record.data() == b"and another thing")
-    peer.send(b", and one more")
-    peer.end()
-    assert wire.closed(conn).clean
-    assert wire.record.data() == b"and another thing, and one more"
-    assert wire.record.names() == ["finish", "data", "end", "close"]
+def test_end_in_the_connection_listener_is_the_smallest_server(scene: Scenes) -> None:
+    s = scene(greet=lambda conn: conn.end(b"Goodbye\n"))
+    s.turns()
+    assert s.peer.receive_all() == (b"Goodbye\n", "FIN")
+    s.peer.close()
+    assert s.closed().clean
 
 
-def test_the_connection_stays_until_the_peers_fin_was_read_too(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    conn.end(b"over")
-    settle(wire.loop, 50)
-    assert conn.state == "read_only"
-    assert conn.fileno() >= 0
-    peer.end()
-    report = wire.closed(conn)
-    assert (report.reason, report.phase, report.clean) == (Reason.ENDED, "lingering", True)
-    assert conn.state == "closed"
+def test_what_the_peer_sends_after_our_end_still_arrives(scene: Scenes) -> None:
+    s = scene()
+    s.end(data=b"over")
+    assert s.peer.receive_all() == (b"over", "FIN")
+    for _ in range(20):
+        s.peer_says(bytes(10_000))
+    s.peer.send(b"and one more")
+    s.peer.end()
+    assert s.closed().clean
+    assert s.data() == bytes(200_000) + b"and one more"
+    assert s.names() == ["finish", "data", "end", "close"]
 
 
-def test_end_while_paused_drains_and_sends_fin_and_holds_what_came(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    conn.pause()
-    peer.send(b"held")
-    conn.end(b"over")
-    settle(wire.loop)
-    assert peer.receive_all() == (b"over", "FIN")
-    assert (wire.record.names(), conn.state) == (["finish"], "read_only")
-    conn.resume()
-    peer.end()
-    wire.closed(conn)
-    assert wire.record.data() == b"held"
+def test_end_while_paused_drains_and_sends_fin_and_holds_what_came(scene: Scenes) -> None:
+    s = scene()
+    s.conn.pause()
+    s.peer.send(b"held")
+    s.conn.end(b"over")
+    s.turns()
+    assert s.peer.receive_all() == (b"over", "FIN")
+    assert (s.names(), s.conn.state) == (["finish"], "read_only")
+    s.conn.resume()
+    s.peer.end()
+    s.closed()
+    assert s.data() == b"held"
 
 
-def test_end_inside_a_corked_block_sends_fin_after_the_block(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    with conn.corked():
-        conn.write(b"one ")
-        conn.end(b"two")
-        settle(wire.loop)
-        assert peer.nothing_comes()
-    settle(wire.loop)
-    assert peer.receive_all() == (b"one two", "FIN")
+def test_end_inside_a_corked_block_sends_fin_after_the_block(scene: Scenes) -> None:
+    s = scene()
+    with s.conn.corked():
+        s.conn.write(b"one ")
+        s.conn.end(b"two")
+        s.turns()
+        assert s.peer.nothing_comes()
+    s.turns()
+    assert s.peer.receive_all() == (b"one two", "FIN")
 
 
-def test_end_again_is_a_no_op(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    conn.end(b"once")
-    conn.end()
-    settle(wire.loop)
-    conn.end()
-    settle(wire.loop)
-    assert peer.receive_all() == (b"once", "FIN")
-    assert wire.record.names() == ["finish"]
-    peer.end()
-    wire.closed(conn)
-    conn.end()
-    settle(wire.loop)
-    assert wire.record.names() == ["finish", "end", "close"]
-
-
-def test_end_with_data_after_end_raises_and_sends_nothing(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    conn.end(b"once")
-    with pytest.raises(WriteAfterEnd, match=r"end\(\)"):
-        conn.end(b"twice")
-    settle(wire.loop)
-    assert peer.receive_all() == (b"once", "FIN")
-    peer.close()
-    report = wire.closed(conn)
-    assert (report.bytes_written, report.bytes_unsent, report.clean) == (4, 0, True)
-
-
-def test_write_after_end_raises_also_when_everything_is_closed(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    conn.end()
-    with pytest.raises(WriteAfterEnd):
-        conn.write(b"late")
-    peer.end()
-    wire.closed(conn)
-    with pytest.raises(WriteAfterEnd):
-        conn.write(b"later")
-    with pytest.raises(WriteAfterEnd):
-        conn.writelines([b"latest"])
-    assert conn.report.bytes_unsent == 0
-
-
-def test_the_state_is_read_only_from_the_call_of_end_on(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    conn.write(bytes(16 * MIB))
-    assert conn.state == "open"
-    conn.end()
-    assert (conn.state, conn.pending_bytes > 0) == ("read_only", True)
-    conn.pause()
-    assert conn.state == "read_only"
-    conn.resume()
-    with ThreadPoolExecutor(1) as pool:
-        received = pool.submit(peer.receive_all)
-        pump(wire.loop, received.done)
-    assert conn.state == "read_only"
-    seen = []
-    conn.on("end", lambda conn: seen.append(conn.state))
-    conn.on("close", lambda conn, report: seen.append(conn.state))
-    peer.end()
-    wire.closed(conn)
+def test_the_state_is_read_only_from_the_call_of_end_on(scene: Scenes) -> None:
+    s = scene()
+    s.conn.write(bytes(MUCH))
+    assert s.conn.state == "open"
+    s.conn.end()
+    assert (s.conn.state, s.conn.pending_bytes > 0) == ("read_only", True)
+    s.conn.pause()
+    assert s.conn.state == "read_only"
+    s.conn.resume()
+    s.peer_reads()
+    assert s.conn.state == "read_only"
+    seen: list[str] = []
+    s.conn.on("end", lambda conn: seen.append(conn.state))
+    s.conn.on("close", lambda conn, report: seen.append(conn.state))
+    s.peer.end()
+    s.closed()
     assert seen == ["closing", "closed"]
 
 
-def test_end_while_draining_after_the_peers_fin_is_closing(harness: Any) -> None:
-    wire = harness(allow_half_open=True)
-    peer, conn = wire.connect()
-    conn.write(bytes(16 * MIB))
-    peer.end()
-    pump(wire.loop, lambda: "end" in wire.record.names())
-    assert conn.state == "write_only"
-    conn.end()
-    assert conn.state == "closing"
-    with ThreadPoolExecutor(1) as pool:
-        received = pool.submit(peer.receive_all)
-        pump(wire.loop, lambda: conn.report is not None)
-    assert (len(received.result()[0]), received.result()[1]) == (16 * MIB, "FIN")
-    assert (conn.report.clean, conn.report.reason) == (True, Reason.PEER_ENDED)
+# The deadline that one call brings along. The peer has little room, reads nothing, and much is pending.
 
 
-# The deadline that one call brings along.
-
-
-def stuck(wire: Any) -> tuple[Peer, Any]:
-    """A connection with more pending than the kernel takes, and a peer that does not read."""
-    peer, conn = wire.connect(receive_buffer=65536)
-    conn.write(bytes(16 * MIB))
-    settle(wire.loop)
-    assert conn.pending_bytes > 0
-    return peer, conn
-
-
-def still_there(loop: Reactor, conn: Any) -> bool:
-    settle(loop)
-    return conn.report is None
-
-
-def test_a_timeout_resets_what_is_left_of_the_ending(harness: Any, clock: ManualClock) -> None:
-    wire = harness()
-    peer, conn = stuck(wire)
-    conn.end(timeout=5)
-    clock.advance(4.99)
-    assert still_there(wire.loop, conn)
-    clock.advance(0.01)
-    report = wire.closed(conn)
+@both_ways
+def test_a_timeout_resets_what_is_left_of_the_ending(ending: str, scene: Scenes) -> None:
+    s = scene(receive_buffer=65536)
+    s.bring_to("pending")
+    getattr(s.conn, ending)(timeout=5)
+    report = s.cut_after(5)
     assert (report.reason, report.phase, report.clean, report.error) == (Reason.END_TIMEOUT, "draining", False, None)
-    assert report.bytes_written + report.bytes_unsent == 16 * MIB
-    assert peer.outcome() == "ECONNRESET"
-    assert wire.record.names() == ["close"]
+    assert report.bytes_written + report.bytes_unsent == MUCH
+    assert s.peer.outcome() == "ECONNRESET"
+    assert s.names() == ["close"]
 
 
-def test_the_timeout_bounds_the_wait_for_the_peers_fin_too(harness: Any, clock: ManualClock) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    conn.end(b"over", timeout=5)
-    settle(wire.loop)
-    assert peer.receive_all() == (b"over", "FIN")
-    peer.send(b"still talking")
-    clock.advance(4.99)
-    assert still_there(wire.loop, conn)
-    peer.send(b"and talking")
-    clock.advance(0.01)
-    report = wire.closed(conn)
+@both_ways
+def test_the_timeout_bounds_the_wait_for_the_peers_fin_too(ending: str, scene: Scenes) -> None:
+    s = scene(linger_timeout=30)
+    getattr(s.conn, ending)(timeout=5)
+    s.jump(4)
+    assert s.peer.receive_all() == (b"", "FIN")
+    s.peer.send(b"still talking")
+    report = s.cut_after(1)
     assert (report.reason, report.phase, report.clean) == (Reason.END_TIMEOUT, "lingering", False)
 
 
-@pytest.mark.parametrize("ending", ["end", "destroy_soon"])
-def test_a_timeout_of_0_is_now(ending: str, harness: Any) -> None:
-    wire = harness()
-    peer, conn = stuck(wire)
-    getattr(conn, ending)(timeout=0)
-    assert conn.report is None
-    settle(wire.loop, 3)
-    assert conn.report.reason is Reason.END_TIMEOUT
-    assert peer.outcome() == "ECONNRESET"
+@both_ways
+def test_a_timeout_of_0_is_now(ending: str, scene: Scenes) -> None:
+    s = scene(receive_buffer=65536)
+    s.bring_to("pending")
+    getattr(s.conn, ending)(timeout=0)
+    assert s.conn.report is None
+    s.turns(3)
+    assert s.conn.report.reason is Reason.END_TIMEOUT
+    assert s.peer.outcome() == "ECONNRESET"
 
 
 @pytest.mark.parametrize("first", ["end", "destroy_soon"])
 @pytest.mark.parametrize("second", ["end", "destroy_soon"])
-def test_a_later_call_shortens_the_deadline(first: str, second: str, harness: Any, clock: ManualClock) -> None:
-    wire = harness()
-    _, conn = stuck(wire)
-    getattr(conn, first)(timeout=20)
-    settle(wire.loop)
-    getattr(conn, second)(timeout=3)
-    clock.advance(2.9)
-    assert still_there(wire.loop, conn)
-    clock.advance(0.1)
-    assert wire.closed(conn).reason is Reason.END_TIMEOUT
-
-
-@pytest.mark.parametrize("first", ["end", "destroy_soon"])
-@pytest.mark.parametrize("second", ["end", "destroy_soon"])
-@pytest.mark.parametrize("longer", [20.0, None])
-def test_a_later_call_never_lengthens_the_deadline(
-    first: str, second: str, longer: float | None, harness: Any, clock: ManualClock
+@pytest.mark.parametrize("times", [(20, 3), (3, 20), (3, None)], ids=["shorter", "longer", "none"])
+def test_a_later_call_may_shorten_the_deadline_and_never_lengthens_it(
+    first: str, second: str, times: tuple[float, float | None], scene: Scenes
 ) -> None:
-    wire = harness()
-    _, conn = stuck(wire)
-    getattr(conn, first)(timeout=3)
-    getattr(conn, second)(timeout=longer)
-    settle(wire.loop)
-    getattr(conn, second)(timeout=longer)
-    clock.advance(2.9)
-    assert still_there(wire.loop, conn)
-    clock.advance(0.1)
-    assert wire.closed(conn).reason is Reason.END_TIMEOUT
+    s = scene(receive_buffer=65536)
+    s.bring_to("pending")
+    getattr(s.conn, first)(timeout=times[0])
+    getattr(s.conn, second)(timeout=times[1])
+    s.turns()
+    getattr(s.conn, second)(timeout=times[1])
+    assert s.cut_after(3).reason is Reason.END_TIMEOUT
 
 
-def test_an_ending_that_is_done_in_time_is_not_cut(harness: Any, clock: ManualClock) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    conn.end(b"over", timeout=5)
-    settle(wire.loop)
-    peer.end()
-    report = wire.closed(conn)
-    clock.advance(10)
-    settle(wire.loop)
+def test_an_ending_that_is_done_in_time_is_not_cut(scene: Scenes) -> None:
+    s = scene()
+    s.end(data=b"over", timeout=5)
+    s.peer.end()
+    report = s.closed()
+    s.jump(10)
     assert (report.reason, report.clean) == (Reason.ENDED, True)
-    assert wire.record.names() == ["finish", "end", "close"]
+    assert s.names() == ["finish", "end", "close"]

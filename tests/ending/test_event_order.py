@@ -8,19 +8,18 @@ from typing import Any
 
 import pytest
 
-from reactor import CloseReport, Connection, Reactor, Reason, Server
-from reactor.net.connection.listeners import CONNECTION_EVENTS
-from reactor.testing import ManualClock, Peer, pump, settle
-from tests.support.wire import all_acked
+from reactor import Connection, Reactor, Reason, Server
+from reactor.testing import Peer, pump
+from tests.support.scene import MIB, MUCH, Scenes
 
-MIB = 1024 * 1024
+FOUR = ("end", "destroy_soon", "destroy", "reset")
 
 
 def test_close_comes_after_the_descriptor_is_closed(harness: Any) -> None:
     wire = harness()
     seen: list[tuple[int, str]] = []
     wire.server.on("close", lambda conn, report: seen.append((conn.fileno(), conn.state)))
-    for way in ("end", "destroy_soon", "destroy", "reset"):
+    for way in FOUR:
         peer, conn = wire.connect()
         getattr(conn, way)()
         peer.end()
@@ -28,62 +27,53 @@ def test_close_comes_after_the_descriptor_is_closed(harness: Any) -> None:
     assert seen == [(-1, "closed")] * 4
 
 
-def test_error_is_right_before_close_and_both_tell_of_the_same(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    peer.send(b"data")
-    peer.reset()
-    report = wire.closed(conn)
-    assert [name for name, *_ in wire.record.events[conn]] == ["data", "error", "close"]
-    assert wire.record.events[conn][-2:] == [("error", report.error), ("close", report)]
+def test_error_is_right_before_close_and_both_tell_of_the_same(scene: Scenes) -> None:
+    s = scene()
+    s.peer.send(b"data")
+    s.peer.reset()
+    report = s.closed()
+    assert s.names() == ["data", "error", "close"]
+    assert s.record.events[s.conn][-2:] == [("error", report.error), ("close", report)]
 
 
-@pytest.mark.parametrize("way", ["end", "destroy_soon", "destroy", "reset", "peer end", "peer reset"])
-def test_nothing_is_emitted_after_close_whatever_is_called(way: str, harness: Any, clock: ManualClock) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
+@pytest.mark.parametrize("way", [*FOUR, "peer end", "peer reset"])
+def test_nothing_is_emitted_after_close_whatever_is_called(way: str, scene: Scenes) -> None:
+    s = scene()
     if way.startswith("peer"):
-        getattr(peer, way.split()[1])()
+        getattr(s.peer, way.split()[1])()
     else:
-        getattr(conn, way)()
-        peer.end()
-    wire.closed(conn)
-    assert wire.record.names().count("close") == 1
-    events = list(wire.record.events[conn])
-    for call in (conn.pause, conn.resume, conn.end, conn.destroy_soon, conn.destroy, conn.reset, conn.touch):
-        call()
-        settle(wire.loop, 3)
-    conn.set_timeout(1)
-    conn.idle_timeout = 1
-    conn.ref()
-    conn.unref()
-    clock.advance(1000)
-    settle(wire.loop)
-    assert wire.record.events[conn] == events
+        getattr(s.conn, way)()
+        s.peer.end()
+    s.closed()
+    assert s.count("close") == 1
+    events = list(s.record.events[s.conn])
+    for call in ("pause", "resume", *FOUR, "touch", "ref", "unref"):
+        getattr(s.conn, call)()
+        s.turns(3)
+    s.conn.set_timeout(1)
+    s.conn.idle_timeout = 1
+    s.jump(1000)
+    assert s.record.events[s.conn] == events
 
 
-def test_end_comes_after_the_last_data(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    conn.pause()
-    peer.send_some(bytes(4 * MIB))
-    peer.end()
-    settle(wire.loop)
-    conn.resume()
-    wire.closed(conn)
-    names = [name for name, *_ in wire.record.events[conn]]
-    assert names[-3:] == ["end", "finish", "close"]
-    assert set(names[:-3]) == {"data"}
+def test_end_comes_after_the_last_data(scene: Scenes) -> None:
+    s = scene()
+    s.conn.pause()
+    s.peer.send_some(bytes(4 * MIB))
+    s.peer.end()
+    s.turns()
+    s.conn.resume()
+    s.closed()
+    assert [name for name in s.names() if name != "hangup"] == ["data", "end", "finish", "close"]
 
 
-def test_finish_comes_when_the_fin_was_handed_to_the_kernel(harness: Any) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
+def test_finish_comes_when_the_fin_was_handed_to_the_kernel(scene: Scenes) -> None:
+    s = scene()
     ends: list[tuple[bytes, str]] = []
-    conn.on("finish", lambda conn: ends.append(peer.receive_all()))
-    conn.end(b"over")
+    s.conn.on("finish", lambda conn: ends.append(s.peer.receive_all()))
+    s.conn.end(b"over")
     assert ends == []
-    settle(wire.loop)
+    s.turns()
     assert ends == [(b"over", "FIN")]
 
 
@@ -131,37 +121,35 @@ SITUATIONS: dict[str, Callable[[Peer, Connection], object]] = {
     "data waits": lambda peer, conn: peer.send(b"data"),
     "the peer ended": lambda peer, conn: peer.end(),
     "the peer reset": lambda peer, conn: peer.reset(),
-    "output is pending": lambda peer, conn: conn.write(bytes(16 * MIB)),
+    "output is pending": lambda peer, conn: conn.write(bytes(MUCH)),
     "paused, and the peer reset": lambda peer, conn: (conn.pause(), peer.reset()),
 }
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 @pytest.mark.parametrize("call", CALLS)
-def test_no_event_is_emitted_from_inside_a_call(call: str, situation: str, harness: Any) -> None:
-    wire = harness(buffer_limit=32 * MIB)
-    peer, conn = wire.connect()
-    SITUATIONS[situation](peer, conn)
-    before = list(wire.record.events[conn])
-    CALLS[call](conn)
-    assert wire.record.events[conn] == before
+def test_no_event_is_emitted_from_inside_a_call(situation: str, call: str, scene: Scenes) -> None:
+    s = scene(buffer_limit=32 * MIB)
+    SITUATIONS[situation](s.peer, s.conn)
+    before = list(s.record.events[s.conn])
+    CALLS[call](s.conn)
+    assert s.record.events[s.conn] == before
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_no_event_is_emitted_from_inside_a_call_in_a_listener_either(call: str, harness: Any) -> None:
-    wire = harness(buffer_limit=32 * MIB)
+def test_no_event_is_emitted_from_inside_a_call_in_a_listener_either(call: str, scene: Scenes) -> None:
+    s = scene(buffer_limit=32 * MIB)
     calls: list[tuple[int, int]] = []
 
     def calling(conn: Connection, data: bytes) -> None:
-        before = len(wire.record.events[conn])
+        before = len(s.record.events[conn])
         CALLS[call](conn)
-        calls.append((before, len(wire.record.events[conn])))
+        calls.append((before, len(s.record.events[conn])))
 
-    wire.server.on("data", calling)
-    peer, _ = wire.connect()
-    peer.send(b"go")
-    peer.end()
-    pump(wire.loop, lambda: calls)
+    s.server.on("data", calling)
+    s.peer.send(b"go")
+    s.peer.end()
+    s.until(lambda: calls)
     assert calls == [(1, 1)]
 
 
@@ -170,99 +158,54 @@ def test_no_event_is_emitted_from_inside_a_call_in_a_listener_either(call: str, 
 
 @pytest.mark.parametrize("event", ["data", "end", "finish", "close"])
 def test_the_servers_listeners_come_before_the_connections_own_each_in_order_of_adding(
-    event: str, harness: Any
+    event: str, scene: Scenes
 ) -> None:
-    wire = harness()
+    s = scene()
     called: list[str] = []
-    peer, conn = wire.connect()
-    conn.on(event, lambda *args: called.append("own 1"))
-    wire.server.on(event, lambda *args: called.append("server 1"))
-    conn.on(event, lambda *args: called.append("own 2"))
-    wire.server.on(event, lambda *args: called.append("server 2"))
-    peer.send(b"x")
-    peer.end()
-    wire.closed(conn)
+    for number in ("1", "2"):
+        s.conn.on(event, lambda *args, number=number: called.append("own " + number))
+        s.server.on(event, lambda *args, number=number: called.append("server " + number))
+    s.peer.send(b"x")
+    s.peer.end()
+    s.closed()
     assert called == ["server 1", "server 2", "own 1", "own 2"]
 
 
-def test_a_listener_added_to_the_server_later_counts_for_all_its_connections(harness: Any) -> None:
-    wire = harness()
-    got: list[tuple[Connection, bytes]] = []
-    peers = [wire.connect() for _ in range(2)]
-    peers[1][1].on("end", lambda conn: None)  # a table of its own
-    wire.server.on("data", lambda conn, data: got.append((conn, data)))
-    for peer, conn in peers:
-        peer.send(b"x")
-        pump(wire.loop, lambda conn=conn: (conn, b"x") in got)
-
-
-def test_on_and_once_return_the_function_and_serve_as_decorators(loop: Reactor, harness: Any) -> None:
-    wire = harness()
-    _, conn = wire.connect()
-
-    def listener(conn: Connection, *args: object) -> None: ...
-
-    for emitter in (wire.server, conn):
-        assert emitter.on("end", listener) is listener
-        assert emitter.once("end", listener) is listener
-        assert emitter.on("end")(listener) is listener
-        assert emitter.once("end")(listener) is listener
-
-
-def test_once_is_called_once_and_off_removes(harness: Any) -> None:
-    wire = harness()
-    called: list[str] = []
-    peer, conn = wire.connect()
-    unwanted = conn.on("data", lambda conn, data: called.append("unwanted"))
-    conn.once("data", lambda conn, data: called.append("once"))
-    conn.on("data", lambda conn, data: called.append("on"))
-    conn.off("data", unwanted)
-    for size in (1, 2):
-        peer.send(b"x")
-        pump(wire.loop, lambda size=size: conn.bytes_read == size)
-    assert called == ["once", "on", "on"]
-
-
-@pytest.mark.parametrize("event", [*CONNECTION_EVENTS])
-def test_every_connection_event_may_be_listened_to_on_server_and_connection(event: str, loop: Reactor) -> None:
-    server = Server(loop)
-    assert server.on(event, print) is print
-    server.off(event, print)
+@pytest.mark.parametrize("own_listener", [False, True])
+def test_a_listener_added_to_the_server_later_counts_for_all_its_connections(own_listener: bool, scene: Scenes) -> None:
+    s = scene()
+    got: list[bytes] = []
+    if own_listener:
+        s.conn.on("end", lambda conn: None)  # the connection has a table of its own now
+    s.server.on("data", lambda conn, data: got.append(data))
+    s.peer_says(b"x")
+    assert got == [b"x"]
 
 
 # `error`.
 
 
-def test_an_error_nobody_listens_to_is_logged_at_info_and_stands_in_the_report(
-    loop: Reactor, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("listened", [None, "on", "once"])
+def test_an_error_is_logged_at_info_only_if_nobody_listens_to_it_and_stands_in_the_report(
+    listened: str | None, loop: Reactor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    reports: list[CloseReport] = []
     server = Server(loop)
-    server.on("close", lambda conn, report: reports.append(report))
+    if listened:
+        server.on("connection", lambda conn: getattr(conn, listened)("error", lambda *_: None))
     peer = Peer(server.listen("127.0.0.1", 0))
     pump(loop, lambda: server.connections)
+    (conn,) = server.connections
     peer.reset()
-    pump(loop, lambda: reports)
-    assert isinstance(reports[0].error, ConnectionResetError)
-    records = [record for record in caplog.records if "read ECONNRESET" in record.getMessage()]
-    assert [(record.levelno, record.name) for record in records] == [(logging.INFO, "reactor")]
+    pump(loop, lambda: conn.report)
+    assert isinstance(conn.report.error, ConnectionResetError)
+    assert [(record.levelno, record.name) for record in caplog.records] == [(logging.INFO, "reactor")] * (not listened)
+    assert all("read ECONNRESET" in record.getMessage() for record in caplog.records)
 
 
-def test_an_error_that_is_listened_to_is_not_logged(harness: Any, caplog: pytest.LogCaptureFixture) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    peer.reset()
-    wire.closed(conn)
-    assert caplog.records == []
-
-
-def test_a_deadline_emits_no_error(harness: Any, clock: ManualClock) -> None:
-    wire = harness(linger_timeout=5)
-    _, conn = wire.connect()
-    conn.end(b"x")
-    pump(wire.loop, lambda: "finish" in wire.record.names())
-    pump(wire.loop, all_acked(conn))
-    clock.advance(5)
-    report = wire.closed(conn)
-    assert wire.record.names() == ["finish", "close"]
+def test_a_deadline_emits_no_error(scene: Scenes) -> None:
+    s = scene(linger_timeout=5)
+    s.end(data=b"x")
+    s.clock.advance(5)
+    report = s.closed()
+    assert s.names() == ["finish", "close"]
     assert (report.reason, report.error) == (Reason.LINGER_TIMEOUT, None)

@@ -11,6 +11,7 @@ import pytest
 from reactor import Connection, Reactor, Reason, Server
 from reactor.engine.loop import turns_of
 from reactor.testing import ManualClock, Peer, pump, settle
+from tests.support.scene import MUCH, Scenes
 
 
 def test_a_callback_that_arms_itself_in_the_past_does_not_starve_other_timers(
@@ -28,35 +29,17 @@ def test_a_callback_that_arms_itself_in_the_past_does_not_starve_other_timers(
     assert heard == ["due"]
 
 
-def test_what_a_peer_sent_before_its_reset_waits_for_resume_longer_than_the_write_timeout(
-    harness: Any, loop: Reactor, clock: ManualClock
-) -> None:
-    h = harness(write_timeout=60)
-    peer, conn = h.connect(receive_buffer=65536)
-    conn.pause()
-    peer.send(b"before the reset")
-    conn.write(bytes(8 << 20))
-    settle(loop)
-    peer.reset()
-    pump(loop, lambda: "hangup" in h.record.names())
-    for _ in range(10):
-        clock.advance(10)
-        settle(loop)
-    conn.resume()
-    assert h.closed(conn).reason is Reason.PEER_RESET
-    assert h.record.data() == b"before the reset"
-
-
-def test_output_held_under_a_cork_has_the_whole_write_timeout(harness: Any, loop: Reactor, clock: ManualClock) -> None:
-    h = harness(write_timeout=60)
-    _, conn = h.connect()
-    settle(loop)
-    clock.advance(100)
-    with conn.corked():
-        conn.write(b"x")
-        settle(loop)
-    settle(loop)
-    assert (conn.state, conn.bytes_written) == ("open", 1)
+def test_what_a_peer_sent_before_its_reset_waits_for_resume_longer_than_the_write_timeout(scene: Scenes) -> None:
+    s = scene(write_timeout=60, receive_buffer=65536)
+    s.conn.pause()
+    s.peer.send(b"before the reset")
+    s.bring_to("pending")
+    s.peer.reset()
+    s.told("hangup")
+    s.pass_time(100, step=10)
+    s.conn.resume()
+    assert s.closed().reason is Reason.PEER_RESET
+    assert s.data() == b"before the reset"
 
 
 def test_a_look_finds_the_last_acknowledgement_where_no_event_tells_it(clock: ManualClock) -> None:
@@ -85,53 +68,38 @@ def test_a_server_that_listens_again_while_the_reactor_closes_is_closed_too(cloc
     assert not server.listening
 
 
-def test_watching_a_connections_descriptor_is_refused_and_the_connection_lives(
-    each_loop: Reactor, harness: Any
-) -> None:
-    h = harness(loop=each_loop)
-    peer, conn = h.connect()
-    settle(each_loop)
+def test_watching_a_connections_descriptor_is_refused_and_the_connection_lives(each_scene: Scenes) -> None:
+    s = each_scene()
+    s.turns()
     with pytest.raises(FileExistsError):
-        each_loop.watch(conn.fileno(), selectors.EVENT_READ, print)
-    peer.send(b"still here")
-    pump(each_loop, lambda: h.record.data() == b"still here")
-    peer.close()
-    assert h.closed(conn).reason is Reason.PEER_ENDED
+        s.loop.watch(s.conn.fileno(), selectors.EVENT_READ, print)
+    s.peer_says(b"still here")
+    s.peer.close()
+    assert s.closed().reason is Reason.PEER_ENDED
 
 
 @pytest.mark.parametrize("event", ["draining", "stopped"])
-def test_a_stop_goes_on_after_its_listener_left_run(harness: Any, loop: Reactor, event: str) -> None:
-    h = harness()
-    peer, conn = h.connect()
+def test_a_stop_goes_on_after_its_listener_left_run(event: str, scene: Scenes) -> None:
+    s = scene()
     heard: list[str] = []
 
     def leave(*_: object) -> None:
         raise KeyboardInterrupt
 
-    h.server.once(event, leave)
-    h.server.on("stopped", lambda server, report: heard.append("stopped"))
-    h.server.shutdown(10)
-    peer.end()
+    s.server.once(event, leave)
+    s.server.on("stopped", lambda server, report: heard.append("stopped"))
+    s.server.shutdown(10)
+    s.peer.end()
     with pytest.raises(KeyboardInterrupt):
-        pump(loop, lambda: False)
-    pump(loop, lambda: heard == ["stopped"])
-    assert conn.report is not None
-    assert conn.report.reason is not Reason.SHUTDOWN_DEADLINE
+        s.until(lambda: False)
+    s.until(lambda: heard == ["stopped"])
+    assert s.conn.report is not None
+    assert s.conn.report.reason is not Reason.SHUTDOWN_DEADLINE
 
 
-def test_disarming_set_timeout_adds_no_listener(harness: Any, loop: Reactor, clock: ManualClock) -> None:
-    h = harness(idle_timeout=60)
-    _, conn = h.connect()
-    heard: list[object] = []
-    conn.set_timeout(0, lambda conn, kind: heard.append(kind))
-    clock.advance(60)
-    settle(loop)
-    assert heard == []
-
-
-def test_a_write_of_nothing_is_false_too_above_the_high_water_mark(harness: Any) -> None:
-    _, conn = harness().connect(receive_buffer=65536)
-    assert not conn.write(bytes(16 << 20))
+def test_a_write_of_nothing_is_false_too_above_the_high_water_mark(scene: Scenes) -> None:
+    conn = scene(receive_buffer=65536).conn
+    assert not conn.write(bytes(MUCH))
     assert not conn.write(b"", lambda conn, error: None)
 
 
@@ -150,10 +118,9 @@ def test_a_coroutine_function_is_refused_as_a_listener(loop: Reactor, event: str
         Server(loop, listener)
 
 
-def test_a_misspelt_setting_is_an_error_as_an_attribute_too(harness: Any) -> None:
-    h = harness()
-    _, conn = h.connect()
-    for owner in (h.server, conn):
+def test_a_misspelt_setting_is_an_error_as_an_attribute_too(scene: Scenes) -> None:
+    s = scene()
+    for owner in (s.server, s.conn):
         with pytest.raises(AttributeError):
             owner.idle_timout = 5
 

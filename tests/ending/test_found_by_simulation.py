@@ -29,7 +29,7 @@ def simulated(kernel: Any) -> Iterator[Reactor]:
 
 
 def live(loop: Reactor, kernel: Kernel, seconds: float) -> None:
-    """So much simulated time."""
+    """Let simulated time pass."""
     until = kernel.clock() + seconds
     while kernel.clock() < until:
         loop.run_once(until - kernel.clock())

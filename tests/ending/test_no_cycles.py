@@ -52,7 +52,7 @@ class Crowd:
         self.peers[-1].reset()
 
     def be_cut(self) -> None:
-        """By the limit, by the deadline for who does not read, and by the one for who is silent."""
+        """By the limit, by the deadline of a client that does not read, and by that of a silent one."""
         for _ in range(2):
             conn = self.come(receive_buffer=4096)
             conn.write(BIG, lambda conn, error: None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -79,5 +80,8 @@ def test_a_slow_callback_is_logged_in_debug_mode(caplog: pytest.LogCaptureFixtur
         loop.call_soon(slow)
         loop.run()
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert len(warnings) == (1 if debug else 0)
-    assert not warnings or ("slow" in warnings[0] and "took 11" in warnings[0][:200])
+    assert len(warnings) == debug
+    for warning in warnings:
+        told = re.search(r"slow at .* took (\d+) ms", warning)
+        assert told is not None, warning
+        assert int(told[1]) >= 110  # and more on a busy machine

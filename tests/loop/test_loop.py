@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
 from selectors import EVENT_READ
 from typing import Any
 
@@ -12,18 +11,6 @@ import pytest
 from reactor import Reactor, ReactorError, Server
 from reactor.engine.loop import turns_of
 from reactor.testing import ManualClock, settle
-
-
-@pytest.fixture
-def real() -> Iterator[Reactor]:
-    """A reactor on the real clock, for tests in which it must sleep for a moment."""
-    with Reactor(debug=True) as made:
-        yield made
-
-
-def _noter(heard: list[Any], what: Any) -> Callable[..., None]:
-    return lambda *_: heard.append(what)
-
 
 # What a program sees.
 
@@ -61,16 +48,14 @@ def test_run_returns_when_nothing_is_left_to_do(each_loop: Reactor) -> None:
     assert each_loop.statistics().turns == 0
 
 
-def test_run_makes_the_calls_that_are_ready_and_what_they_queue(each_loop: Reactor) -> None:
-    heard: list[str] = []
-    each_loop.call_soon(lambda: each_loop.call_soon(_noter(heard, "inner")))
+def test_run_makes_the_calls_that_are_ready_and_what_they_queue(each_loop: Reactor, heard: list[Any]) -> None:
+    each_loop.call_soon(lambda: each_loop.call_soon(heard.append, "inner"))
     each_loop.run()
     assert heard == ["inner"]
 
 
-def test_run_waits_for_timers(real: Reactor) -> None:
-    heard: list[str] = []
-    real.call_later(0.01, _noter(heard, "fired"))
+def test_run_waits_for_timers(real: Reactor, heard: list[Any]) -> None:
+    real.call_later(0.01, heard.append, "fired")
     real.run()
     assert heard == ["fired"]
 
@@ -81,9 +66,8 @@ def test_run_does_not_wait_for_a_timer_that_is_not_ref_d(loop: Reactor) -> None:
     assert timer.active
 
 
-def test_a_timer_may_be_ref_d_again(loop: Reactor, clock: ManualClock) -> None:
-    heard: list[str] = []
-    timer = loop.call_later(5, _noter(heard, "fired")).unref().unref().ref()
+def test_a_timer_may_be_ref_d_again(loop: Reactor, clock: ManualClock, heard: list[Any]) -> None:
+    timer = loop.call_later(5, heard.append, "fired").unref().unref().ref()
     clock.advance(5)
     loop.run()
     assert heard == ["fired"]
@@ -164,13 +148,12 @@ def test_run_waits_for_watched_descriptors(loop: Reactor) -> None:
 # Stopping, and running again.
 
 
-def test_stop_leaves_everything_as_it_is_and_run_goes_on(harness: Any, loop: Reactor) -> None:
+def test_stop_leaves_everything_as_it_is_and_run_goes_on(harness: Any, loop: Reactor, heard: list[Any]) -> None:
     h = harness()
     peer, conn = h.connect()
-    heard: list[str] = []
     loop.call_soon(loop.stop)
-    loop.call_soon(_noter(heard, "same turn"))
-    loop.call_soon(lambda: loop.call_soon(_noter(heard, "next turn")))
+    loop.call_soon(heard.append, "same turn")
+    loop.call_soon(lambda: loop.call_soon(heard.append, "next turn"))
     loop.run()
     assert heard == ["same turn"]
     assert (conn.state, h.server.listening) == ("open", True)
@@ -181,43 +164,37 @@ def test_stop_leaves_everything_as_it_is_and_run_goes_on(harness: Any, loop: Rea
     assert conn.bytes_read == 1
 
 
-def test_stop_of_a_loop_that_does_not_run_is_harmless(loop: Reactor) -> None:
+def test_stop_of_a_loop_that_does_not_run_is_harmless(loop: Reactor, heard: list[Any]) -> None:
     loop.stop()
-    heard: list[str] = []
-    loop.call_soon(_noter(heard, "called"))
+    loop.call_soon(heard.append, "called")
     loop.run()
     assert heard == ["called"]
 
 
-def test_run_inside_run_is_refused(loop: Reactor) -> None:
-    refused: list[str] = []
+TURNS = {"run": Reactor.run, "run_once": lambda loop: loop.run_once(0)}
 
+
+@pytest.mark.parametrize("outer", TURNS)
+@pytest.mark.parametrize(
+    ("inner", "refused"),
+    [
+        ("run", "run() was called while the reactor is running"),
+        ("run_once", "run_once() was called from inside a turn of this reactor"),
+    ],
+)
+def test_a_turn_inside_a_turn_is_refused(loop: Reactor, heard: list[Any], outer: str, inner: str, refused: str) -> None:
     def again() -> None:
         with pytest.raises(ReactorError) as caught:
-            loop.run()
-        refused.append(str(caught.value))
+            TURNS[inner](loop)
+        heard.append(str(caught.value))
 
     loop.call_soon(again)
-    loop.run()
-    assert refused == ["run() was called while the reactor is running"]
+    TURNS[outer](loop)
+    assert heard == [refused]
 
 
-def test_run_once_inside_a_turn_is_refused(loop: Reactor) -> None:
-    refused: list[str] = []
-
-    def again() -> None:
-        with pytest.raises(ReactorError) as caught:
-            loop.run_once(0)
-        refused.append(str(caught.value))
-
-    loop.call_soon(again)
-    loop.run_once(0)
-    assert refused == ["run_once() was called from inside a turn of this reactor"]
-
-
-def test_run_once_takes_one_turn(loop: Reactor) -> None:
-    heard: list[str] = []
-    loop.call_soon(lambda: loop.call_soon(_noter(heard, "second turn")))
+def test_run_once_takes_one_turn(loop: Reactor, heard: list[Any]) -> None:
+    loop.call_soon(lambda: loop.call_soon(heard.append, "second turn"))
     loop.run_once(0)
     assert heard == []
     assert loop.statistics().turns == 1
@@ -234,33 +211,29 @@ def test_run_once_refuses_an_unusable_timeout(loop: Reactor, timeout: float) -> 
 # The order of calls.
 
 
-def test_calls_are_made_in_order_and_those_they_queue_in_the_next_turn(loop: Reactor) -> None:
-    heard: list[str] = []
-
+def test_calls_are_made_in_order_and_those_they_queue_in_the_next_turn(loop: Reactor, heard: list[Any]) -> None:
     def first() -> None:
         heard.append("first")
-        loop.call_soon(_noter(heard, "third"))
+        loop.call_soon(heard.append, "third")
 
     loop.call_soon(first)
-    loop.call_soon(_noter(heard, "second"))
+    loop.call_soon(heard.append, "second")
     loop.run_once(0)
     assert heard == ["first", "second"]
     loop.run_once(0)
     assert heard == ["first", "second", "third"]
 
 
-def test_nothing_is_called_from_inside_call_soon_and_call_later(loop: Reactor) -> None:
-    heard: list[str] = []
-    loop.call_soon(_noter(heard, "soon"))
-    loop.call_later(0, _noter(heard, "later"))
-    loop.call_at(0, _noter(heard, "past"))
+def test_nothing_is_called_from_inside_call_soon_and_call_later(loop: Reactor, heard: list[Any]) -> None:
+    loop.call_soon(heard.append, "soon")
+    loop.call_later(0, heard.append, "later")
+    loop.call_at(0, heard.append, "past")
     assert heard == []
     loop.run_once(0)
     assert heard == ["soon", "later", "past"]
 
 
-def test_arguments_are_handed_over(loop: Reactor) -> None:
-    heard: list[Any] = []
+def test_arguments_are_handed_over(loop: Reactor, heard: list[Any]) -> None:
     loop.call_soon(lambda *args: heard.append(args), 1, "two")
     loop.call_later(0, lambda *args: heard.append(args), 3)
     loop.run()

@@ -53,9 +53,8 @@ def _bring(loop: Reactor, h: Any, peer: Peer, conn: Connection, state: str) -> N
     settle(loop)
 
 
-def test_servers_stop_listening_and_say_stopped_after_the_closes(harness: Any, loop: Reactor) -> None:
+def test_servers_stop_listening_and_say_stopped_after_the_closes(harness: Any, loop: Reactor, heard: list[Any]) -> None:
     h = harness()
-    heard: list[str] = []
     h.server.on("close", lambda *_: heard.append("close"))
     h.server.on("stopped", lambda *_: heard.append("stopped"))
     h.connect()
@@ -78,9 +77,8 @@ def test_the_context_manager_closes(clock: ManualClock) -> None:
     assert loop.closed
 
 
-def test_a_close_listener_may_still_call_anything(harness: Any, loop: Reactor) -> None:
+def test_a_close_listener_may_still_call_anything(harness: Any, loop: Reactor, heard: list[Any]) -> None:
     h = harness()
-    heard: list[str] = []
 
     def react(conn: Connection, report: object) -> None:
         loop.call_soon(heard.append, "called")
@@ -95,8 +93,7 @@ def test_a_close_listener_may_still_call_anything(harness: Any, loop: Reactor) -
     assert sorted(heard) == ["answered", "called"]
 
 
-def test_calls_that_were_ready_are_made(loop: Reactor) -> None:
-    heard: list[str] = []
+def test_calls_that_were_ready_are_made(loop: Reactor, heard: list[Any]) -> None:
     loop.call_soon(heard.append, "called")
     loop.close()
     assert heard == ["called"]
@@ -111,10 +108,9 @@ def test_listeners_that_queue_calls_for_ever_do_not_keep_it_from_closing(loop: R
     assert loop.closed
 
 
-def test_inside_a_turn_it_happens_when_the_turn_is_over(harness: Any, loop: Reactor) -> None:
+def test_inside_a_turn_it_happens_when_the_turn_is_over(harness: Any, loop: Reactor, heard: list[Any]) -> None:
     h = harness()
     _, conn = h.connect()
-    heard: list[object] = []
 
     def close() -> None:
         loop.close()
@@ -202,8 +198,7 @@ def test_a_call_from_a_thread_after_it_is_cancelled_and_not_waited_for_in_vain(l
         future.result(timeout=5)
 
 
-def test_timers_never_fire_after_it(loop: Reactor, clock: ManualClock) -> None:
-    heard: list[str] = []
+def test_timers_never_fire_after_it(loop: Reactor, clock: ManualClock, heard: list[Any]) -> None:
     timer = loop.call_later(5, heard.append, "fired")
     loop.close()
     clock.advance(5)

@@ -13,12 +13,19 @@ from typing import Any
 
 import pytest
 
-from reactor import Connection, Reactor, ReactorError, Reason
+from reactor import Connection, Reactor, Reason
 from reactor.engine.loop import turns_of
 from reactor.engine.poller import READ
 from reactor.testing import ManualClock, Peer, pump, settle
 
-LEAVES = [KeyboardInterrupt, SystemExit]
+Leave = type[BaseException]
+
+
+@pytest.fixture(params=[KeyboardInterrupt, SystemExit])
+def leave(request: pytest.FixtureRequest) -> Leave:
+    """What leaves `run()`."""
+    kind: Leave = request.param
+    return kind
 
 
 def _fails(error: BaseException) -> Callable[..., Any]:
@@ -56,11 +63,9 @@ def test_what_a_callback_raises_is_logged_and_the_loop_goes_on(
     assert _errors(caplog) == [error]
 
 
-@pytest.mark.parametrize("leave", LEAVES)
 def test_keyboard_interrupt_and_system_exit_leave_run_and_it_may_run_again(
-    each_loop: Reactor, leave: type[BaseException]
+    each_loop: Reactor, leave: Leave, heard: list[Any]
 ) -> None:
-    heard: list[str] = []
     each_loop.call_soon(_fails(leave()))
     each_loop.call_soon(heard.append, "not lost")
     with pytest.raises(leave):
@@ -79,13 +84,10 @@ def _answers_are_queued(loop: Reactor) -> None:
         time.sleep(0.001)
 
 
-@pytest.mark.parametrize("leave", LEAVES)
 @pytest.mark.parametrize("kind", ["call", "timer", "watch", "signal", "job", "call from a thread"])
 def test_what_leaves_run_leaves_it_when_the_turn_is_over(
-    each_loop: Reactor, leave: type[BaseException], kind: str
+    each_loop: Reactor, leave: Leave, kind: str, heard: list[Any]
 ) -> None:
-    heard: list[str] = []
-
     def hear(*_: object) -> None:
         heard.append("not lost")
 
@@ -119,9 +121,8 @@ def test_what_leaves_run_leaves_it_when_the_turn_is_over(
 
 
 @pytest.mark.parametrize("size", [100, 100_000], ids=["read ahead", "at once"])
-@pytest.mark.parametrize("leave", LEAVES)
 def test_a_data_listener_that_leaves_run_takes_nothing_from_the_others(
-    harness: Any, loop: Reactor, leave: type[BaseException], size: int
+    harness: Any, loop: Reactor, leave: Leave, size: int
 ) -> None:
     h = harness()
     pairs = [h.connect() for _ in range(3)]
@@ -154,9 +155,9 @@ class Last:
             raise self._error
 
 
-@pytest.mark.parametrize("leave", LEAVES)
-def test_an_error_that_leaves_a_flush_or_a_teardown_stops_no_other(loop: Reactor, leave: type[BaseException]) -> None:
-    heard: list[str] = []
+def test_an_error_that_leaves_a_flush_or_a_teardown_stops_no_other(
+    loop: Reactor, leave: Leave, heard: list[Any]
+) -> None:
     for staged in (Last(heard, leave()), Last(heard)):
         turns_of(loop).flush_soon(staged)
         turns_of(loop).teardown_soon(staged)
@@ -196,8 +197,7 @@ class Interrupted:
         self._on_data = heard.append
 
 
-def test_what_was_read_is_delivered_after_a_signal_handler_raised_in_the_loop(loop: Reactor) -> None:
-    heard: list[bytes] = []
+def test_what_was_read_is_delivered_after_a_signal_handler_raised_in_the_loop(loop: Reactor, heard: list[Any]) -> None:
     pairs = [socket.socketpair() for _ in range(2)]
     fails = True
 
@@ -221,11 +221,9 @@ def test_what_was_read_is_delivered_after_a_signal_handler_raised_in_the_loop(lo
         right.close()
 
 
-@pytest.mark.parametrize("leave", LEAVES)
 def test_timers_that_were_due_together_with_one_that_leaves_are_not_lost(
-    loop: Reactor, clock: ManualClock, leave: type[BaseException]
+    loop: Reactor, clock: ManualClock, leave: Leave, heard: list[Any]
 ) -> None:
-    heard: list[str] = []
     loop.call_later(5, _fails(leave()))
     loop.call_later(5, heard.append, "not lost")
     clock.advance(5)
@@ -236,9 +234,8 @@ def test_timers_that_were_due_together_with_one_that_leaves_are_not_lost(
 
 
 @pytest.mark.parametrize("event", ["connection", "data", "end", "finish", "close"])
-@pytest.mark.parametrize("leave", LEAVES)
 def test_a_connection_whose_listener_left_run_ends_as_it_would_have(
-    harness: Any, loop: Reactor, leave: type[BaseException], event: str
+    harness: Any, loop: Reactor, leave: Leave, event: str
 ) -> None:
     h = harness()
     h.server.once(event, _fails(leave()))
@@ -255,9 +252,8 @@ def test_a_connection_whose_listener_left_run_ends_as_it_would_have(
     assert loop.statistics().held == 1  # the server
 
 
-@pytest.mark.parametrize("leave", LEAVES)
 def test_connections_whose_close_was_queued_when_run_was_left_are_not_lost(
-    harness: Any, loop: Reactor, leave: type[BaseException]
+    harness: Any, loop: Reactor, leave: Leave
 ) -> None:
     h = harness()
     conns = [h.connect()[1] for _ in range(3)]
@@ -270,9 +266,8 @@ def test_connections_whose_close_was_queued_when_run_was_left_are_not_lost(
     assert [conn.report is not None for conn in conns] == [True] * 3
 
 
-@pytest.mark.parametrize("leave", LEAVES)
 def test_events_that_were_fetched_when_run_was_left_are_not_lost(
-    each_loop: Reactor, harness: Any, leave: type[BaseException]
+    each_loop: Reactor, harness: Any, leave: Leave
 ) -> None:
     h = harness(loop=each_loop)
     pairs = [h.connect() for _ in range(3)]
@@ -284,9 +279,8 @@ def test_events_that_were_fetched_when_run_was_left_are_not_lost(
     pump(each_loop, lambda: all(conn.bytes_read == 1 for _, conn in pairs))
 
 
-@pytest.mark.parametrize("leave", LEAVES)
 def test_a_timeout_listener_that_leaves_run_leaves_every_deadline_armed(
-    harness: Any, loop: Reactor, clock: ManualClock, leave: type[BaseException]
+    harness: Any, loop: Reactor, clock: ManualClock, leave: Leave
 ) -> None:
     h = harness(idle_timeout=60)
     conns = [h.connect()[1] for _ in range(5)]
@@ -300,9 +294,8 @@ def test_a_timeout_listener_that_leaves_run_leaves_every_deadline_armed(
     assert [conn.state for conn in conns] == ["closed"] * 5
 
 
-@pytest.mark.parametrize("leave", LEAVES)
 def test_set_timeout_goes_on_after_its_listener_left_run(
-    harness: Any, loop: Reactor, clock: ManualClock, leave: type[BaseException]
+    harness: Any, loop: Reactor, clock: ManualClock, leave: Leave
 ) -> None:
     h = harness()
     peer, conn = h.connect()
@@ -319,10 +312,7 @@ def test_set_timeout_goes_on_after_its_listener_left_run(
     assert h.record.names().count("timeout") == 2
 
 
-@pytest.mark.parametrize("leave", LEAVES)
-def test_a_reactor_closes_completely_before_an_error_leaves_close(
-    harness: Any, loop: Reactor, leave: type[BaseException]
-) -> None:
+def test_a_reactor_closes_completely_before_an_error_leaves_close(harness: Any, loop: Reactor, leave: Leave) -> None:
     h = harness()
     conns = [h.connect()[1] for _ in range(3)]
     h.server.once("close", _fails(leave()))
@@ -332,9 +322,8 @@ def test_a_reactor_closes_completely_before_an_error_leaves_close(
     assert [conn.report is not None for conn in conns] == [True] * 3
 
 
-@pytest.mark.parametrize("leave", LEAVES)
 def test_a_reactor_that_was_closed_in_a_turn_that_is_left_is_closed_then(
-    harness: Any, loop: Reactor, leave: type[BaseException]
+    harness: Any, loop: Reactor, leave: Leave
 ) -> None:
     h = harness()
     _, conn = h.connect()
@@ -379,16 +368,3 @@ def test_a_timeout_listener_that_raises_ends_its_own_connection_only(
     pump(loop, lambda: all(conn.report for conn in conns))
     reasons = [conn.report.reason for conn in conns if conn.report is not None]
     assert sorted(reason.name for reason in reasons) == ["IDLE", "IDLE", "LISTENER_FAILED"]
-
-
-def test_run_inside_a_turn_of_run_once_is_refused(loop: Reactor) -> None:
-    refused: list[str] = []
-
-    def nested() -> None:
-        with pytest.raises(ReactorError, match="while the reactor is running") as raised:
-            loop.run()
-        refused.append(str(raised.value))
-
-    loop.call_soon(nested)
-    loop.run_once(0)
-    assert len(refused) == 1

@@ -10,10 +10,9 @@ from reactor import Reactor
 from reactor.testing import ManualClock, ScriptedPoller, settle
 
 
-def test_events_come_in_the_order_of_the_script(clock: ManualClock) -> None:
+def test_events_come_in_the_order_of_the_script(clock: ManualClock, heard: list[Any]) -> None:
     a, b = socket.socketpair()
     script: list[list[tuple[Any, int]]] = [[(b, EVENT_READ), (a, EVENT_READ)], [], [(a, EVENT_READ), (b, EVENT_WRITE)]]
-    heard: list[int] = []
     with a, b, Reactor(ScriptedPoller(script), clock=clock) as loop:
         for sock in (a, b):
             loop.watch(sock, EVENT_READ, lambda fd, events: heard.append(fd))

@@ -40,8 +40,7 @@ def _send(signum: int) -> None:
     os.kill(os.getpid(), signum)
 
 
-def test_a_signal_is_a_call_of_the_loop_with_its_number(loop: Reactor) -> None:
-    heard: list[int] = []
+def test_a_signal_is_a_call_of_the_loop_with_its_number(loop: Reactor, heard: list[Any]) -> None:
     loop.on_signal(signal.SIGUSR1, heard.append)
     _send(signal.SIGUSR1)
     assert heard == []  # not from inside the handler
@@ -49,8 +48,7 @@ def test_a_signal_is_a_call_of_the_loop_with_its_number(loop: Reactor) -> None:
     assert heard == [signal.SIGUSR1]
 
 
-def test_each_signal_has_its_own_function(loop: Reactor) -> None:
-    heard: list[tuple[str, int]] = []
+def test_each_signal_has_its_own_function(loop: Reactor, heard: list[Any]) -> None:
     loop.on_signal(signal.SIGUSR1, lambda number: heard.append(("one", number)))
     loop.on_signal(signal.SIGUSR2, lambda number: heard.append(("two", number)))
     _send(signal.SIGUSR2)
@@ -60,8 +58,7 @@ def test_each_signal_has_its_own_function(loop: Reactor) -> None:
     assert heard == [("two", signal.SIGUSR2), ("one", signal.SIGUSR1)]
 
 
-def test_a_signal_wakes_a_loop_that_sleeps() -> None:
-    heard: list[int] = []
+def test_a_signal_wakes_a_loop_that_sleeps(heard: list[Any]) -> None:
     with Reactor() as real:
         timer = real.call_later(10, print)  # it would sleep so long by itself
 
@@ -77,8 +74,7 @@ def test_a_signal_wakes_a_loop_that_sleeps() -> None:
     assert heard == [signal.SIGUSR1]
 
 
-def test_a_later_function_replaces_the_earlier(loop: Reactor) -> None:
-    heard: list[str] = []
+def test_a_later_function_replaces_the_earlier(loop: Reactor, heard: list[Any]) -> None:
     loop.on_signal(signal.SIGUSR1, lambda number: heard.append("first"))
     loop.on_signal(signal.SIGUSR1, lambda number: heard.append("second"))
     _send(signal.SIGUSR1)
@@ -105,8 +101,7 @@ def test_none_for_a_signal_nobody_listens_to_is_harmless(loop: Reactor) -> None:
     assert signal.getsignal(signal.SIGUSR1) == before
 
 
-def test_sigint_listened_to_is_no_keyboard_interrupt(loop: Reactor) -> None:
-    heard: list[int] = []
+def test_sigint_listened_to_is_no_keyboard_interrupt(loop: Reactor, heard: list[Any]) -> None:
     loop.on_signal(signal.SIGINT, heard.append)
     _send(signal.SIGINT)
     pump(loop, lambda: heard)
@@ -145,9 +140,7 @@ def test_the_wake_up_descriptor_of_a_host_is_left_alone(loop: Reactor) -> None:
 
 
 @pytest.mark.expects_errors
-def test_what_its_function_raises_is_logged_and_the_loop_goes_on(loop: Reactor) -> None:
-    heard: list[int] = []
-
+def test_what_its_function_raises_is_logged_and_the_loop_goes_on(loop: Reactor, heard: list[Any]) -> None:
     def fail(signum: int) -> None:
         heard.append(signum)
         raise RuntimeError("mine")

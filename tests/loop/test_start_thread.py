@@ -68,8 +68,7 @@ def test_after_stop_it_may_be_started_again() -> None:
             assert not thread.is_alive()
 
 
-def test_after_stop_run_may_be_called_by_another_thread() -> None:
-    heard: list[str] = []
+def test_after_stop_run_may_be_called_by_another_thread(heard: list[Any]) -> None:
     with Reactor() as loop:
         loop.start_thread()
         thread = loop.call_soon_threadsafe(threading.current_thread).result(SECONDS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,13 +13,6 @@ from reactor import Reactor, Server
 from reactor.testing import Peer, pump
 
 SECONDS = 5.0  # how long a test waits for what must happen
-
-
-@pytest.fixture
-def real() -> Iterator[Reactor]:
-    """A reactor on the real clock."""
-    with Reactor(debug=True) as made:
-        yield made
 
 
 def _in_thread(fn: Callable[[], Any]) -> Any:
@@ -56,15 +49,13 @@ def test_another_thread_can_listen_and_see_what_the_kernel_said() -> None:
             again.result(SECONDS)
 
 
-def test_calls_of_one_thread_are_made_in_order(real: Reactor) -> None:
-    heard: list[int] = []
+def test_calls_of_one_thread_are_made_in_order(real: Reactor, heard: list[Any]) -> None:
     _in_thread(lambda: [real.call_soon_threadsafe(heard.append, n) for n in range(1000)])
     real.run()
     assert heard == list(range(1000))
 
 
-def test_calls_of_many_threads_are_all_made(real: Reactor) -> None:
-    heard: list[int] = []
+def test_calls_of_many_threads_are_all_made(real: Reactor, heard: list[Any]) -> None:
     threads = [
         threading.Thread(target=lambda: [real.call_soon_threadsafe(heard.append, n) for n in range(500)])
         for _ in range(8)
@@ -96,8 +87,7 @@ def test_it_wakes_a_loop_that_sleeps(each_loop: Reactor) -> None:
     assert answers == [True]
 
 
-def test_a_future_that_was_cancelled_in_time_is_not_called(real: Reactor) -> None:
-    heard: list[str] = []
+def test_a_future_that_was_cancelled_in_time_is_not_called(real: Reactor, heard: list[Any]) -> None:
     future = real.call_soon_threadsafe(heard.append, "called")
     assert future.cancel()
     real.run()

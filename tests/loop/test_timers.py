@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,13 +10,10 @@ from reactor import Reactor, Timer
 from reactor.testing import ManualClock, pump, settle
 
 
-def _noter(heard: list[Any], what: Any) -> Callable[..., None]:
-    return lambda *_: heard.append(what)
-
-
-def test_a_timer_is_never_early_and_at_most_a_turn_late(each_loop: Reactor, clock: ManualClock) -> None:
-    heard: list[str] = []
-    each_loop.call_later(60, _noter(heard, "fired"))
+def test_a_timer_is_never_early_and_at_most_a_turn_late(
+    each_loop: Reactor, clock: ManualClock, heard: list[Any]
+) -> None:
+    each_loop.call_later(60, heard.append, "fired")
     clock.advance(59.75)
     settle(each_loop)
     assert heard == []
@@ -26,9 +22,8 @@ def test_a_timer_is_never_early_and_at_most_a_turn_late(each_loop: Reactor, cloc
     assert heard == ["fired"]
 
 
-def test_a_timer_fires_once(loop: Reactor, clock: ManualClock) -> None:
-    heard: list[str] = []
-    timer = loop.call_later(60, _noter(heard, "fired"))
+def test_a_timer_fires_once(loop: Reactor, clock: ManualClock, heard: list[Any]) -> None:
+    timer = loop.call_later(60, heard.append, "fired")
     for _ in range(3):
         clock.advance(60)
         settle(loop)
@@ -37,13 +32,12 @@ def test_a_timer_fires_once(loop: Reactor, clock: ManualClock) -> None:
 
 
 def test_timers_fire_by_deadline_and_those_of_one_deadline_in_order_of_arming(
-    loop: Reactor, clock: ManualClock
+    loop: Reactor, clock: ManualClock, heard: list[Any]
 ) -> None:
-    heard: list[str] = []
-    loop.call_at(1030, _noter(heard, "late"))
-    loop.call_at(1010, _noter(heard, "first"))
-    loop.call_at(1010, _noter(heard, "second"))
-    loop.call_later(10, _noter(heard, "third"))
+    loop.call_at(1030, heard.append, "late")
+    loop.call_at(1010, heard.append, "first")
+    loop.call_at(1010, heard.append, "second")
+    loop.call_later(10, heard.append, "third")
     clock.advance(60)
     loop.run_once(0)
     assert heard == ["first", "second", "third", "late"]
@@ -67,9 +61,8 @@ def test_the_time_is_asked_at_the_call_not_at_the_start_of_the_turn(loop: Reacto
     assert made[0].when == 1090.0
 
 
-def test_a_cancelled_timer_never_fires(loop: Reactor, clock: ManualClock) -> None:
-    heard: list[str] = []
-    timer = loop.call_later(60, _noter(heard, "fired"))
+def test_a_cancelled_timer_never_fires(loop: Reactor, clock: ManualClock, heard: list[Any]) -> None:
+    timer = loop.call_later(60, heard.append, "fired")
     timer.cancel()
     timer.cancel()
     clock.advance(60)
@@ -79,15 +72,13 @@ def test_a_cancelled_timer_never_fires(loop: Reactor, clock: ManualClock) -> Non
 
 
 def test_a_timer_cancelled_by_one_that_is_due_at_the_same_moment_does_not_fire(
-    loop: Reactor, clock: ManualClock
+    loop: Reactor, clock: ManualClock, heard: list[Any]
 ) -> None:
-    heard: list[str] = []
-
     def cancel() -> None:
         second.cancel()
 
     loop.call_at(1010, cancel)
-    second = loop.call_at(1010, _noter(heard, "second"))
+    second = loop.call_at(1010, heard.append, "second")
     clock.advance(10)
     settle(loop)
     assert heard == []
@@ -103,9 +94,7 @@ def test_a_timer_may_cancel_itself_while_it_fires(loop: Reactor, clock: ManualCl
     assert loop.statistics().timers == 0
 
 
-def test_a_timer_armed_by_a_timer_fires_in_a_later_turn(loop: Reactor, clock: ManualClock) -> None:
-    heard: list[int] = []
-
+def test_a_timer_armed_by_a_timer_fires_in_a_later_turn(loop: Reactor, clock: ManualClock, heard: list[Any]) -> None:
     def again() -> None:
         heard.append(loop.statistics().turns)
         loop.call_later(0, again)

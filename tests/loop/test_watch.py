@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any
 
@@ -18,20 +18,15 @@ Pair = tuple[socket.socket, socket.socket]
 
 
 @pytest.fixture
-def pair() -> Iterator[Pair]:
-    left, right = socket.socketpair()
-    with left, right:
-        yield left, right
-
-
-def _noter(heard: list[Any]) -> Callable[[int, int], None]:
+def note(heard: list[Any]) -> Callable[[int, int], None]:
     return lambda fd, events: heard.append((fd, events))
 
 
-def test_the_function_gets_the_descriptor_and_what_it_is_ready_for(each_loop: Reactor, pair: Pair) -> None:
+def test_the_function_gets_the_descriptor_and_what_it_is_ready_for(
+    each_loop: Reactor, pair: Pair, heard: list[Any], note: Any
+) -> None:
     left, right = pair
-    heard: list[Any] = []
-    each_loop.watch(left, EVENT_READ | EVENT_WRITE, _noter(heard))
+    each_loop.watch(left, EVENT_READ | EVENT_WRITE, note)
     each_loop.run_once(0)
     right.send(b"x")
     each_loop.run_once(0)
@@ -39,10 +34,11 @@ def test_the_function_gets_the_descriptor_and_what_it_is_ready_for(each_loop: Re
     each_loop.unwatch(left)
 
 
-def test_it_is_called_while_the_descriptor_is_ready_and_not_longer(each_loop: Reactor, pair: Pair) -> None:
+def test_it_is_called_while_the_descriptor_is_ready_and_not_longer(
+    each_loop: Reactor, pair: Pair, heard: list[Any], note: Any
+) -> None:
     left, right = pair
-    heard: list[Any] = []
-    each_loop.watch(left.fileno(), EVENT_READ, _noter(heard))
+    each_loop.watch(left.fileno(), EVENT_READ, note)
     settle(each_loop)
     assert heard == []
     right.send(b"x")
@@ -54,21 +50,19 @@ def test_it_is_called_while_the_descriptor_is_ready_and_not_longer(each_loop: Re
     each_loop.unwatch(left)
 
 
-def test_the_end_of_the_stream_shows_as_readable(each_loop: Reactor, pair: Pair) -> None:
+def test_the_end_of_the_stream_shows_as_readable(each_loop: Reactor, pair: Pair, heard: list[Any], note: Any) -> None:
     left, right = pair
-    heard: list[Any] = []
-    each_loop.watch(left, EVENT_READ, _noter(heard))
+    each_loop.watch(left, EVENT_READ, note)
     right.close()
     each_loop.run_once(0)
     assert heard == [(left.fileno(), EVENT_READ)]
     each_loop.unwatch(left)
 
 
-def test_trouble_shows_as_readiness_to_a_writer_too(each_loop: Reactor) -> None:
+def test_trouble_shows_as_readiness_to_a_writer_too(each_loop: Reactor, heard: list[Any], note: Any) -> None:
     reader, writer = os.pipe()
-    heard: list[Any] = []
     os.close(reader)
-    each_loop.watch(writer, EVENT_WRITE, _noter(heard))
+    each_loop.watch(writer, EVENT_WRITE, note)
     each_loop.run_once(0)
     each_loop.unwatch(writer)
     os.close(writer)
@@ -79,8 +73,8 @@ def test_watching_again_replaces_what_was_asked_before(each_loop: Reactor, pair:
     left, right = pair
     before: list[Any] = []
     after: list[Any] = []
-    each_loop.watch(left, EVENT_READ | EVENT_WRITE, _noter(before))
-    each_loop.watch(left, EVENT_READ, _noter(after))
+    each_loop.watch(left, EVENT_READ | EVENT_WRITE, lambda *_: before.append(True))
+    each_loop.watch(left, EVENT_READ, lambda *_: after.append(True))
     settle(each_loop)
     assert (before, after) == ([], [])
     right.send(b"x")
@@ -90,10 +84,9 @@ def test_watching_again_replaces_what_was_asked_before(each_loop: Reactor, pair:
     each_loop.unwatch(left)
 
 
-def test_after_unwatch_it_is_not_called(each_loop: Reactor, pair: Pair) -> None:
+def test_after_unwatch_it_is_not_called(each_loop: Reactor, pair: Pair, heard: list[Any], note: Any) -> None:
     left, right = pair
-    heard: list[Any] = []
-    each_loop.watch(left, EVENT_READ, _noter(heard))
+    each_loop.watch(left, EVENT_READ, note)
     right.send(b"x")
     each_loop.unwatch(left)
     settle(each_loop)
@@ -105,8 +98,7 @@ def test_unwatch_of_what_is_not_watched_is_harmless(each_loop: Reactor, pair: Pa
     each_loop.unwatch(12345)
 
 
-def test_an_event_already_fetched_is_not_delivered_after_unwatch(each_loop: Reactor) -> None:
-    heard: list[int] = []
+def test_an_event_already_fetched_is_not_delivered_after_unwatch(each_loop: Reactor, heard: list[Any]) -> None:
     pairs = [socket.socketpair() for _ in range(4)]
     inner = [left for left, _ in pairs]
 
@@ -158,12 +150,11 @@ def test_an_event_of_a_closed_descriptor_does_not_reach_who_got_its_number(each_
 
 
 def test_a_connection_that_gets_the_number_of_a_watched_descriptor_is_served(
-    harness: Any, loop: Reactor, pair: Pair
+    harness: Any, loop: Reactor, pair: Pair, heard: list[Any], note: Any
 ) -> None:
     h = harness()
     left, right = pair
-    heard: list[Any] = []
-    loop.watch(left, EVENT_READ, _noter(heard))
+    loop.watch(left, EVENT_READ, note)
     right.send(b"x")
     number = left.fileno()
     loop.unwatch(left)
@@ -201,10 +192,11 @@ def test_a_closed_file_is_refused(loop: Reactor) -> None:
         loop.watch(sock, EVENT_READ, print)
 
 
-def test_a_watch_that_failed_leaves_an_earlier_one_alone(loop: Reactor, pair: Pair) -> None:
+def test_a_watch_that_failed_leaves_an_earlier_one_alone(
+    loop: Reactor, pair: Pair, heard: list[Any], note: Any
+) -> None:
     left, right = pair
-    heard: list[Any] = []
-    loop.watch(left, EVENT_READ, _noter(heard))
+    loop.watch(left, EVENT_READ, note)
     with pytest.raises(TypeError):
         loop.watch(left, EVENT_READ, 7)  # type: ignore[arg-type]
     right.send(b"x")

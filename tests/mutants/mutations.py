@@ -36,14 +36,16 @@ MUTATIONS = (
     Mutation(
         "skip the linger",
         "destroy_soon() never ends in RST while the peer still sends",
-        "reactor/net/connection/transport.py",
+        "reactor/net/connection/stream.py",
         """        self._wrote_at = self._loop.turn_now
-        self._step(Event.DRAINED)
+        self._step(DRAINED)
 """,
         """        self._wrote_at = self._loop.turn_now
-        self._step(Event.DRAINED)
-        if self._life.read is Read.DISCARDING:
-            self._step(Event.DESTROY)
+        self._step(DRAINED)
+        if self._life.discarding:
+            from .states import DESTROY
+
+            self._step(DESTROY)
 """,
         held_by("ending/early_refusal", "ending/destroy_soon"),
     ),
@@ -62,17 +64,17 @@ MUTATIONS = (
     Mutation(
         "emit close twice",
         "`close` comes exactly once",
-        "reactor/net/connection/ending.py",
-        'for listener in self._listeners.each("close"):',
-        'for listener in [*self._listeners.each("close")] * 2:',
+        "reactor/net/connection/closing.py",
+        "for listener in self._listeners.close:",
+        "for listener in self._listeners.close * 2:",
         held_by("ending/event_order", "ending/close_report"),
     ),
     Mutation(
         "forget the timer of the linger",
         "a connection that is closing always has an armed timer",
-        "reactor/net/connection/timed.py",
-        "        if moment < self.look_at:\n",
-        "        if moment < self.look_at and self._life.write is not Write.ENDED:\n",
+        "reactor/net/deadlines/keeper.py",
+        "        if moment < stream._look_at:\n",
+        "        if moment < stream._look_at and not life.fin_sent:\n",
         held_by("deadlines/linger_timeout"),
     ),
     Mutation(
@@ -89,15 +91,15 @@ MUTATIONS = (
     Mutation(
         "reset instead of FIN",
         "end() sends FIN after the last byte",
-        "reactor/net/connection/transport.py",
+        "reactor/net/connection/stream.py",
         "            self._sock.shutdown(socket.SHUT_WR)\n",
-        "            return self.cut(Reason.RESET)\n",
+        "            return self._cut(Reason.RESET)\n",
         held_by("ending/end"),
     ),
     Mutation(
         "count our FIN as an unacknowledged byte",
         "`bytes_unacked` is exact",
-        "reactor/net/connection/ending.py",
+        "reactor/net/connection/closing.py",
         "max(unacked - self._fin_sent, 0)",
         "unacked",
         held_by("ending/close_report", "deadlines/write_timeout"),
@@ -105,31 +107,31 @@ MUTATIONS = (
     Mutation(
         "count what is acknowledged twice",
         "a report tells what the peer's kernel has, to the byte",
-        "reactor/net/connection/ending.py",
-        "            self._unacked = unacked if unacked is None else",
-        "            self._unacked = unacked if unacked is None else unacked // 2 if unacked else",
+        "reactor/net/connection/closing.py",
+        "self.bytes_written - max(unacked - self._fin_sent, 0)",
+        "self.bytes_written - max(unacked - self._fin_sent, 0) // 2",
         ("tests/stress/test_stalled_readers.py", *held_by("ending/close_report")),
     ),
     Mutation(
         "reap with unread input",
         "reaping loses nothing: unread input would turn the close into a reset",
-        "reactor/net/connection/timed.py",
-        "if self._out is None and not self._in_flight() and not self._input_waits():",
-        "if self._out is None and not self._in_flight():",
+        "reactor/net/deadlines/keeper.py",
+        "not stream._sock.unacknowledged() and not stream._input_waits()",
+        "not stream._sock.unacknowledged()",
         held_by("deadlines/idle_reaping", "deadlines/read_timeout"),
     ),
     Mutation(
         "watch for nothing while paused",
         "a paused connection hears that its peer has gone",
-        "reactor/net/connection/transport.py",
-        "            mask = output | GONE\n",
-        "            mask = output\n",
+        "reactor/net/connection/states.py",
+        "GONE if self.paused else",
+        "0 if self.paused else",
         held_by("ending/hangup_while_paused"),
     ),
     Mutation(
         "close after the report",
         "`close` comes after the descriptor was given back",
-        "reactor/net/connection/ending.py",
+        "reactor/net/connection/closing.py",
         """        self._sock.close()
         self._life = CLOSED
         self._loop.queue(self._close)
@@ -143,16 +145,18 @@ MUTATIONS = (
     Mutation(
         "lose the callbacks of what was not sent",
         "a callback comes exactly once each, whatever happens",
-        "reactor/net/connection/answers.py",
-        "            yield callback, self._answer_for(position)\n",
-        "            if position <= self.bytes_written:\n                yield callback, self._answer_for(position)\n",
-        held_by("writing/callbacks"),
+        "reactor/net/connection/callbacks.py",
+        "            conn._guarded(callback, conn, conn._answer(reached(until, conn.bytes_written, conn._fin_sent)))\n",
+        """            if reached(until, conn.bytes_written, conn._fin_sent):
+                conn._guarded(callback, conn, None)
+""",
+        ("tests/unit/test_callbacks.py", *held_by("writing/callbacks")),
     ),
     Mutation(
         "reap although input waits",
         "time that our own process was stalled is not the client's silence",
-        "reactor/net/connection/timed.py",
-        "        if moment <= now and reason is not None and self._was_not_silent(reason):\n",
+        "reactor/net/deadlines/keeper.py",
+        "        if moment <= now and reason is not None and _input_speaks(stream, reason):\n",
         "        if False:\n",
         held_by("deadlines/idle_reaping", "deadlines/read_timeout", "deadlines/our_own_stall"),
     ),
@@ -184,14 +188,14 @@ MUTATIONS = (
         "reset at once at a shutdown",
         "pending output drains within the grace",
         "reactor/net/server/stopping.py",
-        "            waiting.popleft().destroy_soon_by_us()\n",
-        "            waiting.popleft().cut(Reason.SHUTDOWN_DEADLINE)\n",
+        "            self._waiting.popleft()._destroy_soon_by_us()\n",
+        "            self._waiting.popleft()._cut(Reason.SHUTDOWN_DEADLINE)\n",
         held_by("server/shutdown"),
     ),
     Mutation(
         "answer True above the high-water mark",
         "write() returns False above the mark",
-        "reactor/net/connection/transport.py",
+        "reactor/net/connection/stream.py",
         "        if out.held > self._settings.high_water:\n",
         "        if out.held > self._settings.buffer_limit:\n",
         held_by("writing/writing"),
@@ -199,15 +203,15 @@ MUTATIONS = (
     Mutation(
         "ignore buffer_limit",
         "memory is bounded",
-        "reactor/net/connection/writing.py",
-        "            self.cut(Reason.BUFFER_LIMIT)\n",
+        "reactor/net/connection/stream.py",
+        "            self._cut(Reason.BUFFER_LIMIT)\n",
         "            pass\n",
         held_by("writing/write_failures", "writing/writing"),
     ),
     Mutation(
         "keep the registration of a closed descriptor",
         "registrations are removed before close(2): another process may hold a copy",
-        "reactor/net/connection/ending.py",
+        "reactor/net/connection/closing.py",
         "            self._loop.poller.remove(self._sock.fileno())\n",
         "            pass\n",
         ("tests/stress/test_fork.py", "tests/contract/test_exactly_once.py"),
@@ -215,38 +219,38 @@ MUTATIONS = (
     Mutation(
         "take the end of a broken connection for a FIN",
         "after a failed write, b'' is not the peer's FIN: no `end`",
-        "reactor/net/connection/transport.py",
-        """        if self._life.write is Write.BROKEN:
+        "reactor/net/connection/stream.py",
+        """        if self._life.broken:
             self._lose(errno.ECONNRESET, "read")
             return
-        self._orderly""",
-        """        if self._life.write is Write.BROKEN:
+        known, ours_first =""",
+        """        if self._life.broken:
             self._emit("end")
             self._lose(errno.ECONNRESET, "read")
             return
-        self._orderly""",
+        known, ours_first =""",
         held_by("writing/write_failures"),
     ),
     Mutation(
         "call a broken connection clean",
         "`clean` means both FINs, nothing unsent, nothing unacknowledged, no error",
-        "reactor/net/connection/ending.py",
-        "        clean = both_fins and arrived and not self._unsent and self._error is None\n",
-        "        clean = both_fins and arrived\n",
+        "reactor/net/connection/account.py",
+        " and arrived and not unsent and error is None\n",
+        " and arrived\n",
         held_by("ending/close_report", "writing/write_failures", "server/shutdown"),
     ),
     Mutation(
         "lose what was held back",
         "what was read for a connection that another listener has paused is delivered after resume()",
-        "reactor/net/connection/transport.py",
-        "            self._held_back += data\n",
+        "reactor/net/connection/stream.py",
+        "            self._intake.held += data\n",
         "            self._discarded += len(data)\n",
         held_by("reading/read_ahead"),
     ),
     Mutation(
         "deliver to who was paused by another",
         "no data comes between pause() and resume()",
-        "reactor/net/connection/transport.py",
+        "reactor/net/connection/stream.py",
         "        if data and self._flowing:\n            count = len(data)\n",
         "        if data:\n            count = len(data)\n",
         held_by("reading/read_ahead"),
@@ -254,23 +258,23 @@ MUTATIONS = (
     Mutation(
         "cut a slow reader",
         "a slow reader is not a dead one: what its kernel acknowledges is movement",
-        "reactor/net/connection/timed.py",
-        "        if acked > self._acked:\n",
-        "        if False:\n",
+        "reactor/net/deadlines/keeper.py",
+        "    if acked > known:\n",
+        "    if False:\n",
         held_by("deadlines/write_timeout"),
     ),
     Mutation(
         "let a listener that raises go on",
         "a listener that raises ends its own connection",
-        "reactor/net/connection/ending.py",
-        "            self.cut(Reason.LISTENER_FAILED)\n",
+        "reactor/net/connection/closing.py",
+        "            self._cut(Reason.LISTENER_FAILED)\n",
         "            pass\n",
         held_by("ending/listeners_that_raise"),
     ),
     Mutation(
         "keep the frames of a listener that raised",
         "no reference cycle is left for the collector",
-        "reactor/net/connection/ending.py",
+        "reactor/net/connection/closing.py",
         "error.with_traceback(None)",
         "error",
         (
@@ -290,22 +294,22 @@ MUTATIONS = (
         "wait for ever for a program whose peer has gone",
         "a connection whose peer is known to be gone always has an armed timer",
         "reactor/net/deadlines/rules.py",
-        "        return at.gone or state.write in (Write.ENDED, Write.BROKEN)\n",
-        "        return state.write in (Write.ENDED, Write.BROKEN)\n",
+        "        return at.gone or state.fin_sent or state.broken\n",
+        "        return state.fin_sent or state.broken\n",
         held_by("deadlines/half_open_timeout", "ending/hangup_while_paused"),
     ),
     Mutation(
         "leave FIN to close(2) when reaping",
         "a reaped peer hears of it though a forked child holds copies",
-        "reactor/net/connection/ending.py",
+        "reactor/net/connection/closing.py",
         "            options.say_fin(self._sock)\n",
         "            pass\n",
-        held_by("deadlines/idle_reaping"),
+        held_by("deadlines/matrix"),
     ),
     Mutation(
         "read again what there was no memory for",
         "nothing a peer does spins the loop",
-        "reactor/net/connection/transport.py",
+        "reactor/net/connection/stream.py",
         '            self._lose(errno.ENOMEM, "read")\n',
         "            raise error\n",
         ("tests/stress/test_listeners_that_fail.py",),
@@ -341,5 +345,21 @@ MUTATIONS = (
         "if info[0] == _LISTEN else None\n",
         "if info[0] != _LISTEN else None\n",
         held_by("server/accepting"),
+    ),
+    Mutation(
+        "forget one column of one reason",
+        "a client that sends too slowly gets FIN though another process has a copy of the socket",
+        "reactor/net/connection/account.py",
+        "Reason.READ_RATE: Row(Way.IN_ORDER, announced=True, input_speaks=True, fin_first=True)",
+        "Reason.READ_RATE: Row(Way.IN_ORDER, announced=True, input_speaks=True)",
+        held_by("deadlines/matrix"),
+    ),
+    Mutation(
+        "let the last cause win",
+        "the reason is the first cause other than an orderly end",
+        "reactor/net/connection/account.py",
+        "        return self if self.reason is not None else self._replace(reason=reason)\n",
+        "        return self._replace(reason=reason)\n",
+        ("tests/unit/test_account.py", *held_by("ending/close_report")),
     ),
 )

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 import reactor
-from reactor import AttemptsFailed, CloseReport, Connection, Reactor, ReactorError, Server
+from reactor import AttemptsFailed, Connection, Reactor, ReactorError, Server
 from tests.node.raw import pattern
 
 SETTLED = 6  # turns of the loop after which what could happen without the outside has happened
@@ -46,14 +46,6 @@ def error_name(error: BaseException | None) -> str | None:
     return str(error.strerror) if isinstance(error, OSError) else str(error)
 
 
-def _nothing(*args: Any) -> None:
-    """Told by its name alone."""
-
-
-def _closed(report: CloseReport) -> str | None:
-    return None if report.error is None else "with an error"
-
-
 def _looked_up(error: BaseException | None, address: str, family: int, host: str) -> str | None:
     return error_name(error) or f"{host} is {address} ({FAMILIES[socket.AddressFamily(family)]})"
 
@@ -64,7 +56,7 @@ def _attempted(address: str, port: int, family: int) -> str:
 
 #: How each event's arguments are told.
 ARGUMENTS: dict[str, Callable[..., str | None]] = {
-    "close": _closed,
+    "close": lambda report: None if report.error is None else "with an error",
     "error": error_name,
     "lookup": _looked_up,
     "connection_attempt": _attempted,
@@ -90,7 +82,7 @@ class Conn:
             conn.on(event, self._heard if event == "data" else self._hears(event))
 
     def _hears(self, event: str) -> Callable[..., None]:
-        show = ARGUMENTS.get(event, _nothing)
+        show = ARGUMENTS.get(event, lambda *args: None)
         return lambda conn, *args: self.happened(event, show(*args))
 
     def _heard(self, conn: Connection, data: bytes | str) -> None:

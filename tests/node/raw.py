@@ -1,4 +1,7 @@
-"""The raw peer: a plain blocking socket that uses none of our code, and notes what it saw on the wire."""
+"""The raw peer: a plain blocking socket that uses none of our code, and notes what it saw on the wire.
+
+Each public method is a step of a script. Sizes are written "5" or "8 MiB".
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,10 @@ SOON = 0.1  # for what would have happened already, but for a busy kernel
 SHORT = 64  # bytes that are noted as they are
 PIECE = 65_536
 MIB = 1 << 20
-MANY = 8 * MIB  # bytes; more than the kernel holds for a peer that does not read (tcp_wmem: 4 MiB)
-NARROW = 4096  # bytes; a receive buffer that fills at once
-ROOMY = 1 << 18  # bytes; one that is read in reasonable time, and does not grow
+BUFFERS = {
+    "narrow": 4096,  # bytes; a receive buffer that fills at once
+    "roomy": 1 << 18,  # bytes; one that is read in reasonable time, and does not grow
+}
 
 
 def pattern(size: int) -> bytes:
@@ -38,6 +42,7 @@ class Raw:
         self.sock = sock
         self._name = name
         self._seen = seen
+        self._sent = 0
         self._got = bytearray()
         self._reset = False  # by the peer, and told already
         sock.settimeout(SECONDS)
@@ -55,18 +60,28 @@ class Raw:
         return raw
 
     def note(self, what: str) -> None:
-        self._flush()
+        self.flush()
         self._seen.append(f"{self._name}{what}")
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Note what was read and is not noted yet."""
         if self._got:
             got, self._got = bytes(self._got), bytearray()
             self._seen.append(f"{self._name}got {describe(got)}")
 
     # What it does.
 
-    def send(self, data: bytes) -> None:
-        """Send everything, or as much as the peer takes before it has gone."""
+    def send(self, text: str) -> None:
+        """The text, a byte a character."""
+        self._send(text.encode("latin-1"))
+
+    def pour(self, size: str) -> None:
+        """Send the rest of that many bytes of the pattern."""
+        self._send(pattern(_bytes_of(size))[self._sent :])
+
+    def _send(self, data: bytes) -> None:
+        """All of it, or as much as the peer takes before it has gone."""
+        self._sent += len(data)
         with contextlib.suppress(ConnectionError):
             self.sock.sendall(data)
 
@@ -77,102 +92,97 @@ class Raw:
 
     def reset(self) -> None:
         """Go away with RST."""
-        self._flush()
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.sock.close()
+        self.close()
 
     def close(self) -> None:
         """Go away as close(2) does: FIN, or RST if there are bytes it did not read."""
-        self._flush()
+        self.flush()
         self.sock.close()
 
     # What it sees.
 
-    def read(self, count: int) -> None:
-        """Read until `count` bytes more have come, or the end."""
+    def read(self, what: str) -> None:
+        """`read 5`: that many bytes more, or until the end. `read once`: what one recv gives; with nothing else under
+        way that is what one send gave. `read to end`: everything, and how it ended. `read all of 8 MiB`: the same,
+        noting only whether all came; `… however it ends`: and not how it ended, which may depend on timing.
+        """
+        if what == "once":
+            self._take(PIECE)
+            self.flush()
+        elif what == "to end":
+            ended = self._read_to_end()
+            self.note(ended)
+        elif what.startswith("all of "):
+            size, _, freely = what.removeprefix("all of ").partition(" however ")
+            ended = self._read_to_end()
+            data, self._got = self._got, bytearray()
+            right = data == pattern(len(data))
+            self.note(("all of it" if len(data) == _bytes_of(size) else "not all of it") if right else "other bytes")
+            if not freely:
+                self.note(ended)
+        else:
+            self._read(_bytes_of(what))
+
+    def _read(self, count: int) -> None:
         while count > 0:
-            piece = self._receive(min(count, PIECE))
-            if not piece:
+            taken = self._take(min(count, PIECE))
+            if not taken:
                 return
-            self._got += piece
-            count -= len(piece)
+            count -= taken
 
-    def read_once(self) -> None:
-        """What one recv gives: with nothing else under way, what one send gave."""
-        piece = self._receive(PIECE)
-        if piece:
-            self._got += piece
-            self._flush()
-
-    def read_whole(self, size: int) -> None:
-        """Read to the end, and note only whether `size` bytes of the pattern came: how it ends may depend on timing."""
-        seen, self._seen = self._seen, []
-        self.read_to_end(whole=size)
-        self._seen, noted = seen, self._seen
-        self.note(noted[0])
-
-    def read_to_end(self, whole: int | None = None) -> None:
-        """Read everything, and note how it ended. With `whole`, how much came is noted as "all" or "not all"."""
-        data, self._got = self._got, bytearray()
-        ended = "timeout"
+    def _read_to_end(self) -> str:
         while True:
             try:
                 piece = self._recv(PIECE)
             except OSError as error:
-                ended = _name(error)
-                break
+                return _name(error)
             if not piece:
-                ended = "FIN"
-                break
-            data += piece
-        if whole is None:
-            self._got = data
-        else:
-            right = data == pattern(len(data))
-            self.note(("all of it" if len(data) == whole else "not all of it") if right else "other bytes")
-        self.note(ended)
+                return "FIN"
+            self._got += piece
 
     def _recv(self, size: int) -> bytes:
         if self._reset:
             raise ConnectionResetError(errno.ECONNRESET, "told by connect(2)")
         return self.sock.recv(size)
 
-    def _receive(self, size: int) -> bytes:
-        """Some bytes; none at the end, which is noted."""
+    def _take(self, size: int) -> int:
+        """Take some bytes; how many. None at the end, which is noted."""
         try:
             piece = self._recv(size)
         except OSError as error:
             self.note(_name(error))
-            return b""
+            return 0
         if not piece:
             self.note("FIN")
-        return piece
+        self._got += piece
+        return len(piece)
 
-    def look(self) -> None:
-        """Without waiting: the bytes that are there, the end, or nothing."""
+    def look(self, what: str = "") -> None:
+        """Without waiting: the bytes that are there, the end, or nothing. `look for a reset`: was there an RST behind
+        the FIN? recv cannot tell, it would give b"" again.
+        """
+        if what:
+            poll = select.poll()
+            poll.register(self.sock, 0)
+            trouble = poll.poll(SOON * 1000)
+            self.note("then RST" if trouble and trouble[0][1] & select.POLLERR else "no RST")
+            return
         self.sock.setblocking(False)
         try:
-            piece = self._recv(PIECE)
-        except BlockingIOError:
-            self.note("nothing")
-        except OSError as error:
-            self.note(_name(error))
-        else:
-            self._got += piece
-            if not piece:
-                self.note("FIN")
+            self._take(PIECE)
         finally:
             self.sock.settimeout(SECONDS)
 
-    def look_for_reset(self) -> None:
-        """After a FIN, was there an RST too? (recv cannot tell: it would give b"" again.)"""
-        poll = select.poll()
-        poll.register(self.sock, 0)
-        trouble = poll.poll(SOON * 1000)
-        self.note("then RST" if trouble and trouble[0][1] & select.POLLERR else "no RST")
+
+def _bytes_of(size: str) -> int:
+    number, _, unit = size.partition(" ")
+    return int(number) * {"": 1, "MiB": MIB}[unit]
 
 
 def _name(error: OSError) -> str:
+    if isinstance(error, BlockingIOError):
+        return "nothing"
     if isinstance(error, TimeoutError) and error.errno is None:
         return "timeout"
     return {errno.ECONNRESET: "RST"}.get(error.errno or 0, errno.errorcode.get(error.errno or 0, str(error)))

@@ -1,10 +1,13 @@
 """One scenario, played on Node's `net` and on ours, with the same raw peer.
 
-A scenario is a *program* and a *script*. The program is data, what a connection does when something happens:
-`{"connection": [["write", "hello"]], "end": [["end", "bye"]]}`. Each reaction is played once, by its own
-connection; a client's first is "start", in the turn of connect(). The script is a test function that is the other
-side: it holds raw sockets, waits for what the program saw, and tells it to go on (`"told go"`). What the program
-saw, and what the script saw on the wire, is the outcome.
+A scenario is a *program* and a *script*. The program says what a connection does when something happens:
+`connection: write hello -> w, write 8 MiB · end: end bye` is {"connection": [["write", "hello", "w"], ["write",
+{"pattern": 8388608}]], "end": [["end", "bye"]]}, `w` being the name of a callback; what the text cannot say is written
+as such a dict. Each reaction is played once, by its own connection; a client's first is "start", in the turn of
+connect(). The script is the other side, step by step:
+`connect, send x, until data, tell go, read to end` holds raw sockets, waits for what the program saw, and tells it to
+go on (`"told go"`). A number before a step says which connection it is about, the first if there is none; 0 is the
+server. What the program saw, and what the script saw on the wire, is the outcome.
 
 Nothing sleeps. Where the order of two events would depend on timing, the script waits for the first.
 """
@@ -13,6 +16,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
+import re
 import select
 import socket
 import tempfile
@@ -21,14 +26,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import pytest
-
-from tests.node.differences import DIFFERENCES
-from tests.node.drivers import OLDEST, Driver, Message, Stages
+from tests.node.drivers import OLDEST, Driver, Message
 from tests.node.node_names import ATTEMPT_EVENTS, CLIENT_EVENTS, EVENTS
-from tests.node.raw import ROOMY, SECONDS, Raw, describe, pattern
+from tests.node.raw import BUFFERS, SECONDS, Raw, describe, pattern
 
 Program = dict[str, list[list[Any]]]
+MIB = 1 << 20
+MANY = 8 * MIB  # bytes; more than the kernel holds for a peer that does not read (tcp_wmem: 4 MiB)
+MUCH = {"pattern": MANY}  # as what a program writes
+HALF_OPEN = {"allow_half_open": True}
+NEVER = (1 << 20,)  # a Node that has not come yet
 
 
 class Outcome(NamedTuple):
@@ -37,19 +44,46 @@ class Outcome(NamedTuple):
     program: str
     wire: str
 
+    @classmethod
+    def of(cls, text: str) -> Outcome:
+        """What stands in the table of differences: both, with " | " between them if the wire showed something."""
+        program, _, wire = text.partition(" | ")
+        return cls(program, wire)
+
+
+def _action(text: str) -> list[Any]:
+    """A call and its arguments: `write 8 MiB -> w`."""
+    call, _, callback = text.partition(" -> ")
+    verb, _, argument = call.partition(" ")
+    value: Any = argument
+    if argument.endswith(" MiB"):
+        value = {"pattern": int(argument.removesuffix(" MiB")) * MIB}
+    elif re.fullmatch(r"[0-9.]+|true|false", argument):
+        value = json.loads(argument)
+    return [verb, *([value] if argument else []), *([callback] if callback else [])]
+
 
 @dataclass(frozen=True)
 class Scenario:
     """What is played. `target` is where: "tcp", "unix", or for clients "nobody" (a port) and "no path"."""
 
-    script: Callable[[Play], None]
-    program: Program
+    program: str | Program
+    script: str
     role: str = "server"
     target: str = "tcp"
     options: dict[str, Any] = field(default_factory=dict)
     deaf: tuple[str, ...] = ()  # events that the program does not listen to
     attempts: bool = False  # does it listen to connection_attempt and its kin?
     host: str = "127.0.0.1"  # what a client is told; a name is for the `lookup` of `options`
+    since: tuple[int, ...] = OLDEST  # the Node that has what it needs
+    ipv6: bool = False  # does it need ::1?
+
+    @property
+    def reactions(self) -> Program:
+        if not isinstance(self.program, str):
+            return self.program
+        parts = (part.partition(": ") for part in self.program.split(" · ") if part)
+        return {event: [_action(text) for text in actions.split(", ")] for event, _, actions in parts}
 
     @property
     def events(self) -> list[str]:
@@ -61,8 +95,18 @@ class Scenario:
         return [event for event in wanted if event not in self.deaf]
 
 
+@dataclass(frozen=True)
+class Difference(Scenario):
+    """A scenario with two outcomes, and what is better in ours. Some releases of Node from `until` on do as we do."""
+
+    node: str = field(kw_only=True)
+    ours: str = field(kw_only=True)
+    better: str = field(kw_only=True)
+    until: tuple[int, ...] = NEVER
+
+
 class Play:
-    """One scenario on one driver: what the script holds in its hands."""
+    """One scenario on one driver. Each method that begins with `step_` is a step of scripts."""
 
     def __init__(self, driver: Driver, scenario: Scenario, stack: contextlib.ExitStack) -> None:
         self._driver = driver
@@ -78,10 +122,10 @@ class Play:
         self.address: Any = self._place()
         driver.order(
             do="play", id=self._id, role=scenario.role, target=self._target(), options=scenario.options,
-            program=scenario.program, events=scenario.events,
+            program=scenario.reactions, events=scenario.events,
         )  # fmt: skip
         if scenario.role == "server":
-            self.until("serving", who=0)
+            self.step_until(0, "serving")
             _, _, told = self._happened.pop()
             if not isinstance(self.address, str):
                 self.address = ("127.0.0.1", int(told.removeprefix("serving ")))
@@ -99,7 +143,7 @@ class Play:
         if not is_client:
             return ("127.0.0.1", 0)
         self._listening = self._stack.enter_context(socket.socket())
-        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOMY)  # whom it accepts inherits it
+        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFERS["roomy"])  # whom it accepts inherits it
         self._listening.bind(("127.0.0.1", 0))
         if kind == "tcp":
             self._listening.listen()
@@ -110,55 +154,80 @@ class Play:
 
     # What a script does.
 
-    def connect(self, receive_buffer: int | None = None, wait: bool = True) -> Raw:
-        """A raw client of the server. With `wait`, one that the program has seen."""
-        raw = Raw.connect(self.address, self._name(), self._seen, receive_buffer)
-        self._keep(raw)
-        if wait:
-            self.until("connection", who=len(self._raws))
-        return raw
+    def perform(self) -> None:
+        """The script. What is no step here is one of the raw peer."""
+        for step in self._scenario.script.split(", "):
+            found = re.fullmatch(r"(?:(\d) )?(\w+)(?: (.*))?", step)
+            assert found, step
+            who, verb, rest = int(found[1] or 1), found[2], found[3]
+            act = getattr(self, f"step_{verb}", None)
+            if act is not None:
+                act(who, rest)
+            else:
+                getattr(self._raws[who - 1], verb)(*([] if rest is None else [rest]))
 
-    def accept(self) -> Raw:
-        """The raw side of the client's connection."""
+    def step_connect(self, who: int, how: str | None) -> None:
+        """A raw client of the server, with a `narrow` or a `roomy` buffer. It waits until the program has seen it, if
+        not `unseen`.
+        """
+        self._keep(Raw.connect(self.address, self._name(), self._seen, BUFFERS.get(how or "")))
+        if how != "unseen":
+            self.step_until(len(self._raws), "connection")
+
+    def step_accept(self, who: int, how: str | None) -> None:
+        """The raw side of the client's connection; `noting` whence it came."""
         assert self._listening is not None
         self._listening.settimeout(SECONDS)
-        sock, self.remote = self._listening.accept()
-        return self._keep(Raw(sock, self._name(), self._seen))
+        sock, remote = self._listening.accept()
+        self._keep(Raw(sock, self._name(), self._seen))
+        if how == "noting whence":
+            self._seen.append(f"from {remote[0]}")
 
-    def nobody_comes(self) -> bool:
-        """Is there nobody to accept right now?"""
+    def step_anybody(self, who: int, what: None) -> None:
+        """Note whether there is somebody to accept right now."""
         assert self._listening is not None
-        return not select.select([self._listening], [], [], 0)[0]
+        came = select.select([self._listening], [], [], 0)[0]
+        self._seen.append("somebody came" if came else "nobody came")
 
-    def _name(self) -> str:
-        return f"#{len(self._raws) + 1} " if self._raws else ""
+    def step_knock(self, who: int, what: None) -> None:
+        """Note whether one more client is let in."""
+        with socket.socket() as late:
+            self._seen.append("refused" if late.connect_ex(self.address) else "let in")
 
-    def _keep(self, raw: Raw) -> Raw:
-        self._raws.append(raw)
-        self._stack.callback(raw.sock.close)
-        return raw
+    def step_until(self, who: int, what: str) -> None:
+        """Wait until the program has seen an event: its name alone, or with its detail; several times: `timeout ×2`. Or
+        until it was given that many bytes: `5 bytes`.
+        """
+        event, _, times = what.partition(" ×")
+        bytes_given = re.fullmatch(r"(\d+) bytes?", what)
 
-    def until(self, event: str, times: int = 1, who: int = 1) -> None:
-        """Wait until the program has seen `event` so many times: its name alone, or with its detail."""
-        self._wait(lambda: sum(by == who and event in what for by, *what in self._happened) >= times, event)
+        def reached() -> bool:
+            if bytes_given:
+                return self._received.get(who, 0) >= int(bytes_given[1])
+            return sum(by == who and event in what for by, *what in self._happened) >= int(times or 1)
 
-    def until_received(self, count: int, who: int = 1) -> None:
-        """Wait until the program has been given `count` bytes."""
-        self._wait(lambda: self._received.get(who, 0) >= count, f"{count} bytes")
+        self._wait(reached, what)
 
-    def settle(self) -> None:
+    def step_settle(self, who: int, what: None) -> None:
         """Let happen what can happen by itself."""
         self._driver.order(do="settle", id=self._id)
         self._wait_settled()
 
-    def tell(self, word: str, who: int = 1) -> None:
+    def step_tell(self, who: int, word: str) -> None:
         """Let the program react to "told `word`", and settle."""
         self._driver.order(do="tell", id=self._id, word=word, who=who)
         self._wait_settled()
 
-    def note(self, what: str) -> None:
+    def step_note(self, who: int, what: str) -> None:
         """Into the account of the wire."""
         self._seen.append(what)
+
+    def _name(self) -> str:
+        return f"#{len(self._raws) + 1} " if self._raws else ""
+
+    def _keep(self, raw: Raw) -> None:
+        self._raws.append(raw)
+        self._stack.callback(raw.sock.close)
 
     def _wait_settled(self) -> None:
         self._settled = False
@@ -205,10 +274,9 @@ class Play:
 
     def finish(self) -> None:
         """End what is left, and take note of what came until then."""
-        self._driver.order(do="settle", id=self._id)
-        self._wait_settled()
+        self.step_settle(0, None)
         for raw in self._raws:
-            raw._flush()
+            raw.flush()
         self._driver.order(do="finish", id=self._id)
         count = len(self._happened)
         self._wait(lambda: self._finished, "the end")
@@ -234,7 +302,7 @@ def _data(message: Message) -> str:
     return f"{size} bytes of the pattern" if right else f"{size} other bytes {message['sha1']}"
 
 
-def check(one: str, outcome: tuple[str, str], other: str, wanted: tuple[str, str]) -> None:
+def check(one: str, outcome: Outcome, other: str, wanted: Outcome) -> None:
     """AssertionError, with both outcomes in full, unless they are the same."""
     for part, got, expected in zip(("program", "wire"), outcome, wanted, strict=True):
         if got != expected:
@@ -256,43 +324,9 @@ def play(driver: Driver, scenario: Scenario) -> Outcome:
     with contextlib.ExitStack() as stack:
         made = Play(driver, scenario, stack)
         try:
-            scenario.script(made)
+            made.perform()
         except BaseException:
             driver.order(do="finish", id=made._id)
             raise
         made.finish()
         return made.outcome()
-
-
-def plays(
-    program: Program, *, since: tuple[int, ...] = OLDEST, ipv6: bool = False, **how: Any
-) -> Callable[[Callable[[Play], None]], Callable[[Stages], None]]:
-    """Make a script into a test: it is played on both, and the outcomes are the same, or those of differences.py.
-
-    `since` is the Node that has what the scenario needs, `ipv6` whether it needs ::1.
-    """
-
-    def decorate(script: Callable[[Play], None]) -> Callable[[Stages], None]:
-        scenario = Scenario(script, program, **how)
-        name = script.__name__
-
-        def test(stages: Stages) -> None:
-            if stages.node.version < since:
-                pytest.skip(f"Node {'.'.join(map(str, since))} or newer is needed")
-            if ipv6 and not has_ipv6():
-                pytest.skip("there is no ::1 on this machine")
-            node, ours = play(stages.node, scenario), play(stages.ours, scenario)
-            difference = DIFFERENCES.get(name)
-            if difference is None:
-                check("ours", ours, "Node", node)
-                return
-            check("ours", ours, "the table", difference.ours)
-            if node != difference.ours or stages.node.version < difference.until:
-                check("Node", node, "the table", difference.node)
-
-        test.__name__ = test.__qualname__ = name
-        test.__module__ = script.__module__
-        test.__doc__ = script.__doc__
-        return test
-
-    return decorate

@@ -8,15 +8,13 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from bench.machine import compiled
 from bench.servers.common import BLOCK
-from tests.support.process import CHECKOUT, environment
+from tests.support.process import CHECKOUT, Program
 
 SERVERS = ["ours", "asyncio_protocol"]
 SIZE = 3 * len(BLOCK)
@@ -32,42 +30,31 @@ LOADED = [
 ]
 
 
-@contextmanager
-def running(server: str, role: str, value: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A server, and its port."""
-    command = [sys.executable, "-m", f"bench.servers.{server}", role, value]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT, env=environment()) as process:
-        assert process.stdout is not None
-        try:
-            yield process, process.stdout.readline().strip()
-        finally:
-            process.kill()
-
-
 def load_command(words: str, port: str) -> list[str]:
     program = compiled("load")
     command = [str(program)] if program is not None else [sys.executable, "-m", "bench.slow_load"]
     return [*command, "--seconds=0.05", "--warmup=0.02", "--patience=5", f"--port={port}", *words.split()]
 
 
+def loaded(server: str, role: str, value: str, words: str) -> int:
+    """How many operations the load generator counts with a server in its role."""
+    with Program.of("-m", f"bench.servers.{server}", role, value, cwd=CHECKOUT) as process:
+        command = load_command(words, process.out.next())
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=CHECKOUT, check=False)
+    assert done.returncode == 0, done.stderr
+    return int(json.loads(done.stdout)["operations"])
+
+
 @pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize(("role", "value", "words"), LOADED)
 def test_a_server_fills_its_role_to_the_byte(server: str, role: str, value: str, words: str) -> None:
-    with running(server, role, value) as (_, port):
-        done = subprocess.run(
-            load_command(words, port), capture_output=True, text=True, timeout=30, cwd=CHECKOUT, check=False
-        )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["operations"] > 0
+    assert loaded(server, role, value, words) > 0
 
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_server_sends_a_file(server: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(BLOCK * 3)
-    with running(server, "file", str(tmp_path / "file")) as (_, port):
-        command = load_command(f"pull --bytes={SIZE}", port)
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=CHECKOUT, check=False)
-    assert done.returncode == 0, done.stderr
+    assert loaded(server, "file", str(tmp_path / "file"), f"pull --bytes={SIZE}") > 0
 
 
 @pytest.mark.parametrize("server", SERVERS)
@@ -75,19 +62,19 @@ def test_a_server_told_to_stop_delivers_what_is_pending_and_exits(server: str) -
     options = f"pull --conns=10 --bytes={SIZE} --gate --receive-buffer=4096 --segment=1460"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with (
-        running(server, "stop", str(SIZE)) as (process, port),
-        subprocess.Popen(load_command(options, port), text=True, cwd=CHECKOUT, **pipes) as load,
+        Program.of("-m", f"bench.servers.{server}", "stop", str(SIZE), cwd=CHECKOUT) as process,
+        subprocess.Popen(load_command(options, process.out.next()), text=True, cwd=CHECKOUT, **pipes) as load,
     ):
         assert load.stdout is not None
         assert load.stdout.readline() == "ready\n"
-        process.send_signal(signal.SIGTERM)
+        process.signal(signal.SIGTERM)
         out, errors = load.communicate("\n", timeout=20)
         assert load.returncode == 0, errors
         assert json.loads(out)["operations"] == 10 * SIZE
-        assert process.wait(10) == 0
+        assert process.status() == 0
 
 
 def test_the_role_of_timers_tells_what_one_costs() -> None:
-    command = [sys.executable, "-m", "bench.servers.ours", "timers", "2000"]
-    out = subprocess.check_output(command, text=True, cwd=CHECKOUT, env=environment(), timeout=30)
-    assert sorted(json.loads(out)) == ["cancel", "fire"]
+    with Program.of("-m", "bench.servers.ours", "timers", "2000", cwd=CHECKOUT) as process:
+        assert sorted(json.loads(process.out.next())) == ["cancel", "fire"]
+        assert process.status() == 0

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import re
 import shutil
 import socket
 import struct
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,7 +24,7 @@ import reactor
 from reactor import Connection, Reactor, Server
 from reactor.net.connection.listeners import CLIENT_EVENTS, CONNECTION_EVENTS, SERVER_EVENTS
 from reactor.net.settings import CONNECTION_SETTINGS, SERVER_SETTINGS
-from tests.support.programs import ROOT, Program, read_until
+from tests.support.programs import ROOT, Example, read_until, running
 
 PAGE = (ROOT / "docs" / "coming-from-node.md").read_text()
 SECTIONS = re.compile(r"^### (.*?)\n(.*?)(?=^#{2,3} |\Z)", re.MULTILINE | re.DOTALL)
@@ -39,72 +40,67 @@ def code_of(heading: str, language: str) -> str:
     return str(code)
 
 
-class NodeProgram(Program):
-    """The same for a program of Node."""
-
-    def __init__(self, path: str) -> None:
-        self._process = subprocess.Popen([_node(), path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self._printed = b""
-
-
-def _node() -> str:
+@functools.cache
+def node() -> str | None:
+    """The command, if it is there and new enough."""
     command = shutil.which("node")
     if command is None:
-        pytest.skip("no `node` in PATH: half of the page cannot be run")
+        return None
     version = subprocess.run([command, "--version"], capture_output=True, text=True, check=True).stdout
-    if int(version.strip("v\n").partition(".")[0]) < OLDEST_NODE:
-        pytest.skip(f"node {version.strip()} is too old: {OLDEST_NODE} or newer is needed")
-    return command
+    return command if int(version.strip("v\n").partition(".")[0]) >= OLDEST_NODE else None
 
 
-Start = Callable[..., Program]
+def run_node(path: str) -> Example:
+    command = node()
+    if command is None:
+        pytest.skip(f"no `node` {OLDEST_NODE} or newer in PATH: half of the page cannot be run")
+    return Example(subprocess.Popen([command, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+
+
+class Stage:
+    """A language's programs of the page, and raw sockets for them."""
+
+    def __init__(self, language: str, folder: Path, stack: ExitStack) -> None:
+        self._language, self._folder, self._stack = language, folder, stack
+        self._sock = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        self._sock.settimeout(SECONDS)
+        self.port = str(self._sock.getsockname()[1])  # what a program connects to
+
+    def start(self, heading: str, others: dict[str, str]) -> None:
+        """Run the program below a heading, with other words in it: `{"9000": "40000"}`."""
+        code = code_of(heading, self._language)
+        for word, other in others.items():
+            code = code.replace(word, other)
+        path = self._folder / f"program.{'js' if self._language == 'js' else 'py'}"
+        path.write_text(code)
+        run = run_node if self._language == "js" else running
+        self.program = self._stack.enter_context(run(str(path)))
+
+    def accept(self) -> socket.socket:
+        peer, _ = self._sock.accept()
+        peer.settimeout(SECONDS)
+        return self._stack.enter_context(peer)
+
+    def listen_no_more(self) -> None:
+        self._sock.close()
+
+    def connect(self) -> socket.socket:
+        return self._stack.enter_context(socket.create_connection(self.program.address(), timeout=SECONDS))
+
+    def stop(self) -> tuple[int, str]:
+        """SIGTERM; exit status, and what it printed."""
+        self.program.ask_to_stop()
+        return self.program.finish()
 
 
 @pytest.fixture(params=list(LANGUAGES), ids=list(LANGUAGES.values()))
-def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
-    """`start(heading, {"9000": "40000"})` runs the program below a heading, with other words in it."""
-    language: str = request.param
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     with ExitStack() as stack:
-
-        def run(heading: str, others: dict[str, str]) -> Program:
-            code = code_of(heading, language)
-            for word, other in others.items():
-                code = code.replace(word, other)
-            path = tmp_path / f"program.{'js' if language == 'js' else 'py'}"
-            path.write_text(code)
-            program = NodeProgram(str(path)) if language == "js" else Program(str(path))
-            stack.callback(program.discard)
-            return program
-
-        yield run
-
-
-def listening(stack: ExitStack) -> socket.socket:
-    """What a program connects to."""
-    sock = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-    sock.settimeout(SECONDS)
-    return sock
-
-
-def port_of(sock: socket.socket) -> str:
-    return str(sock.getsockname()[1])
-
-
-def accepted(stack: ExitStack, sock: socket.socket) -> socket.socket:
-    peer, _ = sock.accept()
-    peer.settimeout(SECONDS)
-    return stack.enter_context(peer)
-
-
-def connected(stack: ExitStack, program: Program) -> socket.socket:
-    return stack.enter_context(socket.create_connection(program.address(), timeout=SECONDS))
+        yield Stage(request.param, tmp_path, stack)
 
 
 def read_to_end(peer: socket.socket) -> bytes:
-    got = b""
-    while piece := peer.recv(65_536):
-        got += piece
-    return got
+    return b"".join(iter(lambda: peer.recv(65_536), b""))
 
 
 def reset(peer: socket.socket) -> None:
@@ -119,104 +115,87 @@ PROXY, LINES = "A proxy", "A line protocol"
 ANY_PORT = {"8080": "0"}
 
 
-def test_the_echo_servers_echo_until_the_peer_ends(start: Start) -> None:
-    program = start(ECHO, ANY_PORT)
-    with ExitStack() as stack:
-        rude, peer = connected(stack, program), connected(stack, program)
-        reset(rude)
-        peer.sendall(b"x" * 1_000_000)
-        peer.shutdown(socket.SHUT_WR)
-        assert read_to_end(peer) == b"x" * 1_000_000
-    program.ask_to_stop()
-    assert program.finish() == (SIGTERM, "")
+def test_the_echo_servers_echo_until_the_peer_ends(stage: Stage) -> None:
+    stage.start(ECHO, ANY_PORT)
+    rude, peer = stage.connect(), stage.connect()
+    reset(rude)
+    peer.sendall(b"x" * 1_000_000)
+    peer.shutdown(socket.SHUT_WR)
+    assert read_to_end(peer) == b"x" * 1_000_000
+    assert stage.stop() == (SIGTERM, "")
 
 
-def test_the_clients_say_their_word_and_read_to_the_end(start: Start) -> None:
-    with ExitStack() as stack:
-        sock = listening(stack)
-        program = start(CLIENT, {"8080": port_of(sock)})
-        peer = accepted(stack, sock)
-        assert read_to_end(peer) == b"hello\n"
-        peer.sendall("GRÜSSE\n".encode())
-        peer.close()
-        assert program.finish() == (0, "GRÜSSE\nread 8\n")
+def test_the_clients_say_their_word_and_read_to_the_end(stage: Stage) -> None:
+    stage.start(CLIENT, {"8080": stage.port})
+    peer = stage.accept()
+    assert read_to_end(peer) == b"hello\n"
+    peer.sendall("GRÜSSE\n".encode())
+    peer.close()
+    assert stage.program.finish() == (0, "GRÜSSE\nread 8\n")
 
 
-def test_the_clients_say_why_they_could_not_connect(start: Start) -> None:
-    with ExitStack() as stack:
-        sock = listening(stack)
-        port = port_of(sock)
-        sock.close()
-        program = start(CLIENT, {"8080": port})
-        assert program.finish() == (0, f"failed: connect ECONNREFUSED 127.0.0.1:{port}\nread 0\n")
+def test_the_clients_say_why_they_could_not_connect(stage: Stage) -> None:
+    stage.listen_no_more()
+    stage.start(CLIENT, {"8080": stage.port})
+    assert stage.program.finish() == (0, f"failed: connect ECONNREFUSED 127.0.0.1:{stage.port}\nread 0\n")
 
 
-def test_the_clients_give_up_a_silent_server(start: Start) -> None:
-    with ExitStack() as stack:
-        sock = listening(stack)
-        program = start(CLIENT, {"8080": port_of(sock), "5000": "200", "set_timeout(5,": "set_timeout(0.2,"})
-        peer = accepted(stack, sock)
-        assert read_to_end(peer) == b"hello\n"
-        assert program.finish() == (0, "failed: silent for 5 s\nread 0\n")
+def test_the_clients_give_up_a_silent_server(stage: Stage) -> None:
+    stage.start(CLIENT, {"8080": stage.port, "5000": "200", "set_timeout(5,": "set_timeout(0.2,"})
+    assert read_to_end(stage.accept()) == b"hello\n"
+    assert stage.program.finish() == (0, "failed: silent for 5 s\nread 0\n")
 
 
 @pytest.mark.parametrize("stays", [False, True], ids=["the peer ends", "the peer stays"])
-def test_the_servers_stop_in_order(start: Start, stays: bool) -> None:
-    program = start(STOP, {**ANY_PORT, "10_000": "200", "shutdown(10)": "shutdown(0.2)"} if stays else ANY_PORT)
-    with ExitStack() as stack:
-        peer = connected(stack, program)
-        peer.sendall(b"hello")
-        assert read_until(peer, b"hello") == b"hello"
-        program.ask_to_stop()
-        assert read_to_end(peer) == b""
-        if not stays:
-            peer.close()
-        status, printed = program.finish()
-        assert (status, printed.startswith("stopped")) == (0, True)
-        if stays:
-            with pytest.raises(BrokenPipeError):  # an RST behind the FIN
-                peer.sendall(b"too late")
+def test_the_servers_stop_in_order(stage: Stage, stays: bool) -> None:
+    stage.start(STOP, {**ANY_PORT, "10_000": "200", "shutdown(10)": "shutdown(0.2)"} if stays else ANY_PORT)
+    peer = stage.connect()
+    peer.sendall(b"hello")
+    assert read_until(peer, b"hello") == b"hello"
+    stage.program.ask_to_stop()
+    assert read_to_end(peer) == b""
+    if not stays:
+        peer.close()
+    status, printed = stage.program.finish()
+    assert (status, printed.startswith("stopped")) == (0, True)
+    if stays:
+        with pytest.raises(BrokenPipeError):  # an RST behind the FIN
+            peer.sendall(b"too late")
 
 
-def test_the_proxies_pass_on_both_ways_and_each_end(start: Start) -> None:
-    with ExitStack() as stack:
-        sock = listening(stack)
-        program = start(PROXY, {**ANY_PORT, "9000": port_of(sock)})
-        client, target = connected(stack, program), accepted(stack, sock)
-        client.sendall(b"question")
-        client.shutdown(socket.SHUT_WR)
-        assert read_to_end(target) == b"question"
-        target.sendall(b"answer")
-        target.shutdown(socket.SHUT_WR)
-        assert read_to_end(client) == b"answer"
-        program.ask_to_stop()
-        assert program.finish() == (SIGTERM, "")
+def test_the_proxies_pass_on_both_ways_and_each_end(stage: Stage) -> None:
+    stage.start(PROXY, {**ANY_PORT, "9000": stage.port})
+    client, target = stage.connect(), stage.accept()
+    client.sendall(b"question")
+    client.shutdown(socket.SHUT_WR)
+    assert read_to_end(target) == b"question"
+    target.sendall(b"answer")
+    target.shutdown(socket.SHUT_WR)
+    assert read_to_end(client) == b"answer"
+    assert stage.stop() == (SIGTERM, "")
 
 
 @pytest.mark.parametrize("by_client", [True, False], ids=["by the client", "by the target"])
-def test_the_proxies_pass_on_a_reset(start: Start, by_client: bool) -> None:
-    with ExitStack() as stack:
-        sock = listening(stack)
-        program = start(PROXY, {**ANY_PORT, "9000": port_of(sock)})
-        client, target = connected(stack, program), accepted(stack, sock)
-        client.sendall(b"question")
-        assert read_until(target, b"question") == b"question"
-        reset(client if by_client else target)
-        with pytest.raises(ConnectionResetError):
-            (target if by_client else client).recv(1)
+def test_the_proxies_pass_on_a_reset(stage: Stage, by_client: bool) -> None:
+    stage.start(PROXY, {**ANY_PORT, "9000": stage.port})
+    client, target = stage.connect(), stage.accept()
+    client.sendall(b"question")
+    assert read_until(target, b"question") == b"question"
+    reset(client if by_client else target)
+    with pytest.raises(ConnectionResetError):
+        (target if by_client else client).recv(1)
 
 
-def test_the_line_servers_shout_back(start: Start) -> None:
-    program = start(LINES, ANY_PORT)
-    with ExitStack() as stack:
-        polite, endless = connected(stack, program), connected(stack, program)
-        polite.sendall(b"hello\nwor")
-        assert read_until(polite, b"\n") == b"HELLO\n"
-        polite.sendall(b"ld\nquit\nmore\n")
-        assert read_to_end(polite) == b"WORLD\nBYE\n"
-        endless.sendall(b"x" * 1_000_000)
-        endless.shutdown(socket.SHUT_WR)
-        assert read_to_end(endless) == b"LINE TOO LONG\n"
+def test_the_line_servers_shout_back(stage: Stage) -> None:
+    stage.start(LINES, ANY_PORT)
+    polite, endless = stage.connect(), stage.connect()
+    polite.sendall(b"hello\nwor")
+    assert read_until(polite, b"\n") == b"HELLO\n"
+    polite.sendall(b"ld\nquit\nmore\n")
+    assert read_to_end(polite) == b"WORLD\nBYE\n"
+    endless.sendall(b"x" * 1_000_000)
+    endless.shutdown(socket.SHUT_WR)
+    assert read_to_end(endless) == b"LINE TOO LONG\n"
 
 
 def test_each_program_of_the_page_is_run_here() -> None:

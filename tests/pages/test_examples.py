@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from reactor import Reactor, Server
 from reactor.testing import ManualClock, Peer, pump, settle
-from tests.support.programs import ROOT, Program, example, load, read_until, running
+from tests.support.forks import start_afresh
+from tests.support.programs import ROOT, Example, example, load, read_until, running
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 MOST_LINES = 60
@@ -18,10 +20,16 @@ each_example = pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.s
 
 
 @pytest.fixture
-def program(request: pytest.FixtureRequest) -> Iterator[Program]:
+def program(request: pytest.FixtureRequest) -> Iterator[Example]:
     """The example named by the parameter, on a port of the kernel's choice."""
     with running(str(ROOT / "examples" / f"{request.param}.py"), "0") as started:
         yield started
+
+
+@pytest.fixture
+def peer(program: Example) -> Iterator[Peer]:
+    with Peer(program.address()) as made:
+        yield made
 
 
 def run_example(name: str) -> pytest.MarkDecorator:
@@ -50,46 +58,41 @@ def test_an_example_says_how_to_run_it(path: Path) -> None:
     assert f"python examples/{path.name}" in (load(path).__doc__ or "")
 
 
-@pytest.mark.parametrize("program", ["asyncio_host", "chat", "device_gateway", "echo", "goodbye"], indirect=True)
-def test_an_example_stops_in_order_at_sigterm(program: Program) -> None:
-    with Peer(program.address()) as peer:
-        program.ask_to_stop()
-        assert peer.outcome() == "FIN"
-    assert program.finish()[0] == 0
+@pytest.mark.parametrize("name", ["asyncio_host", "chat", "device_gateway", "echo", "goodbye", "http10", "resp"])
+def test_an_example_in_an_interpreter_of_its_own_stops_in_order_at_sigterm(name: str) -> None:
+    with running(str(ROOT / "examples" / f"{name}.py"), "0", start=start_afresh) as program:
+        with Peer(program.address()) as peer:
+            program.ask_to_stop()
+            assert peer.outcome() == "FIN"
+        assert program.finish()[0] == 0
 
 
 # goodbye and echo
 
 
 @run_example("goodbye")
-def test_goodbye_says_it_and_ends(program: Program) -> None:
-    with Peer(program.address()) as peer:
-        assert peer.receive_all() == (b"Goodbye\n", "FIN")
+def test_goodbye_says_it_and_ends(peer: Peer) -> None:
+    assert peer.receive_all() == (b"Goodbye\n", "FIN")
 
 
 @run_example("echo")
-def test_echo_gives_back_everything_to_one_that_uploads_first_and_reads_late(program: Program) -> None:
+def test_echo_gives_back_everything_to_one_that_uploads_first_and_reads_late(peer: Peer) -> None:
     sent = bytes(range(256)) * 8192  # 2 MiB: more than the marks and less than the kernels' buffers
-    with Peer(program.address()) as peer:
-        upload = threading.Thread(target=lambda: (peer.send(sent), peer.end()))
-        upload.start()
-        got, outcome = peer.receive_all()
-        upload.join()
-    assert outcome == "FIN"
-    assert got == sent
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(peer.send, sent).add_done_callback(lambda _: peer.end())
+        assert peer.receive_all() == (sent, "FIN")
 
 
 @run_example("echo")
-def test_echo_prints_the_account_of_each_connection(program: Program) -> None:
-    with Peer(program.address()) as peer:
-        peer.send(b"hello")
-        peer.end()
-        assert peer.receive_all() == (b"hello", "FIN")
-        host, port = peer.address
+def test_echo_prints_the_account_of_each_connection(program: Example, peer: Peer) -> None:
+    peer.send(b"hello")
+    peer.end()
+    assert peer.receive_all() == (b"hello", "FIN")
     program.ask_to_stop()
     status, printed = program.finish()
     assert status == 0
-    assert f"<Connection closed {host}:{port} read=5 written=5 pending=0> peer ended, clean" in printed
+    account = "<Connection closed {}:{} read=5 written=5 pending=0> peer ended, clean".format(*peer.address)
+    assert account in printed
 
 
 # early_refusal
@@ -106,7 +109,7 @@ def test_the_early_refusal_arrives_whole_from_the_reactor() -> None:
 
 
 @run_example("chat")
-def test_in_the_chat_everybody_hears_what_anybody_says(program: Program) -> None:
+def test_in_the_chat_everybody_hears_what_anybody_says(program: Example) -> None:
     address = program.address()
     with Peer(address) as anna, Peer(address) as ben:
         read_until(anna.sock, b"* %d has come\n" % ben.address[1])
@@ -120,13 +123,11 @@ def test_in_the_chat_everybody_hears_what_anybody_says(program: Program) -> None
 
 
 @run_example("chat")
-def test_the_chat_tells_one_whose_line_is_too_long_though_it_is_still_sending(program: Program) -> None:
-    with Peer(program.address()) as peer:
-        peer.send(b"x" * 1_000_000)
-        peer.end()
-        got, outcome = peer.receive_all()
-    assert got.endswith(b"* line too long\n")
-    assert outcome == "FIN"
+def test_the_chat_tells_one_whose_line_is_too_long_though_it_is_still_sending(peer: Peer) -> None:
+    peer.send(b"x" * 1_000_000)
+    peer.end()
+    got, outcome = peer.receive_all()
+    assert (got[-16:], outcome) == (b"* line too long\n", "FIN")
 
 
 def test_in_the_chat_a_slow_reader_is_told_how_much_it_missed_and_holds_up_nobody(loop: Reactor) -> None:
@@ -152,55 +153,48 @@ def test_in_the_chat_a_slow_reader_is_told_how_much_it_missed_and_holds_up_nobod
 
 def read_while_pumping(loop: Reactor, peer: Peer, wanted: bytes) -> bytes:
     """`read_until` in a thread, while the loop takes turns."""
-    got: list[bytes] = []
-    reader = threading.Thread(target=lambda: got.append(read_until(peer.sock, wanted)))
-    reader.start()
-    pump(loop, lambda: not reader.is_alive())
-    return got[0]
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read_until, peer.sock, wanted)
+        pump(loop, reading.done)
+    return reading.result()
 
 
 # embedded
 
 
 @run_example("embedded")
-def test_the_admin_port_answers_while_the_main_thread_works_and_can_stop_it(program: Program) -> None:
-    with Peer(program.address()) as peer:
-        peer.send(b"status\nslower\nfas")
-        first = read_until(peer.sock, b"0.02 s\n")
-        assert b"a number in 0.01 s\n" in first
-        peer.send(b"ter\n")
-        assert b"a number in 0.01 s\n" in read_until(peer.sock, b"\n")
-        peer.send(b"stop\n")
-        assert peer.outcome() == "FIN"
+def test_the_admin_port_answers_while_the_main_thread_works_and_can_stop_it(program: Example, peer: Peer) -> None:
+    peer.send(b"status\nslower\nfas")
+    assert b"a number in 0.01 s\n" in read_until(peer.sock, b"0.02 s\n")
+    peer.send(b"ter\n")
+    assert b"a number in 0.01 s\n" in read_until(peer.sock, b"\n")
+    peer.send(b"stop\n")
+    assert peer.outcome() == "FIN"
     assert program.finish()[0] == 0
 
 
 @run_example("embedded")
-def test_the_admin_port_resets_one_that_sends_a_line_without_end(program: Program) -> None:
-    with Peer(program.address()) as peer:
-        peer.send(b"x" * 2000)
-        assert peer.outcome() == "ECONNRESET"
+def test_the_admin_port_resets_one_that_sends_a_line_without_end(peer: Peer) -> None:
+    peer.send(b"x" * 2000)
+    assert peer.outcome() == "ECONNRESET"
 
 
 # asyncio_host
 
 
 @run_example("asyncio_host")
-def test_a_coroutine_of_the_host_answers_a_client_of_the_reactor(program: Program) -> None:
-    with Peer(program.address()) as peer:
-        peer.send(b"hello\n")
-        assert peer.receive(len(b"a coroutine says: hello\n")) == b"a coroutine says: hello\n"
+def test_a_coroutine_of_the_host_answers_a_client_of_the_reactor(peer: Peer) -> None:
+    peer.send(b"hello\n")
+    assert peer.receive(len(b"a coroutine says: hello\n")) == b"a coroutine says: hello\n"
 
 
 @run_example("asyncio_host")
-def test_under_asyncio_a_client_that_went_away_disturbs_nobody(program: Program) -> None:
-    address = program.address()
-    with Peer(address) as peer:
-        with Peer(address) as other:
-            other.send(b"nobody will read the answer\n")
-            other.reset()
-        peer.send(b"hello\n")
-        assert peer.receive(17) == b"a coroutine says:"
+def test_under_asyncio_a_client_that_went_away_disturbs_nobody(program: Example, peer: Peer) -> None:
+    with Peer(program.address()) as other:
+        other.send(b"nobody will read the answer\n")
+        other.reset()
+    peer.send(b"hello\n")
+    assert peer.receive(17) == b"a coroutine says:"
     program.ask_to_stop()
     assert program.finish()[0] == 0
 
@@ -270,15 +264,14 @@ def test_at_the_gateway_a_device_that_comes_back_takes_the_place_of_its_old_conn
 
 
 @run_example("device_gateway")
-def test_the_gateway_sends_its_devices_to_sleep_when_it_stops(program: Program) -> None:
-    with Peer(program.address()) as device:
-        device.send(b"id pump7\ntell pump7 hello\n")
-        assert read_until(device.sock, b"sent\n") == b"hello\nsent\n"
-        program.ask_to_stop()
-        assert device.receive_all() == (b"sleep\n", "FIN")
+def test_the_gateway_sends_its_devices_to_sleep_when_it_stops(program: Example, peer: Peer) -> None:
+    peer.send(b"id pump7\ntell pump7 hello\n")
+    assert read_until(peer.sock, b"sent\n") == b"hello\nsent\n"
+    program.ask_to_stop()
+    assert peer.receive_all() == (b"sleep\n", "FIN")
+    peer.close()
     status, printed = program.finish()
-    assert status == 0
-    assert "pump7 has gone: ended" in printed
+    assert (status, "pump7 has gone: ended" in printed) == (0, True)
 
 
 # The simulated server.

@@ -10,7 +10,7 @@ import pytest
 
 from reactor import CloseReport, Reactor, Reason, Server
 from reactor.testing import Peer, pump
-from tests.support.programs import ROOT, example, running
+from tests.support.programs import ROOT, example
 
 http10, resp = example("http10"), example("resp")
 
@@ -65,15 +65,6 @@ def http(loop: Reactor) -> Talk:
 def redis(loop: Reactor) -> Talk:
     resp.STORE.clear()
     return Talk(loop, resp)
-
-
-@pytest.mark.parametrize("name", ["http10", "resp"])
-def test_an_example_with_a_protocol_stops_in_order_at_sigterm(name: str) -> None:
-    with running(str(ROOT / "examples" / f"{name}.py"), "0") as program:
-        with Peer(program.address()) as peer:
-            program.ask_to_stop()
-            assert peer.outcome() == "FIN"
-        assert program.finish()[0] == 0
 
 
 # http10

@@ -7,7 +7,6 @@ Every server here is told what it gets by real programs on real sockets, in a th
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ from reactor import Reason, Server
 from tests.support.tools import Hosted, hosted, needs, needs_netcat, openbsd_netcat, run
 
 MIB = 1 << 20
-REQUEST = bytes(range(256)) * 512
+REQUEST = bytes(range(256)) * 512  # Node sends as many zeros
 ANSWER = bytes(reversed(range(256))) * 4096  # 1 MiB, of which a small one would not show what is cut off
 UPLOAD = bytes(8 * MIB)
 
@@ -58,31 +57,12 @@ def answering(request: pytest.FixtureRequest, path: str | None) -> Iterator[Host
         yield server
 
 
-@pytest.fixture
-def refusing(path: str | None) -> Iterator[Hosted]:
-    """A server that refuses what is uploaded."""
-    with hosted(refuse, path) as server:
-        yield server
+# Clients: what each hears when it sends all of that and ends its half. Some can choose when they do so.
+
+AT_ONCE, READING_LATE, AFTER_THE_END = "at once", "reading late", "after the end"
 
 
-def check_answered(server: Hosted) -> None:
-    """The report of an exchange in which the client ended first, and both got everything."""
-    report = server.report()
-    assert (report.reason, report.clean) == (Reason.PEER_ENDED, True), report
-    assert (report.bytes_read, report.bytes_written) == (len(REQUEST), len(ANSWER))
-
-
-def check_refused(server: Hosted) -> None:
-    """The report of a refusal that arrived, though everything else was sent too. Who was the first to end is a race."""
-    report = server.report()
-    assert (report.reason in (Reason.ENDED, Reason.PEER_ENDED), report.clean) == (True, True), report
-    assert (report.bytes_read, report.bytes_written) == (len(UPLOAD), len(ANSWER))
-
-
-# nc and socat.
-
-
-def netcat(server: Hosted, sends: bytes) -> bytes:
+def netcat(server: Hosted, sends: bytes, when: str) -> bytes:
     """nc, which with -N ends its half after the last byte of its input."""
     command = openbsd_netcat()
     assert command is not None
@@ -90,107 +70,86 @@ def netcat(server: Hosted, sends: bytes) -> bytes:
     return run(command, "-N", *where, sends=sends)
 
 
-def socat(server: Hosted, sends: bytes) -> bytes:
+def socat(server: Hosted, sends: bytes, when: str) -> bytes:
     """socat, which always does; then it waits -t seconds for more."""
     kind = "UNIX-CONNECT:" if isinstance(server.address, str) else "TCP:"
     where = server.address if isinstance(server.address, str) else "{}:{}".format(*server.address)
     return run("socat", "-t", "15", "-", kind + where, sends=sends)
 
 
-each_pipe = pytest.mark.parametrize(
-    "pipe", [pytest.param(netcat, marks=needs_netcat), pytest.param(socat, marks=needs("socat"))]
-)
+def streams(server: Hosted, sends: bytes, when: str) -> bytes:
+    """asyncio's streams: everything is sent, then that half is ended, and only then is read, to the end."""
 
+    async def ask() -> bytes:
+        if isinstance(server.address, str):
+            reader, writer = await asyncio.open_unix_connection(server.address)
+        else:
+            reader, writer = await asyncio.open_connection(*server.address)
+        writer.transport.set_write_buffer_limits(0)  # so that `drain` waits until the kernel has all of it
+        writer.write(sends)
+        await writer.drain()
+        writer.write_eof()
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return answer
 
-@each_pipe
-def test_the_answer_to_one_that_has_ended_its_half_arrives_whole(pipe: Any, answering: Hosted) -> None:
-    assert pipe(answering, REQUEST) == ANSWER
-    check_answered(answering)
+    return asyncio.run(ask())
 
-
-@each_pipe
-def test_the_refusal_of_what_is_still_being_piped_in_arrives_whole(pipe: Any, refusing: Hosted) -> None:
-    assert pipe(refusing, UPLOAD) == ANSWER
-    check_refused(refusing)
-
-
-@each_pipe
-def test_what_is_piped_in_after_our_fin_is_heard(pipe: Any, path: str | None) -> None:
-    with hosted(lambda server: server.on("connection", lambda conn: conn.end(b"Goodbye\n")), path) as server:
-        assert pipe(server, UPLOAD) == b"Goodbye\n"
-        report = server.report()
-        assert (report.reason, report.clean, report.bytes_read) == (Reason.ENDED, True, len(UPLOAD))
-
-
-# asyncio's streams.
-
-
-async def ask_by_streams(server: Hosted, sends: bytes) -> bytes:
-    """Send everything, end that half, and only then read, to the end of the stream."""
-    if isinstance(server.address, str):
-        reader, writer = await asyncio.open_unix_connection(server.address)
-    else:
-        reader, writer = await asyncio.open_connection(*server.address)
-    writer.transport.set_write_buffer_limits(0)  # so that `drain` waits until the kernel has all of it
-    writer.write(sends)
-    await writer.drain()
-    writer.write_eof()
-    answer = await reader.read()
-    writer.close()
-    await writer.wait_closed()
-    return answer
-
-
-def test_asyncio_streams_get_the_whole_answer_after_write_eof(answering: Hosted) -> None:
-    assert asyncio.run(ask_by_streams(answering, REQUEST)) == ANSWER
-    check_answered(answering)
-
-
-def test_asyncio_streams_get_the_whole_refusal_of_what_they_upload(refusing: Hosted) -> None:
-    assert asyncio.run(ask_by_streams(refusing, UPLOAD)) == ANSWER
-    check_refused(refusing)
-
-
-# Node's net.
 
 NODE = """
-const [where, size, late, halfOpen] = JSON.parse(process.argv[1]);
-const seen = [], hash = require('crypto').createHash('sha256');
+const [where, size, when] = JSON.parse(process.argv[1]);
+const seen = [], got = [], halfOpen = when === 'after the end';
 const conn = require('net').connect({...where, allowHalfOpen: halfOpen});
 for (const event of ['end', 'finish', 'error']) conn.on(event, () => seen.push(event));
-conn.on('data', (data) => hash.update(data));
-conn.on('close', (failed) => console.log(JSON.stringify([hash.digest('hex'), seen.sort(), failed])));
-if (late) conn.pause();  // it reads when all is sent
+conn.on('data', (data) => got.push(data));
+conn.on('close', (failed) => process.stdout.write(Buffer.concat([...got, Buffer.from(seen.sort() + ' ' + failed)])));
+if (when === 'reading late') conn.pause();  // it reads when all is sent
 conn.on(halfOpen ? 'end' : 'connect', () => conn.end(Buffer.alloc(size), () => conn.resume()));
 """
 
 
-def node(server: Hosted, size: int, late: bool = False, half_open: bool = False) -> Any:
-    """What a Node client got, as a hash; its events, in alphabetical order; and whether it was closed by an error."""
+def node(server: Hosted, sends: bytes, when: str) -> bytes:
+    """Node's net, which tells its events too, and whether an error closed it."""
     address = server.address
     where = {"path": address} if isinstance(address, str) else {"host": address[0], "port": address[1]}
-    return json.loads(run("node", "-e", NODE, json.dumps([where, size, late, half_open])))
+    told = run("node", "-e", NODE, json.dumps([where, len(sends), when]))
+    assert told.endswith(b"end,finish false")
+    return told.removesuffix(b"end,finish false")
 
 
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+each_client = pytest.mark.parametrize(
+    "ask",
+    [
+        pytest.param(netcat, marks=needs_netcat),
+        pytest.param(socat, marks=needs("socat")),
+        streams,
+        pytest.param(node, marks=needs("node")),
+    ],
+)
 
 
-@needs("node")
-def test_node_gets_the_whole_answer_after_it_has_ended(answering: Hosted) -> None:
-    assert node(answering, len(REQUEST)) == [sha256(ANSWER), ["end", "finish"], False]
-    check_answered(answering)
+@each_client
+def test_the_answer_to_one_that_has_ended_its_half_arrives_whole(ask: Any, answering: Hosted) -> None:
+    assert ask(answering, REQUEST, AT_ONCE) == ANSWER
+    report = answering.report()
+    assert (report.reason, report.clean) == (Reason.PEER_ENDED, True), report
+    assert (report.bytes_read, report.bytes_written) == (len(REQUEST), len(ANSWER))
 
 
-@needs("node")
-def test_node_gets_the_whole_refusal_of_what_it_uploads(refusing: Hosted) -> None:
-    assert node(refusing, len(UPLOAD), late=True) == [sha256(ANSWER), ["end", "finish"], False]
-    check_refused(refusing)
-
-
-@needs("node")
-def test_what_node_says_after_our_fin_is_heard(path: str | None) -> None:
-    with hosted(lambda server: server.on("connection", lambda conn: conn.end(ANSWER)), path) as server:
-        assert node(server, len(UPLOAD), half_open=True) == [sha256(ANSWER), ["end", "finish"], False]
+@each_client
+def test_the_refusal_of_what_is_still_being_uploaded_arrives_whole(ask: Any, path: str | None) -> None:
+    with hosted(refuse, path) as server:
+        assert ask(server, UPLOAD, READING_LATE) == ANSWER
         report = server.report()
-        assert (report.reason, report.clean, report.bytes_read) == (Reason.ENDED, True, len(UPLOAD))
+    assert report.reason in (Reason.ENDED, Reason.PEER_ENDED), report  # who was the first to end is a race
+    assert (report.clean, report.bytes_read, report.bytes_written) == (True, len(UPLOAD), len(ANSWER))
+
+
+@each_client
+def test_what_is_sent_after_our_fin_is_heard(ask: Any, path: str | None) -> None:
+    answer = ANSWER if ask is node else b"Goodbye\n"  # the others speak before they listen
+    with hosted(lambda server: server.on("connection", lambda conn: conn.end(answer)), path) as server:
+        assert ask(server, UPLOAD, AFTER_THE_END) == answer
+        report = server.report()
+    assert (report.reason, report.clean, report.bytes_read) == (Reason.ENDED, True, len(UPLOAD))

@@ -6,6 +6,7 @@ have left the kernel already.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import Any
 
@@ -80,6 +81,22 @@ def test_who_is_paused_by_another_hears_after_resume_what_was_held_back_before_w
         assert report.reason is (Reason.PEER_ENDED if "FIN" in what else Reason.PEER_RESET)
         assert (report.bytes_discarded, report.bytes_read, report.clean) == (0, 5 + len(said), "FIN" in what)
     assert ended == ([said] if "FIN" in what else [])
+
+
+@pytest.mark.parametrize("end", [Connection.destroy, Connection.reset])
+def test_a_listener_of_what_was_held_back_may_end_the_connection_that_is_being_lost(two: Two, end: Any) -> None:
+    _, second = two.both_speak(Connection.pause)
+    second.once("data", lambda conn, data: end(conn))
+
+    def fail() -> None:
+        """A read fails right after the program has resumed."""
+        second.resume()
+        second._on_read_error(ConnectionResetError(errno.ECONNRESET, ""))
+
+    two.harness.loop.call_soon(fail)
+    report = two.harness.closed(second)
+    assert two.heard_by(second) == b"word"
+    assert report.reason in (Reason.DESTROYED, Reason.RESET)
 
 
 @pytest.mark.parametrize(

@@ -32,14 +32,13 @@ def test_a_broken_listening_socket_is_given_up_and_the_others_go_on(
     each_loop: Reactor, harness: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     h = harness(loop=each_loop)
-    errors: list[Any] = []
-    h.server.on("accept_error", lambda server, error: errors.append(error))
+    errors = h.server_told("accept_error")
     with socket.create_server(("127.0.0.1", 0)) as twin:
         broken = h.server.listen(sock=twin.dup())
         settle(each_loop)
         twin.shutdown(socket.SHUT_RDWR)  # accept says EINVAL from now on
         settle(each_loop)
-        assert [error.strerror for error in errors] == [f"accept EINVAL 127.0.0.1:{broken[1]}"]
+        assert [error.strerror for (error,) in errors] == [f"accept EINVAL 127.0.0.1:{broken[1]}"]
         assert h.server.addresses == [h.address]
         h.connect()
     assert sum(record.levelname == "WARNING" for record in caplog.records) == 1
@@ -54,25 +53,21 @@ def test_a_server_whose_last_listening_socket_broke_keeps_run_going_no_longer(lo
     assert not server.listening
 
 
-def test_a_server_whose_listening_socket_the_program_has_closed_stops_and_touches_no_other(
-    loop: Reactor, harness: Any
-) -> None:
-    h = harness()
-    peer = Peer(h.address)
-    server = Server(loop)
+def test_a_server_whose_listening_socket_the_program_has_closed_stops_and_touches_no_other(h: Any) -> None:
+    (peer,) = h.queue(1)
+    server = Server(h.loop)
     stopped: list[Any] = []
     server.on("stopped", lambda server, report: stopped.append(report))
     listening = socket.create_server(("127.0.0.1", 0))
     server.listen(sock=listening)
     number = listening.fileno()
     listening.close()
-    pump(loop, lambda: h.record.connections)
+    pump(h.loop, lambda: h.record.connections)
     assert h.record.conn.fileno() == number
     server.close()
-    pump(loop, lambda: stopped)
+    pump(h.loop, lambda: stopped)
     peer.send(b"still heard")
-    pump(loop, lambda: h.record.data() == b"still heard")
-    peer.close()
+    pump(h.loop, lambda: h.record.data() == b"still heard")
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from reactor import Reactor, Server
 from reactor.net.server.acceptor import ACCEPTS_PER_TURN
-from reactor.testing import Peer, settle
+from reactor.testing import settle
 
 
 class CountingListener(socket.socket):
@@ -23,52 +22,36 @@ class CountingListener(socket.socket):
         return super().accept()
 
 
-@pytest.fixture
-def listening() -> CountingListener:
-    made = CountingListener()
-    made.bind(("127.0.0.1", 0))
-    made.listen(1000)
-    return made
+def counting(h: Any, address: Any, family: int = socket.AF_INET) -> CountingListener:
+    """A listening socket of the server that counts."""
+    listening = CountingListener(family)
+    listening.bind(address)
+    listening.listen(1000)
+    h.server.listen(sock=listening)
+    settle(h.loop)
+    return listening
 
 
 @pytest.mark.parametrize("clients", [1, 5, ACCEPTS_PER_TURN])
-def test_each_client_costs_one_accept(clients: int, listening: CountingListener, loop: Reactor) -> None:
-    server = Server(loop)
-    server.listen(sock=listening)
-    settle(loop)
-    peers = [Peer(listening.getsockname()) for _ in range(clients)]
-    loop.run_once(0)
-    assert len(server.connections) == listening.accepts == clients
-    settle(loop)
+def test_each_client_costs_one_accept(clients: int, h: Any) -> None:
+    listening = counting(h, ("127.0.0.1", 0))
+    h.queue(clients, listening.getsockname())
+    h.loop.run_once(0)
+    assert len(h.server.connections) == listening.accepts == clients
+    settle(h.loop)
     assert listening.accepts == clients
-    for peer in peers:
-        peer.close()
 
 
-def test_a_flood_is_taken_in_over_several_turns(listening: CountingListener, loop: Reactor) -> None:
-    server = Server(loop)
-    server.listen(sock=listening)
-    settle(loop)
-    peers = [Peer(listening.getsockname()) for _ in range(ACCEPTS_PER_TURN + 3)]
-    loop.run_once(0)
-    assert len(server.connections) == ACCEPTS_PER_TURN
-    loop.run_once(0)
-    assert len(server.connections) == ACCEPTS_PER_TURN + 3
-    for peer in peers:
-        peer.close()
+def test_a_flood_is_taken_in_over_several_turns(h: Any) -> None:
+    h.queue(ACCEPTS_PER_TURN + 3)
+    for inside in (ACCEPTS_PER_TURN, ACCEPTS_PER_TURN + 3):
+        h.loop.run_once(0)
+        assert len(h.server.connections) == inside
 
 
-def test_where_nobody_can_tell_it_is_tried_until_nobody_comes(tmp_path: Path, loop: Reactor) -> None:
-    path = tmp_path / "socket"
-    listening = CountingListener(socket.AF_UNIX)
-    listening.bind(str(path))
-    listening.listen()
-    server = Server(loop)
-    server.listen(sock=listening)
-    settle(loop)
-    peers = [Peer(str(path)) for _ in range(5)]
-    loop.run_once(0)
-    assert len(server.connections) == 5
-    assert listening.accepts == 6
-    for peer in peers:
-        peer.close()
+def test_where_nobody_can_tell_it_is_tried_until_nobody_comes(h: Any, tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    listening = counting(h, path, socket.AF_UNIX)
+    h.queue(5, path)
+    h.loop.run_once(0)
+    assert (len(h.server.connections), listening.accepts) == (5, 6)

@@ -1,5 +1,5 @@
 """Misuse raises at the call: TypeError for a wrong type, ValueError for a wrong value, naming argument, value and what
-was expected. And it changes nothing.
+was expected. And it changes nothing. Which values each setting takes is in `tests/unit/test_settings.py`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from reactor import Connection, Reactor, Server, serve
-from reactor.testing import Peer, pump, settle
+from reactor import Reactor, Server, serve
+from reactor.testing import settle
 
 NAN, INFINITY = float("nan"), float("inf")
 
@@ -20,11 +20,12 @@ Case = tuple[Callable[[Any], object], type[Exception], str, str]
 
 
 def named(cases: dict[str, Case]) -> Any:
-    return pytest.mark.parametrize(("call", "kind", "argument", "shown"), cases.values(), ids=cases.keys())
+    return pytest.mark.parametrize("case", cases.values(), ids=cases.keys())
 
 
-def check(call: Callable[[Any], object], thing: Any, kind: type[Exception], argument: str, shown: str) -> None:
-    """The call raises `kind`, and its text has the argument's name, the value, and what must be instead."""
+def check(case: Case, thing: Any) -> None:
+    """The call raises an error whose text has the argument's name, the value, and what must be instead."""
+    call, kind, argument, shown = case
     with pytest.raises(kind) as raised:
         call(thing)
     text = str(raised.value)
@@ -34,7 +35,7 @@ def check(call: Callable[[Any], object], thing: Any, kind: type[Exception], argu
     assert any(word in text for word in ("must", "expected")), text
 
 
-def timeouts(name: str, call: Callable[[Any, Any], object], zero: bool) -> dict[str, Case]:
+def seconds(name: str, call: Callable[[Any, Any], object], zero: bool = True) -> dict[str, Case]:
     """What no duration may be; `zero` says whether 0 means something here."""
     values: list[tuple[Any, type[Exception]]] = [
         (-1, ValueError), (-0.001, ValueError), (NAN, ValueError), (INFINITY, ValueError), ("5", TypeError),
@@ -56,19 +57,9 @@ def setting(name: str, *values: Any, kind: type[Exception]) -> dict[str, Case]:
 
 
 BOTH: dict[str, Case] = {
-    **timeouts("idle_timeout", lambda thing, value: setattr(thing, "idle_timeout", value), zero=False),
-    **timeouts("read_timeout", lambda thing, value: setattr(thing, "read_timeout", value), zero=False),
-    **timeouts("write_timeout", lambda thing, value: setattr(thing, "write_timeout", value), zero=False),
-    **timeouts("linger_timeout", lambda thing, value: setattr(thing, "linger_timeout", value), zero=False),
-    **timeouts("half_open_timeout", lambda thing, value: setattr(thing, "half_open_timeout", value), zero=False),
-    **setting("on_idle", "reap", "", None, 1, ["reset"], kind=ValueError),
-    **setting("allow_half_open", 1, "yes", None, kind=TypeError),
-    **setting("high_water", -1, kind=ValueError),
-    **setting("high_water", "64k", 1.5, True, None, kind=TypeError),
+    **setting("idle_timeout", 0, -1, NAN, INFINITY, kind=ValueError),
     **setting("low_water", -1, 1_000_000, kind=ValueError),
     **setting("low_water", "1", 0.5, kind=TypeError),
-    **setting("buffer_limit", -1, kind=ValueError),
-    **setting("buffer_limit", None, 1e6, kind=TypeError),
     "on event": (lambda thing: thing.on("connected", print), ValueError, "event", "'connected'"),
     "on event, as a decorator": (lambda thing: thing.on("dta"), ValueError, "event", "'dta'"),
     "on no event": (lambda thing: thing.on(None, print), ValueError, "event", "None"),
@@ -94,23 +85,23 @@ CONNECTION: dict[str, Case] = {
     "end text": (lambda conn: conn.end("text"), TypeError, "data", "'text'"),
     "end nothing": (lambda conn: conn.end(None), TypeError, "data", "None"),
     "end callback": (lambda conn: conn.end(b"x", 5), TypeError, "callback", "5"),
-    **timeouts("end timeout", lambda conn, value: conn.end(b"x", timeout=value), zero=True),
-    **timeouts("destroy_soon timeout", lambda conn, value: conn.destroy_soon(timeout=value), zero=True),
+    **seconds("end timeout", lambda conn, value: conn.end(b"x", timeout=value)),
+    **seconds("destroy_soon timeout", lambda conn, value: conn.destroy_soon(timeout=value)),
     "destroy with a text": (lambda conn: conn.destroy("gone"), TypeError, "error", "'gone'"),
     "destroy with a class": (lambda conn: conn.destroy(ValueError), TypeError, "error", "ValueError"),
-    **timeouts("set_timeout seconds", lambda conn, value: conn.set_timeout(value), zero=True),
+    **seconds("set_timeout seconds", lambda conn, value: conn.set_timeout(value)),
     "set_timeout listener": (lambda conn: conn.set_timeout(5, 5), TypeError, "listener", "5"),
     "set_no_delay": (lambda conn: conn.set_no_delay(1), TypeError, "enable", "1"),
     "set_keep_alive": (lambda conn: conn.set_keep_alive("on"), TypeError, "enable", "'on'"),
-    **timeouts("set_keep_alive delay", lambda conn, value: conn.set_keep_alive(True, delay=value), zero=False),
-    **timeouts("set_keep_alive interval", lambda conn, value: conn.set_keep_alive(True, interval=value), zero=False),
-    "keep-alive delay too long": (lambda conn: conn.set_keep_alive(True, 40_000), ValueError, "delay", "40000"),
+    **seconds("set_keep_alive delay", lambda conn, value: conn.set_keep_alive(True, delay=value), zero=False),
+    **seconds("set_keep_alive interval", lambda conn, value: conn.set_keep_alive(True, interval=value), zero=False),
+    "keep-alive delay too long": (lambda conn: conn.set_keep_alive(True, 32_768), ValueError, "delay", "32767 seconds"),
     "keep-alive delay far too long": (lambda conn: conn.set_keep_alive(True, 1e10), ValueError, "delay", "10000000000"),
     "keep-alive count 0": (lambda conn: conn.set_keep_alive(True, count=0), ValueError, "count", "0"),
     "keep-alive count 128": (lambda conn: conn.set_keep_alive(True, count=128), ValueError, "count", "128"),
     "keep-alive count 1.5": (lambda conn: conn.set_keep_alive(True, count=1.5), TypeError, "count", "1.5"),
-    **timeouts("set_user_timeout seconds", lambda conn, value: conn.set_user_timeout(value), zero=True),
-    "user timeout too long": (lambda conn: conn.set_user_timeout(1e10), ValueError, "seconds", "10000000000"),
+    **seconds("set_user_timeout seconds", lambda conn, value: conn.set_user_timeout(value)),
+    "user timeout too long": (lambda conn: conn.set_user_timeout(2_147_484), ValueError, "seconds", "2147484"),
     "server events": (lambda conn: conn.on("connection", print), ValueError, "event", "'connection'"),
 }
 
@@ -131,40 +122,26 @@ SERVER: dict[str, Case] = {
     "fd text": (lambda server: server.listen(fd="3"), TypeError, "fd", "'3'"),
     "fd -1": (lambda server: server.listen(fd=-1), ValueError, "fd", "-1"),
     "close callback": (lambda server: server.close(5), TypeError, "callback", "5"),
-    **timeouts("shutdown grace", lambda server, value: server.shutdown(value), zero=True),
+    **seconds("shutdown grace", lambda server, value: server.shutdown(value)),
     "shutdown end": (lambda server: server.shutdown(1, end="no"), TypeError, "end", "'no'"),
     **setting("max_connections", 0, -5, kind=ValueError),
     **setting("max_connections", "10", 1.5, True, kind=TypeError),
-    **setting("min_read_rate", 0, -1, NAN, (5, 0), kind=ValueError),
-    **setting("min_write_rate", "10", True, (1, 2, 3), kind=TypeError),
-    **setting("slow_reader", (-1, 5), (5, 0), (5, NAN), kind=ValueError),
-    **setting("slow_reader", 5, "10", (1.5, 5), kind=TypeError),
-    **setting("first_byte_timeout", 0, -1, NAN, kind=ValueError),
-    **setting("max_lifetime", 0, -1, INFINITY, kind=ValueError),
-    **setting("jitter", 0, -1, NAN, kind=ValueError),
-    **setting("max_per_address", 0, -5, kind=ValueError),
-    **setting("accept_rate", 0, -1, NAN, INFINITY, (5, 0), (NAN, 5), kind=ValueError),
-    **setting("accept_rate", "10", True, (1, 2, 3), kind=TypeError),
-    **setting("allow", "10.0.0.0/8", 5, kind=TypeError),
-    **setting("memory_limit", 0, -1, kind=ValueError),
-    **setting("memory_limit", 1.5, "1", NAN, kind=TypeError),
-    **setting("give_up_idle", 0, -1, NAN, kind=ValueError),
-    **timeouts("shutdown spread", lambda server, value: server.shutdown(10, spread=value), zero=True),
+    **seconds("shutdown spread", lambda server, value: server.shutdown(10, spread=value)),
     "spread beyond the grace": (lambda server: server.shutdown(1, spread=2), ValueError, "spread", "2"),
     "spread with nobody ended": (lambda s: s.shutdown(9, end=False, spread=2), ValueError, "spread", "2"),
     **setting("when_full", "refuse", None, 1, kind=ValueError),
     **setting("block", "10.0.0.0/8", 5, kind=TypeError),
-    **setting("no_delay", 1, None, kind=TypeError),
-    **setting("pause_on_connect", 0, "no", kind=TypeError),
-    **setting("keep_alive", "on", None, kind=TypeError),
-    **setting("keep_alive", -1, 0, NAN, kind=ValueError),
+    **setting("accept_rate", 0, (5, 0), kind=ValueError),
+    **setting("accept_rate", (5, 1.5), kind=TypeError),
+    **setting("min_read_rate", 0, kind=ValueError),
+    **setting("slow_reader", (-1, 5), kind=ValueError),
+    **setting("slow_reader", 5, kind=TypeError),
     "block a name": (lambda server: setattr(server, "block", ["example"]), ValueError, "block", "'example'"),
-    "block a host of a network": (lambda s: setattr(s, "block", ["10.0.0.1/8"]), ValueError, "block", "10.0.0.1/8"),
 }
 
 REACTOR: dict[str, Case] = {
-    **timeouts("run_once timeout", lambda loop, value: loop.run_once(value), zero=True),
-    **timeouts("call_later seconds", lambda loop, value: loop.call_later(value, print), zero=True),
+    **seconds("run_once timeout", lambda loop, value: loop.run_once(value)),
+    **seconds("call_later seconds", lambda loop, value: loop.call_later(value, print)),
     "call_at text": (lambda loop: loop.call_at("noon", print), TypeError, "when", "'noon'"),
     "call_at nan": (lambda loop: loop.call_at(NAN, print), ValueError, "when", "nan"),
     "call_at for ever": (lambda loop: loop.call_at(INFINITY, print), ValueError, "when", "inf"),
@@ -201,7 +178,7 @@ SERVE: dict[str, Case] = {
     "on_connection": (lambda _: serve("greet"), TypeError, "on_connection", "'greet'"),
     "port": (lambda _: serve(print, "127.0.0.1", 70000), ValueError, "port", "70000"),
     "host": (lambda _: serve(print, 80), TypeError, "host", "80"),
-    **timeouts("serve grace", lambda _, value: serve(print, "127.0.0.1", 0, grace=value), zero=True),
+    **seconds("serve grace", lambda _, value: serve(print, "127.0.0.1", 0, grace=value)),
     "on_server": (lambda _: serve(print, "127.0.0.1", 0, on_server=5), TypeError, "on_server", "5"),
     "setting": (lambda _: serve(print, "127.0.0.1", 0, max_connections=0), ValueError, "max_connections", "0"),
     "unknown": (lambda _: serve(print, "127.0.0.1", 0, colour=1), TypeError, "colour", "max_connections"),
@@ -209,43 +186,33 @@ SERVE: dict[str, Case] = {
 
 
 @named(BOTH | CONNECTION)
-def test_a_connection(
-    call: Callable[[Connection], object], kind: type[Exception], argument: str, shown: str, harness: Any
-) -> None:
-    wire = harness()
-    peer, conn = wire.connect()
-    check(call, conn, kind, argument, shown)
-    settle(wire.loop)
+def test_a_connection(case: Case, h: Any) -> None:
+    peer, conn = h.connect()
+    check(case, conn)
+    settle(h.loop)
     assert (conn.state, conn.bytes_written, conn.pending_bytes) == ("open", 0, 0)
     conn.end(b"unharmed")
-    settle(wire.loop)
+    settle(h.loop)
     assert peer.receive_all() == (b"unharmed", "FIN")
 
 
 @named(BOTH | SERVER)
-def test_a_server(
-    call: Callable[[Server], object], kind: type[Exception], argument: str, shown: str, loop: Reactor
-) -> None:
-    server = Server(loop)
-    server.listen("127.0.0.1", 0)
-    check(call, server, kind, argument, shown)
-    assert (len(server.addresses), server.listening) == (1, True)
-    with Peer(server.addresses[0]):
-        pump(loop, lambda: server.connections)
+def test_a_server(case: Case, h: Any) -> None:
+    check(case, h.server)
+    assert (len(h.server.addresses), h.server.listening) == (1, True)
+    h.connect()
 
 
 @named(REACTOR)
-def test_a_reactor(
-    call: Callable[[Reactor], object], kind: type[Exception], argument: str, shown: str, loop: Reactor
-) -> None:
+def test_a_reactor(case: Case, loop: Reactor) -> None:
     before = loop.statistics()
-    check(call, loop, kind, argument, shown)
+    check(case, loop)
     assert loop.statistics() == before
 
 
 @named(SERVE)
-def test_serve(call: Callable[[object], object], kind: type[Exception], argument: str, shown: str) -> None:
-    check(call, None, kind, argument, shown)
+def test_serve(case: Case) -> None:
+    check(case, None)
 
 
 @pytest.mark.parametrize("way", ["setting", "keyword"])
@@ -269,25 +236,25 @@ def test_listen_takes_one_kind_of_address(loop: Reactor) -> None:
         assert not server.listening
 
 
-@pytest.mark.parametrize("kind", ["not listening", "of datagrams", "no socket at all"])
-def test_listen_refuses_a_socket_it_cannot_accept_from(kind: str, loop: Reactor) -> None:
+@pytest.mark.parametrize("as_number", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [(socket.SOCK_STREAM, "listening already"), (socket.SOCK_DGRAM, "a stream socket")],
+)
+def test_a_socket_that_listen_cannot_accept_from_is_refused_and_stays_the_callers(
+    kind: socket.SocketKind, text: str, as_number: bool, loop: Reactor
+) -> None:
     server = Server(loop)
-    if kind == "no socket at all":
-        reader, writer = os.pipe()
-        with pytest.raises(OSError, match="ocket"):
-            server.listen(fd=reader)
-        os.close(reader)
-        os.close(writer)
-        return
-    with socket.socket(type=socket.SOCK_DGRAM if kind == "of datagrams" else socket.SOCK_STREAM) as sock:
-        with pytest.raises(ValueError, match="sock must be"):
-            server.listen(sock=sock)
-        assert (server.listening, sock.fileno() >= 0) == (False, True)
-
-
-@pytest.mark.parametrize("kind", ["not listening", "of datagrams"])
-def test_a_descriptor_that_is_refused_stays_the_callers(kind: str, loop: Reactor) -> None:
-    with socket.socket(type=socket.SOCK_DGRAM if kind == "of datagrams" else socket.SOCK_STREAM) as sock:
-        with pytest.raises(ValueError, match="must be"):
-            Server(loop).listen(fd=sock.fileno())
+    with socket.socket(type=kind) as sock:
+        with pytest.raises(ValueError, match=f"^{'fd' if as_number else 'sock'} must be .*{text}"):
+            server.listen(**({"fd": sock.fileno()} if as_number else {"sock": sock}))  # type: ignore[arg-type]  # either
         os.fstat(sock.fileno())
+    assert not server.listening
+
+
+def test_a_descriptor_that_is_no_socket_is_an_os_error(loop: Reactor) -> None:
+    reader, writer = os.pipe()
+    with pytest.raises(OSError, match="ocket"):
+        Server(loop).listen(fd=reader)
+    os.close(reader)
+    os.close(writer)

@@ -28,27 +28,15 @@ def _is_served(loop: Reactor, server: Server, address: Any) -> bool:
         return peer.receive(2) == b"hi"
 
 
-def test_it_listens_on_ipv4(loop: Reactor, server: Server) -> None:
-    address = server.listen("127.0.0.1", 0)
-    assert address[0] == "127.0.0.1"
-    assert _is_served(loop, server, address)
-
-
-def test_it_listens_on_ipv6_and_addresses_are_pairs_there_too(loop: Reactor, server: Server) -> None:
-    address = server.listen("::1", 0)
-    assert len(address) == 2
-    assert address[0] == "::1"
-    assert _is_served(loop, server, address)
-    settle(loop)
-
-
-def test_the_addresses_of_an_ipv6_connection_are_pairs(loop: Reactor, server: Server) -> None:
-    address = server.listen("::1", 0)
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_it_listens_on_an_address_and_all_addresses_are_pairs(loop: Reactor, server: Server, host: str) -> None:
     seen: list[tuple[Any, Any]] = []
     server.on("connection", lambda conn: seen.append((conn.local_address, conn.remote_address)))
+    address = server.listen(host, 0)
+    assert (len(address), address[0]) == (2, host)
     with Peer(address) as peer:
         pump(loop, lambda: seen)
-        assert seen == [(address, ("::1", peer.sock.getsockname()[1]))]
+        assert seen == [(address, (host, peer.sock.getsockname()[1]))]
 
 
 def test_a_name_is_resolved(loop: Reactor, server: Server) -> None:
@@ -56,15 +44,12 @@ def test_a_name_is_resolved(loop: Reactor, server: Server) -> None:
 
 
 @pytest.mark.parametrize("client", ["127.0.0.1", "::1"])
-def test_host_none_takes_both_families_by_one_socket(loop: Reactor, server: Server, client: str) -> None:
-    address = server.listen(None, 0)
+@pytest.mark.parametrize("host", [None, "::"])
+def test_the_wildcard_takes_both_families_by_one_socket(
+    loop: Reactor, server: Server, host: str | None, client: str
+) -> None:
+    address = server.listen(host, 0)
     assert len(server.addresses) == 1
-    assert _is_served(loop, server, (client, address[1]))
-
-
-@pytest.mark.parametrize("client", ["127.0.0.1", "::1"])
-def test_the_ipv6_wildcard_takes_both_families_as_nodes_does(loop: Reactor, server: Server, client: str) -> None:
-    address = server.listen("::", 0)
     assert _is_served(loop, server, (client, address[1]))
 
 
@@ -75,17 +60,11 @@ def test_ipv6_only_leaves_ipv4_out(loop: Reactor, server: Server, host: str | No
     assert refused("127.0.0.1", address[1])
 
 
-def test_port_0_picks_a_free_one_and_tells_it(loop: Reactor, server: Server) -> None:
-    first = server.listen("127.0.0.1", 0)
-    second = server.listen("127.0.0.1", 0)
-    assert first != second
-    assert first[1] > 0
-    assert server.addresses == [first, second]
-
-
-def test_one_server_serves_on_all_its_addresses(loop: Reactor, server: Server) -> None:
+def test_one_server_serves_on_all_its_addresses_and_port_0_is_a_free_one(loop: Reactor, server: Server) -> None:
     addresses = [server.listen("127.0.0.1", 0), server.listen("::1", 0), server.listen("127.0.0.1", 0)]
-    assert all(_is_served(loop, server, address) for address in addresses)
+    assert server.addresses == addresses
+    assert addresses[0] != addresses[2]
+    assert all(port > 0 and _is_served(loop, server, (host, port)) for host, port in addresses)
 
 
 def test_a_socket_that_listens_already_is_taken_over(loop: Reactor, server: Server) -> None:
@@ -105,26 +84,6 @@ def test_a_descriptor_that_listens_already_is_taken_over(loop: Reactor, server: 
         os.fstat(fd)
 
 
-def test_a_socket_that_does_not_listen_is_refused_and_left_alone(server: Server) -> None:
-    with socket.socket() as sock:
-        with pytest.raises(ValueError, match="sock must be listening already"):
-            server.listen(sock=sock)
-        assert sock.fileno() >= 0
-    assert not server.listening
-
-
-def test_a_datagram_socket_is_refused(server: Server) -> None:
-    with socket.socket(type=socket.SOCK_DGRAM) as sock, pytest.raises(ValueError, match="sock must be a stream socket"):
-        server.listen(sock=sock)
-
-
-def test_a_descriptor_that_is_refused_still_belongs_to_the_caller(server: Server) -> None:
-    with socket.socket() as sock:
-        with pytest.raises(ValueError, match="must be listening already"):
-            server.listen(fd=sock.fileno())
-        os.fstat(sock.fileno())
-
-
 def test_an_address_in_use_is_named_as_node_does(server: Server) -> None:
     host, port = server.listen("127.0.0.1", 0)
     with pytest.raises(OSError, match="listen EADDRINUSE") as caught:
@@ -135,12 +94,6 @@ def test_an_address_in_use_is_named_as_node_does(server: Server) -> None:
     assert len(server.addresses) == 1
 
 
-def test_an_address_of_another_machine_is_named_as_node_does(server: Server) -> None:
-    with pytest.raises(OSError, match=r"listen EADDRNOTAVAIL 192\.0\.2\.1:8080") as caught:
-        server.listen("192.0.2.1", 8080)  # TEST-NET-1 (RFC 5737)
-    assert caught.value.errno == errno.EADDRNOTAVAIL
-
-
 def test_a_name_that_cannot_be_is_named_as_node_does(server: Server) -> None:
     name = "x" * 64 + ".invalid"  # a label has 63 characters at most (RFC 1035)
     with pytest.raises(socket.gaierror, match=f"getaddrinfo ENOTFOUND {name}"):
@@ -148,9 +101,9 @@ def test_a_name_that_cannot_be_is_named_as_node_does(server: Server) -> None:
 
 
 def test_a_failed_listen_leaves_the_server_usable(loop: Reactor, server: Server) -> None:
-    with pytest.raises(OSError, match="EADDRNOTAVAIL"):
-        server.listen("192.0.2.1", 0)
-    assert not server.listening
+    with pytest.raises(OSError, match=r"listen EADDRNOTAVAIL 192\.0\.2\.1:8080") as caught:
+        server.listen("192.0.2.1", 8080)  # TEST-NET-1 (RFC 5737)
+    assert (caught.value.errno, server.listening) == (errno.EADDRNOTAVAIL, False)
     assert _is_served(loop, server, server.listen("127.0.0.1", 0))
 
 
@@ -160,15 +113,14 @@ def test_reuse_port_lets_two_servers_share_a_port(loop: Reactor, server: Server)
     assert other.listen(host, port, reuse_port=True) == (host, port)
 
 
-def test_a_port_with_connections_in_time_wait_can_be_listened_on(loop: Reactor, server: Server, harness: Any) -> None:
-    h = harness()
+def test_a_port_with_connections_in_time_wait_can_be_listened_on(server: Server, h: Any) -> None:
     peer, conn = h.connect()
     conn.end()
-    pump(loop, lambda: h.record.names() == ["finish"])
+    pump(h.loop, lambda: h.record.names() == ["finish"])
     peer.end()
     assert h.closed(conn).clean  # we ended first: TIME_WAIT is ours
     h.server.close()
-    settle(loop)
+    settle(h.loop)
     assert server.listen(*h.address) == h.address
 
 
@@ -202,37 +154,8 @@ def test_it_may_listen_again_after_it_has_stopped(loop: Reactor, server: Server)
     assert _is_served(loop, server, server.listen(*address))
 
 
-def test_it_may_not_listen_while_it_is_stopping(loop: Reactor, harness: Any) -> None:
-    h = harness()
+def test_it_may_not_listen_while_it_is_stopping(h: Any) -> None:
     h.connect()
     h.server.close()
     with pytest.raises(ServerClosed, match="while the server is stopping"):
         h.server.listen("127.0.0.1", 0)
-
-
-@pytest.mark.parametrize("port", [-1, 65536, 70000])
-def test_a_port_out_of_range_is_refused(server: Server, port: int) -> None:
-    with pytest.raises(ValueError, match=f"port must be from 0 to 65535, not {port}"):
-        server.listen("127.0.0.1", port)
-
-
-@pytest.mark.parametrize("port", ["8080", 80.0, True, None])
-def test_a_port_that_is_no_number_is_refused(server: Server, port: Any) -> None:
-    with pytest.raises(TypeError, match="port must be a whole number"):
-        server.listen("127.0.0.1", port)
-
-
-def test_a_host_that_is_no_text_is_refused(server: Server) -> None:
-    with pytest.raises(TypeError, match="host must be a string or None, not 7"):
-        server.listen(7, 0)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("backlog", [0, -5])
-def test_a_backlog_of_nothing_is_refused(server: Server, backlog: int) -> None:
-    with pytest.raises(ValueError, match="backlog must be from 1"):
-        server.listen("127.0.0.1", 0, backlog)
-
-
-def test_only_one_way_to_say_where_is_taken(server: Server) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as sock, pytest.raises(TypeError, match="one of"):
-        server.listen("127.0.0.1", 0, sock=sock)

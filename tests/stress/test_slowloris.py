@@ -30,7 +30,7 @@ def take_turns(server: Served, good: Honest, attackers: int, seconds: float) -> 
         time.sleep(seconds)
         good.say("in between")
         with crowd(server, slow):
-            assert server.look()["open"] == HONEST + attackers
+            until(lambda: server.look()["open"] == HONEST + attackers)
             good.say(f"attack {number}")
             time.sleep(seconds)
             good.say("in between")

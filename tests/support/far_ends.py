@@ -62,18 +62,8 @@ class FarEnds:
 
     def accept(self, loop: Reactor, host: str | None = None) -> Peer:
         """Take turns until a client came; what it is connected to."""
-        listening = self._listening[host or self.address(ACCEPTS)[0]]
-        found: list[socket.socket] = []
-
-        def came() -> bool:
-            try:
-                found.append(listening.accept()[0])
-            except BlockingIOError:
-                return False
-            return True
-
-        pump(loop, came)
-        return Peer.of(self._stack.enter_context(found[0]))
+        sock = _accepted(loop, self._listening[host or self.address(ACCEPTS)[0]])
+        return Peer.of(self._stack.enter_context(sock))
 
     def nobody_came(self, host: str | None = None) -> bool:
         """Is the backlog empty?"""
@@ -134,6 +124,63 @@ class FarEnds:
             filler.connect((host, port))
         self._listening[host] = sock
         return int(port)
+
+
+class Place:
+    """A socket that listens on 127.0.0.1, or at a path. A context manager: all is closed at its end."""
+
+    def __init__(self, path: str | None = None) -> None:
+        self._stack = ExitStack()
+        self.family = socket.AF_INET if path is None else socket.AF_UNIX
+        self._listening = self._stack.enter_context(socket.socket(self.family))
+        self._listening.bind(("127.0.0.1", 0) if path is None else path)
+        self._listening.listen()
+        self._listening.setblocking(False)
+        self.address: Any = self._listening.getsockname()
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """Arguments of `connect`, and of a server's `listen`."""
+        return (
+            {"path": self.address}
+            if isinstance(self.address, str)
+            else dict(zip(("host", "port"), self.address, strict=True))
+        )
+
+    def connect(self, loop: Reactor, **settings: Any) -> Connection:
+        return connect(loop, **self.where, **settings)
+
+    def accept(self, loop: Reactor) -> Peer:
+        """Take turns until a client came; what it is connected to."""
+        return Peer.of(self._stack.enter_context(_accepted(loop, self._listening)))
+
+    def __enter__(self) -> Place:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+
+def connected(loop: Reactor, conn: Connection) -> Connection:
+    """Take turns until it is connected."""
+    pump(loop, lambda: conn.state == "open")
+    return conn
+
+
+def _accepted(loop: Reactor, listening: socket.socket) -> socket.socket:
+    found: list[socket.socket] = []
+
+    def came() -> bool:
+        try:
+            found.append(listening.accept()[0])
+        except BlockingIOError:
+            return False
+        return True
+
+    pump(loop, came)
+    return found[0]
 
 
 def _socket(host: str) -> socket.socket:

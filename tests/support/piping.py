@@ -6,9 +6,7 @@ in between.
 
 from __future__ import annotations
 
-import array
 import contextlib
-import fcntl
 import os
 import random
 import socket
@@ -21,6 +19,7 @@ from typing import Any
 from reactor import CloseReport, Connection, Reactor
 from reactor.testing import Peer, pump, settle
 from reactor.testing.peer import NonblockingPeer
+from tests.support.wire import kernel_count
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -126,9 +125,7 @@ class End(NonblockingPeer):
 
 def unread(conn: Connection) -> int:
     """Bytes that have arrived and that the library has not read."""
-    answer = array.array("i", [0])
-    fcntl.ioctl(conn.fileno(), termios.FIONREAD, answer, True)
-    return answer[0]
+    return kernel_count(conn.fileno(), termios.FIONREAD)
 
 
 def opened(wire: Any, **options: Any) -> End:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
-import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
+from tests.support import forks
+from tests.support.process import CHECKOUT, SECONDS, Program, Start, environment
 
-ROOT = Path(__file__).parents[2]
+ROOT = CHECKOUT
+NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP, TCP_LISTEN = 4, 20, 0x301, 10  # headers of the kernel
+PAUSE = 0.005  # seconds between two looks at what the system tells of a process
 
 
 def load(path: Path) -> Any:
@@ -35,71 +38,73 @@ def example(name: str) -> Any:
     return load(ROOT / "examples" / f"{name}.py")
 
 
-class Program:
-    """A Python program that runs."""
-
-    def __init__(self, *arguments: str) -> None:
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONWARNINGS": "error",
-            "REACTOR_DEBUG": "1",
-        }
-        self._process = subprocess.Popen(
-            [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
-        )
-        self._printed = b""
+class Example(Program):
+    """A program of a page or of the examples, which must print nothing that looks like trouble."""
 
     def address(self) -> tuple[str, int]:
         """Where it listens: from the system's list of sockets, whatever it prints."""
-        seen = psutil.Process(self._process.pid)
-        limit = time.monotonic() + 10
-        while self._process.poll() is None and time.monotonic() < limit:
-            for connection in seen.net_connections("tcp"):
-                if connection.status == psutil.CONN_LISTEN:
-                    return connection.laddr.ip, connection.laddr.port
+        limit = time.monotonic() + SECONDS
+        while self._child.poll() is None and time.monotonic() < limit:
+            own = _sockets_of(self._child.pid)
+            for inode, address in _listening():
+                if inode in own:
+                    return address
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(PAUSE)
         raise AssertionError(f"it does not listen: {self.finish()}")
 
     def ask_to_stop(self) -> None:
         """SIGTERM."""
-        self._process.send_signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
 
     def printed(self, lines: int) -> str:
-        """Wait until it has printed so many lines; all that it printed so far."""
-        assert self._process.stdout is not None
-        out = self._process.stdout.fileno()
-        while self._printed.count(b"\n") < lines:
-            ready, _, _ = select.select([out], [], [], 10)
-            piece = os.read(out, 65_536) if ready else b""
-            assert piece, f"it printed no more than this: {self._printed.decode()}"
-            self._printed += piece
-        return self._printed.decode()
+        """Wait until it has printed that many lines; all that it printed so far."""
+        return self.out.first(lines)
 
     def finish(self) -> tuple[int, str]:
-        """Wait for its end; exit status and stdout. Anything that looks like trouble on stderr fails the test."""
-        out, err = self._process.communicate(timeout=20)
-        trouble = err.decode()
-        assert "Traceback" not in trouble, trouble
-        assert "Warning" not in trouble, trouble
-        return self._process.returncode, (self._printed + out).decode()
-
-    def discard(self) -> None:
-        """End it, whatever state it is in."""
-        if self._process.poll() is None:
-            self._process.kill()
-        with self._process:  # closes its pipes and waits
-            pass
+        """Wait for its end; exit status and stdout."""
+        ended = self.ended()
+        assert "Traceback" not in ended.stderr, ended.stderr
+        assert "Warning" not in ended.stderr, ended.stderr
+        return ended.returncode, ended.stdout
 
 
-@contextmanager
-def running(*arguments: str) -> Iterator[Program]:
+def _sockets_of(pid: int) -> set[int]:
+    """The inodes of the sockets that a process has."""
+    found = set()
+    with contextlib.suppress(FileNotFoundError):  # closed meanwhile, or the process has ended
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            kind, _, inode = os.readlink(f"/proc/{pid}/fd/{fd}").partition(":[")
+            if kind == "socket":
+                found.add(int(inode[:-1]))
+    return found
+
+
+def _listening() -> Iterator[tuple[int, tuple[str, int]]]:
+    """Inode and address of each TCP socket of this machine that listens: the question of `ss -ltn` (sock_diag(7)).
+
+    /proc/net/tcp has them too, among thousands in TIME_WAIT: there each look took 40 ms of CPU.
+    """
+    for family, size in ((socket.AF_INET, 4), (socket.AF_INET6, 16)):
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as sock:
+            order = struct.pack("=BBxxI48x", family, socket.IPPROTO_TCP, 1 << TCP_LISTEN)  # struct inet_diag_req_v2
+            sock.send(struct.pack("=IHHxxxxxxxx", 16 + len(order), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP) + order)
+            kind = SOCK_DIAG_BY_FAMILY
+            while kind == SOCK_DIAG_BY_FAMILY:
+                data = sock.recv(1 << 16)
+                while data and kind == SOCK_DIAG_BY_FAMILY:
+                    length, kind = struct.unpack_from("=IH", data)
+                    if kind == SOCK_DIAG_BY_FAMILY:  # struct inet_diag_msg, behind 16 bytes of struct nlmsghdr
+                        port = int.from_bytes(data[20:22], "big")
+                        host = socket.inet_ntop(family, data[24 : 24 + size])
+                        yield int.from_bytes(data[84:88], sys.byteorder), (host, port)
+                    data = data[length + 3 & ~3 :]
+
+
+def running(*arguments: str, start: Start = forks.start) -> Example:
     """`python ARGUMENTS...`, ended with the block."""
-    program = Program(*arguments)
-    try:
-        yield program
-    finally:
-        program.discard()
+    strict = {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "error", "REACTOR_DEBUG": "1"}
+    return Example(start(arguments, None, environment() | strict))
 
 
 def read_until(sock: socket.socket, wanted: bytes) -> bytes:

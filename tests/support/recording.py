@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from reactor import CloseReport, Connection, Reactor, Server
+from reactor import CloseReport, Connection, Reactor, Server, ShutdownReport
 from reactor.net.connection.listeners import CLIENT_EVENTS, CONNECTION_EVENTS
 from reactor.testing import Peer, pump
 
@@ -109,6 +109,7 @@ class Harness:
         self.server = Server(loop, **settings)
         self.record = Recorder(self.server, data)
         self.address: Any = self.server.listen("127.0.0.1", 0) if path is None else self.server.listen(path=path)
+        self.stops = self.server_told("stopped")
         self._peers: list[Peer] = []
 
     def connect(self, **options: Any) -> tuple[Peer, Connection]:
@@ -119,10 +120,30 @@ class Harness:
         pump(self.loop, lambda: len(self.record.connections) > known)
         return peer, self.record.connections[-1]
 
+    def queue(self, count: int, address: Any = None) -> list[Peer]:
+        """Peers that come to a listening socket, the first one or that of an address; no turn is taken."""
+        peers = [Peer(address or self.address) for _ in range(count)]
+        self._peers += peers
+        return peers
+
     def closed(self, conn: Connection) -> Any:
         """Take turns until the connection's `close` came; its report."""
         pump(self.loop, lambda: conn.report is not None)
         return conn.report
+
+    def server_told(self, event: str) -> Events:
+        """The arguments of each time that the server emits this event, from now on; without the server itself."""
+        found: Events = []
+        on: Any = self.server.on  # the events are not spelt out here
+        on(event, lambda server, *args: found.append(args))
+        return found
+
+    def stopped(self) -> ShutdownReport:
+        """Take turns until the server has stopped; the report of its one stop."""
+        pump(self.loop, lambda: self.stops)
+        ((report,),) = self.stops
+        assert isinstance(report, ShutdownReport)
+        return report
 
     def close_peers(self) -> None:
         for peer in self._peers:

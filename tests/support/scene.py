@@ -13,7 +13,7 @@ from typing import Any
 from reactor import Connection, Reactor
 from reactor.testing import ManualClock, Peer, pump, settle
 from tests.support import wire
-from tests.support.recording import Harness
+from tests.support.recording import Harness, arguments
 
 MIB = 1024 * 1024
 MUCH = 16 * MIB  # bytes; more than the kernel takes for a peer that reads nothing
@@ -52,6 +52,10 @@ class Scene(Harness):
     def count(self, event: str) -> int:
         """The number of times that an event came."""
         return self.names().count(event)
+
+    def kinds(self) -> list[Any]:
+        """The kind that each `timeout` was told with."""
+        return [kind for (kind,) in arguments(self.record.events[self.conn], "timeout")]
 
     def closed(self, conn: Connection | None = None) -> Any:
         """Take turns until `close` came; the report."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from reactor import Connection
 from reactor.testing import pump
+from tests.support import wire
 from tests.support.scene import MIB, Scene
 
 SOURCE = random.Random(11).randbytes(2 * MIB + 12_345)  # the content of most files
@@ -19,9 +20,7 @@ LARGE = 24 * MIB  # more than the kernel takes for a peer that reads nothing: tc
 
 def receive(one: Scene, count: int) -> bytes:
     """At least `count` bytes; fewer if the stream ends."""
-    reading = one.peer.nonblocking()
-    pump(one.loop, lambda: reading.read() or len(reading.received) >= count, 20)
-    return bytes(reading.received)
+    return wire.receive(one.loop, one.peer, count)
 
 
 def receive_all(one: Scene, most: int = 1 << 62) -> tuple[bytes, str | None]:

@@ -19,20 +19,27 @@ DROP_ALL = struct.pack("HBBI", 0x06, 0, 0, 0)  # struct sock_filter: BPF_RET | B
 
 
 def vanish(peer: Peer) -> None:
-    """Cut the cable: from now on the peer's socket receives no segment, so its kernel acknowledges nothing.
+    """Cut the cable: from now on the peer's socket receives no segment, so its kernel acknowledges nothing."""
+    vanish_socket(peer.sock)
 
-    A socket filter that drops everything does it without privileges (socket(7), SO_ATTACH_FILTER).
-    """
+
+def vanish_socket(sock: socket.socket) -> None:
+    """A socket filter that drops everything does it without privileges (socket(7), SO_ATTACH_FILTER)."""
     program = ctypes.create_string_buffer(DROP_ALL)
     option = struct.pack("@HP", 1, ctypes.addressof(program))  # struct sock_fprog
-    peer.sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, option)
+    sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, option)
+
+
+def kernel_count(fd: int, request: int) -> int:
+    """What ioctl(2) answers to FIONREAD, TIOCOUTQ and their like."""
+    answer = array.array("i", [0])
+    fcntl.ioctl(fd, request, answer, True)
+    return answer[0]
 
 
 def unacked(conn: Connection) -> int:
     """SIOCOUTQ, asked from outside: what the peer's kernel has not acknowledged, an unacknowledged FIN being one."""
-    answer = array.array("i", [0])
-    fcntl.ioctl(conn.fileno(), termios.TIOCOUTQ, answer, True)
-    return answer[0]
+    return kernel_count(conn.fileno(), termios.TIOCOUTQ)
 
 
 def all_acked(conn: Connection) -> Callable[[], bool]:
@@ -57,12 +64,25 @@ def pass_until(loop: Reactor, clock: ManualClock, until: Callable[[], object], m
     return clock() - began
 
 
-def read_to_the_end(loop: Reactor, peer: Peer) -> bytes:
-    """What the peer gets until FIN, with turns in between so that the server can go on sending."""
+def receive(loop: Reactor, peer: Peer, count: int) -> bytes:
+    """At least `count` bytes; fewer if the stream ends. The server can go on sending meanwhile."""
     reading = peer.nonblocking()
-    pump(loop, reading.read)
-    assert reading.outcome == "FIN"
+    pump(loop, lambda: reading.read() or len(reading.received) >= count, 20)
     return bytes(reading.received)
+
+
+def receive_all(loop: Reactor, peer: Peer) -> tuple[bytes, str | None]:
+    """Everything until the stream ends, and how it ended."""
+    reading = peer.nonblocking()
+    pump(loop, reading.read, 20)
+    return bytes(reading.received), reading.outcome
+
+
+def read_to_the_end(loop: Reactor, peer: Peer) -> bytes:
+    """What the peer gets until FIN."""
+    data, outcome = receive_all(loop, peer)
+    assert outcome == "FIN"
+    return data
 
 
 def acks_arrived(conn: Connection, peer: Peer) -> Callable[[], bool]:
@@ -71,12 +91,7 @@ def acks_arrived(conn: Connection, peer: Peer) -> Callable[[], bool]:
     A kernel may delay it by some 40 ms (tcp(7), TCP_QUICKACK), and the manual clock does not wait for that.
     """
 
-    def held() -> int:
-        answer = array.array("i", [0])
-        fcntl.ioctl(peer.sock.fileno(), termios.FIONREAD, answer, True)
-        return answer[0]
-
-    return lambda: conn.bytes_written - unacked(conn) == held()
+    return lambda: conn.bytes_written - unacked(conn) == kernel_count(peer.sock.fileno(), termios.FIONREAD)
 
 
 def refused(host: str, port: int) -> bool:

@@ -54,201 +54,94 @@ PEER_ENDED = state(read=Read.ENDED)
 PAUSED = state(read=Read.PAUSED)
 DRAINING = state(write=Write.ENDING)
 
-# idle_timeout
+BY_END = state(Read.DISCARDING, Write.ENDING)
+OURS_OVER = [state(write=write) for write in (Write.ENDING, Write.ENDED, Write.BROKEN)]
+GONE = [state(Read.PAUSED, write) for write in (Write.OPEN, Write.ENDED, Write.BROKEN)]
+IDLE, READ, WRITE = only(idle_timeout=60), only(read_timeout=60), only(write_timeout=60)
+LINGER, HALF_OPEN = only(linger_timeout=30), only(half_open_timeout=600)
+
+# A promise: the states in which it holds, the settings, what the connection knows, and when it ends; None: not at all.
+Promise = tuple[list[State], Settings, dict[str, Any], float | None]
+PROMISES: dict[str, Promise] = {
+    "idle counts from the last byte received": ([OPEN], IDLE, {"read_at": 500.0}, 560.0),
+    "idle counts from the last byte acknowledged": ([OPEN], IDLE, {"acked_at": 500.0}, 560.0),
+    "idle counts from the last touch": ([OPEN], IDLE, {"kept_at": 500.0}, 560.0),
+    "idle is not kept by writing what nobody acknowledges": ([OPEN], IDLE, {"wrote_at": 500.0, "unacked": True}, 160.0),
+    "idle runs also while paused or after the peer's FIN": ([PAUSED, PEER_ENDED], IDLE, {}, 160.0),
+    "idle stops once our half is ending": (OURS_OVER, IDLE, {}, None),
+    "read counts from the last byte received": ([OPEN], READ, {"read_at": 500.0}, 560.0),
+    "read is kept by a touch": ([OPEN], READ, {"kept_at": 500.0}, 560.0),
+    "read is not kept by what we push": ([OPEN], READ, {"wrote_at": 500.0, "acked_at": 500.0}, 160.0),
+    "read does not run while the program has paused": ([PAUSED], READ, {}, None),
+    "read starts anew with resume": ([OPEN], READ, {"since": 500.0}, 560.0),
+    "read ends with the peer's FIN": ([PEER_ENDED], READ, {}, None),
+    "read stops once our half is ending": (OURS_OVER, READ, {}, None),
+    "write runs while output is pending": ([OPEN], WRITE, {"pending": True}, 160.0),
+    "write has a look before that": ([OPEN], WRITE, {"pending": True, "now": 100.0}, None),
+    "write does not run with nothing pending": ([OPEN], WRITE, {}, None),
+    "write counts from the last byte the kernel took": ([OPEN], WRITE, {"pending": True, "wrote_at": 939.0}, 999.0),
+    "write counts from the last byte acknowledged": ([OPEN], WRITE, {"pending": True, "acked_at": 939.0}, 999.0),
+    "write is not kept by what the peer sends": (
+        [OPEN], WRITE, {"pending": True, "read_at": NOW, "kept_at": NOW}, 160.0,
+    ),
+    "write runs while something is unacknowledged once we end": (
+        [DRAINING, ENDED_HALF, DROPPED, BOTH_ENDED], WRITE, {"unacked": True}, 160.0,
+    ),
+    "write does not run for what is unacknowledged while we are open": ([OPEN], WRITE, {"unacked": True}, None),
+    "linger runs once all is acknowledged and the peer's FIN is awaited": ([ENDED_HALF], LINGER, {}, 130.0),
+    "linger counts from the acknowledgement of our FIN": ([ENDED_HALF], LINGER, {"acked_at": 500.0}, 530.0),
+    "linger does not run while something is unacknowledged": ([ENDED_HALF, DROPPED], LINGER, {"unacked": True}, None),
+    "linger does not run while output is pending": ([DRAINING], LINGER, {"pending": True}, None),
+    "linger starts anew after end() with what the peer sends": ([ENDED_HALF], LINGER, {"read_at": 500.0}, 530.0),
+    "linger does not after destroy_soon()": ([DROPPED], LINGER, {"read_at": 500.0}, 130.0),
+    "linger is stopped by a pause of the program": ([state(Read.PAUSED, Write.ENDED)], LINGER, {}, None),
+    "linger does not run before our FIN": ([OPEN, PAUSED, PEER_ENDED, DRAINING], LINGER, {}, None),
+    "linger bounds the wait for acknowledgement after both FINs": (
+        [BOTH_ENDED], LINGER, {"unacked": True, "acked_at": 500.0}, 530.0,
+    ),
+    "half-open runs while the peer has ended and we write nothing": ([PEER_ENDED], HALF_OPEN, {"since": 200.0}, 800.0),
+    "half-open starts anew with what the kernel takes": ([PEER_ENDED], HALF_OPEN, {"wrote_at": 300.0}, 900.0),
+    "half-open does not run while output is pending": ([PEER_ENDED], HALF_OPEN, {"pending": True}, None),
+    "half-open runs while paused with our half over": (GONE[1:], HALF_OPEN, {}, 700.0),
+    "half-open runs while paused and the peer is gone": (GONE, HALF_OPEN, {"gone": True}, 700.0),
+    "half-open does not run while a pipe waits for another connection": (
+        GONE[:1], HALF_OPEN, {"gone": True, "piped": True}, None,
+    ),
+    "half-open does not run on a connection that the program may leave alone": (
+        [OPEN, PAUSED, DRAINING, ENDED_HALF], HALF_OPEN, {}, None,
+    ),
+    "the timeout of the call bounds the whole ending": (
+        [DRAINING, ENDED_HALF, DROPPED, BOTH_ENDED, BY_END], only(), {"end_by": 800.0}, 800.0,
+    ),
+}  # fmt: skip
+REASONS = {
+    "idle": Reason.IDLE, "read": Reason.READ_TIMEOUT, "write": Reason.WRITE_TIMEOUT, "linger": Reason.LINGER_TIMEOUT,
+    "half-open": Reason.HALF_OPEN_TIMEOUT, "the": Reason.END_TIMEOUT,
+}  # fmt: skip
 
 
-def test_idle_counts_from_the_last_byte_received() -> None:
-    assert ends(OPEN, only(idle_timeout=60), read_at=500.0) == (560.0, Reason.IDLE)
+@pytest.mark.parametrize("promise", PROMISES)
+def test_of_one_deadline(promise: str) -> None:
+    states, settings, known, moment = PROMISES[promise]
+    expected = None if moment is None else (moment, REASONS[promise.split()[0]])
+    for where in states:
+        assert ends(where, settings, **known) == expected, where
 
 
-def test_idle_counts_from_the_last_byte_acknowledged() -> None:
-    assert ends(OPEN, only(idle_timeout=60), acked_at=500.0) == (560.0, Reason.IDLE)
-
-
-def test_idle_counts_from_the_last_touch() -> None:
-    assert ends(OPEN, only(idle_timeout=60), kept_at=500.0) == (560.0, Reason.IDLE)
-
-
-def test_idle_is_not_kept_by_writing_what_nobody_acknowledges() -> None:
-    assert ends(OPEN, only(idle_timeout=60), wrote_at=500.0, unacked=True) == (160.0, Reason.IDLE)
-
-
-@pytest.mark.parametrize("where", [PAUSED, PEER_ENDED])
-def test_idle_runs_also_while_paused_or_after_the_peers_fin(where: State) -> None:
-    assert ends(where, only(idle_timeout=60)) == (160.0, Reason.IDLE)
-
-
-@pytest.mark.parametrize("write", [Write.ENDING, Write.ENDED, Write.BROKEN])
-def test_idle_stops_once_our_half_is_ending(write: Write) -> None:
-    assert ends(state(write=write), only(idle_timeout=60)) is None
-
-
-# read_timeout
-
-
-def test_read_timeout_counts_from_the_last_byte_received() -> None:
-    assert ends(OPEN, only(read_timeout=60), read_at=500.0) == (560.0, Reason.READ_TIMEOUT)
-
-
-def test_read_timeout_is_kept_by_a_touch() -> None:
-    assert ends(OPEN, only(read_timeout=60), kept_at=500.0) == (560.0, Reason.READ_TIMEOUT)
-
-
-def test_read_timeout_is_not_kept_by_what_we_push() -> None:
-    known = {"wrote_at": 500.0, "acked_at": 500.0}
-    assert ends(OPEN, only(read_timeout=60), **known) == (160.0, Reason.READ_TIMEOUT)
-
-
-def test_read_timeout_does_not_run_while_the_program_has_paused() -> None:
-    assert ends(PAUSED, only(read_timeout=60)) is None
-
-
-def test_read_timeout_starts_anew_with_resume() -> None:
-    assert ends(OPEN, only(read_timeout=60), since=500.0) == (560.0, Reason.READ_TIMEOUT)
-
-
-def test_read_timeout_ends_with_the_peers_fin() -> None:
-    assert ends(PEER_ENDED, only(read_timeout=60)) is None
-
-
-@pytest.mark.parametrize("write", [Write.ENDING, Write.ENDED, Write.BROKEN])
-def test_read_timeout_stops_once_our_half_is_ending(write: Write) -> None:
-    assert ends(state(write=write), only(read_timeout=60)) is None
-
-
-# write_timeout
-
-
-def test_write_timeout_runs_while_output_is_pending() -> None:
-    assert ends(OPEN, only(write_timeout=60), pending=True, now=100.0) is None  # a look comes before
-    assert ends(OPEN, only(write_timeout=60), pending=True) == (160.0, Reason.WRITE_TIMEOUT)
-
-
-def test_write_timeout_does_not_run_with_nothing_pending() -> None:
-    assert soonest(OPEN, only(write_timeout=60), moments()) == (NEVER, None)
-
-
-def test_write_timeout_counts_from_the_last_byte_the_kernel_took() -> None:
-    known = {"pending": True, "wrote_at": 939.0}
-    assert ends(OPEN, only(write_timeout=60), **known) == (999.0, Reason.WRITE_TIMEOUT)
-
-
-def test_write_timeout_counts_from_the_last_byte_acknowledged() -> None:
-    known = {"pending": True, "acked_at": 939.0}
-    assert ends(OPEN, only(write_timeout=60), **known) == (999.0, Reason.WRITE_TIMEOUT)
-
-
-def test_write_timeout_is_not_kept_by_what_the_peer_sends() -> None:
-    known = {"pending": True, "read_at": NOW, "kept_at": NOW}
-    assert ends(OPEN, only(write_timeout=60), **known) == (160.0, Reason.WRITE_TIMEOUT)
-
-
-@pytest.mark.parametrize("where", [DRAINING, ENDED_HALF, DROPPED, BOTH_ENDED])
-def test_write_timeout_runs_while_something_is_unacknowledged_once_we_end(where: State) -> None:
-    assert ends(where, only(write_timeout=60), unacked=True) == (160.0, Reason.WRITE_TIMEOUT)
-
-
-def test_write_timeout_does_not_run_for_what_is_unacknowledged_while_we_are_open() -> None:
-    assert ends(OPEN, only(write_timeout=60), unacked=True) is None
-
-
-def test_acknowledgements_are_asked_for_several_times_while_output_is_stuck() -> None:
-    moment, reason = soonest(OPEN, only(write_timeout=60), moments(pending=True, wrote_at=NOW))
+@pytest.mark.parametrize(
+    ("where", "settings", "known", "within"),
+    [
+        (OPEN, WRITE, {"pending": True, "wrote_at": NOW}, 15),
+        (BOTH_ENDED, LINGER, {"unacked": True, "acked_at": NOW, "since": NOW}, 29.9),
+    ],
+    ids=["while output is stuck", "while they are all that is missing"],
+)
+def test_acknowledgements_are_asked_for_several_times(
+    where: State, settings: Settings, known: dict[str, Any], within: float
+) -> None:
+    moment, reason = soonest(where, settings, moments(**known))
     assert reason is None
-    assert NOW < moment <= NOW + 15
-
-
-# linger_timeout
-
-
-def test_linger_runs_once_everything_is_acknowledged_and_the_peers_fin_is_awaited() -> None:
-    assert ends(ENDED_HALF, only(linger_timeout=30)) == (130.0, Reason.LINGER_TIMEOUT)
-
-
-def test_linger_counts_from_the_acknowledgement_of_our_fin() -> None:
-    assert ends(ENDED_HALF, only(linger_timeout=30), acked_at=500.0) == (530.0, Reason.LINGER_TIMEOUT)
-
-
-def test_linger_does_not_run_while_something_is_unacknowledged() -> None:
-    for where in (ENDED_HALF, DROPPED):
-        assert ends(where, only(linger_timeout=30), unacked=True) is None
-
-
-def test_linger_does_not_run_while_output_is_pending() -> None:
-    assert ends(DRAINING, only(linger_timeout=30), pending=True) is None
-
-
-def test_what_the_peer_sends_starts_the_linger_anew_after_end() -> None:
-    assert ends(ENDED_HALF, only(linger_timeout=30), read_at=500.0) == (530.0, Reason.LINGER_TIMEOUT)
-
-
-def test_what_the_peer_sends_does_not_prolong_the_linger_after_destroy_soon() -> None:
-    assert ends(DROPPED, only(linger_timeout=30), read_at=500.0) == (130.0, Reason.LINGER_TIMEOUT)
-
-
-def test_a_pause_by_the_program_stops_the_linger() -> None:
-    assert ends(state(Read.PAUSED, Write.ENDED), only(linger_timeout=30)) is None
-
-
-def test_linger_does_not_run_before_our_fin() -> None:
-    for where in (OPEN, PAUSED, PEER_ENDED, DRAINING):
-        assert ends(where, only(linger_timeout=30)) is None
-
-
-def test_unacknowledged_bytes_after_both_fins_are_waited_for_no_longer_than_a_linger_without_progress() -> None:
-    known = {"unacked": True, "acked_at": 500.0}
-    assert ends(BOTH_ENDED, only(linger_timeout=30), **known) == (530.0, Reason.LINGER_TIMEOUT)
-
-
-def test_acknowledgements_are_asked_for_while_they_are_all_that_is_missing() -> None:
-    moment, reason = soonest(BOTH_ENDED, only(linger_timeout=30), moments(unacked=True, acked_at=NOW, since=NOW))
-    assert reason is None
-    assert NOW < moment < NOW + 30
-
-
-# half_open_timeout
-
-
-def test_half_open_runs_while_the_peer_has_ended_and_we_write_nothing() -> None:
-    assert ends(PEER_ENDED, only(half_open_timeout=600), since=200.0) == (800.0, Reason.HALF_OPEN_TIMEOUT)
-
-
-def test_half_open_starts_anew_with_what_the_kernel_takes() -> None:
-    assert ends(PEER_ENDED, only(half_open_timeout=600), wrote_at=300.0) == (900.0, Reason.HALF_OPEN_TIMEOUT)
-
-
-def test_half_open_does_not_run_while_output_is_pending() -> None:
-    assert ends(PEER_ENDED, only(half_open_timeout=600), pending=True) is None
-
-
-@pytest.mark.parametrize("write", [Write.ENDED, Write.BROKEN])
-def test_half_open_runs_while_paused_with_our_half_over(write: Write) -> None:
-    expected = (700.0, Reason.HALF_OPEN_TIMEOUT)
-    assert ends(state(Read.PAUSED, write), only(half_open_timeout=600)) == expected
-
-
-@pytest.mark.parametrize("write", [Write.OPEN, Write.ENDED, Write.BROKEN])
-def test_half_open_runs_while_paused_and_the_peer_is_gone(write: Write) -> None:
-    expected = (700.0, Reason.HALF_OPEN_TIMEOUT)
-    assert ends(state(Read.PAUSED, write), only(half_open_timeout=600), gone=True) == expected
-
-
-def test_half_open_does_not_run_while_a_pipe_waits_for_another_connection() -> None:
-    paused = moments(gone=True, piped=True)
-    assert soonest(state(Read.PAUSED), only(half_open_timeout=5), paused) == (NEVER, None)
-
-
-def test_half_open_does_not_run_on_an_open_connection_paused_or_not() -> None:
-    for where in (OPEN, PAUSED, DRAINING, ENDED_HALF):
-        assert ends(where, only(half_open_timeout=600)) is None
-
-
-# The timeout given to end() and destroy_soon()
-
-
-@pytest.mark.parametrize("where", [DRAINING, ENDED_HALF, DROPPED, BOTH_ENDED, state(Read.DISCARDING, Write.ENDING)])
-def test_the_timeout_of_the_call_bounds_the_whole_ending(where: State) -> None:
-    assert ends(where, only(), end_by=800.0) == (800.0, Reason.END_TIMEOUT)
+    assert NOW < moment <= NOW + within
 
 
 # Several at once

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactor.net.server.gate import Bucket, Gate, Rate, gate_for
+from reactor.net.limits import Rate
+from reactor.net.server.gate import Bucket, Gate, gate_for
 from reactor.net.settings import ServerSettings
 from reactor.net.sockets.networks import client_of, within
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactor.net.deadlines.gauges import Excess, Gauges, Speed, Window
+from reactor.net.deadlines.gauges import Gauges, Window
+from reactor.net.limits import Excess, Speed
 
 SPEED = Speed(100.0, 5.0)
 

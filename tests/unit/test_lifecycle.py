@@ -1,4 +1,4 @@
-"""The table of `lifecycle.py`, walked through exhaustively: every sequence of eight events that can happen, from
+"""The table of `states.py`, walked through exhaustively: every sequence of eight events that can happen, from
 a connection just accepted and from a client just made.
 
 Sequences that lead to the same state with the same things said are walked on together, so 12^8 of them take no
@@ -7,11 +7,12 @@ time at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
 
+from reactor.engine.poller import EDGE, GONE, READ
 from reactor.net.connection.states import CLOSED, CONNECTING, OPEN, STATES, Do, Event, Read, State, Write, reachable
 
 DEPTH = 8
@@ -272,6 +273,44 @@ def test_the_phase_says_how_far_our_half_had_come(write: Write, phase: str) -> N
 
 def test_a_connection_whose_peer_has_ended_is_half_open() -> None:
     assert STATES[True, Read.ENDED, Write.OPEN].phase == "half_open"
+
+
+# The halves by name, for connections and for clients on their way. A name that is not here is not known.
+NAMED: dict[str, Callable[[bool, Read, Write], bool]] = {
+    "flowing": lambda connected, read, write: connected and read is Read.OPEN,
+    "paused": lambda connected, read, write: read is Read.PAUSED,
+    "discarding": lambda connected, read, write: read is Read.DISCARDING,
+    "reading": lambda connected, read, write: read in {Read.OPEN, Read.DISCARDING},
+    "read_ended": lambda connected, read, write: read is Read.ENDED,
+    "open": lambda connected, read, write: connected and write is Write.OPEN,
+    "writable": lambda connected, read, write: write is Write.OPEN,
+    "draining": lambda connected, read, write: write is Write.ENDING,
+    "fin_sent": lambda connected, read, write: write is Write.ENDED,
+    "broken": lambda connected, read, write: write is Write.BROKEN,
+    "both_ended": lambda connected, read, write: (read, write) == (Read.ENDED, Write.ENDED),
+    "over": lambda connected, read, write: (read, write) == (Read.ENDED, Write.BROKEN),
+    "closing": lambda connected, read, write: read is Read.DISCARDING
+    or (read is Read.ENDED and write is not Write.OPEN),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_named_question_agrees_with_the_two_halves(name: str) -> None:
+    for halves, state in STATES.items():
+        assert getattr(state, name) is NAMED[name](*halves), state
+
+
+WATCHED = {
+    Read.OPEN: dict.fromkeys(Write, READ),
+    Read.PAUSED: dict.fromkeys(Write, GONE),
+    Read.DISCARDING: dict.fromkeys(Write, READ),
+    Read.ENDED: dict.fromkeys(Write, 0) | {Write.ENDED: EDGE},
+}
+
+
+def test_the_poller_watches_for_what_the_read_half_can_still_hear() -> None:
+    for (_, read, write), state in STATES.items():
+        assert state.watch == WATCHED[read][write], state
 
 
 ILLEGAL = [

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args, get_overloads
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reactor.net.connection.listeners import (
+    CLIENT_EVENTS,
     CONNECTION_EVENTS,
     FINAL_EVENTS,
     SERVER_EVENTS,
@@ -254,6 +256,28 @@ def test_each_lists_the_servers_first(calls: Calls) -> None:
 @pytest.mark.parametrize("event", [*CONNECTION_EVENTS, *SERVER_EVENTS])
 def test_every_event_that_is_emitted_may_be_listened_to(event: str) -> None:
     assert check_event(event, CONNECTION_EVENTS + SERVER_EVENTS) == event
+
+
+@pytest.mark.parametrize(
+    ("place", "events"),
+    [("connection", CONNECTION_EVENTS + CLIENT_EVENTS), ("server", CONNECTION_EVENTS + SERVER_EVENTS)],
+)
+@pytest.mark.parametrize("decorated", [False, True])
+def test_type_checkers_know_a_listener_for_every_event(place: str, events: tuple[str, ...], decorated: bool) -> None:
+    module = importlib.import_module(f"reactor.net.{place}.listening")
+    known: set[str] = set()
+    for on in get_overloads(module.Listening.on):
+        if ("fn" in on.__annotations__) is not decorated:
+            known |= set(get_args(eval(on.__annotations__["event"], vars(module))))
+    assert known == set(events)
+
+
+@pytest.mark.parametrize(
+    ("event", "meant"), [("Data", "data"), ("closed", "close"), ("finnish", "finish"), ("hang_up", "hangup")]
+)
+def test_a_misspelt_event_is_refused_with_the_one_that_was_meant(event: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=rf"not '{event}' \(did you mean '{meant}'\?\)$"):
+        check_event(event, CONNECTION_EVENTS)
 
 
 @pytest.mark.parametrize("event", ["Data", "datas", "", "connect", "listening", 5, None, b"data"])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from reactor.net.client import names
 from reactor.net.client.names import Target
+from reactor.net.sockets.addresses import literal_family
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 
@@ -32,12 +33,12 @@ def hosts(found: list[Target]) -> list[str]:
 
 @given(st.ip_addresses())
 def test_every_address_is_a_literal_of_its_family(address: Any) -> None:
-    assert names.literal_family(str(address)) == (V4 if address.version == 4 else V6)
+    assert literal_family(str(address)) == (V4 if address.version == 4 else V6)
 
 
 @pytest.mark.parametrize("host", ["::1%lo", "fe80::1%eth0", "::ffff:127.0.0.1", "FE80::1"])
 def test_an_address_with_a_scope_and_a_mapped_one_are_literals(host: str) -> None:
-    assert names.literal_family(host) == V6
+    assert literal_family(host) == V6
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_an_address_with_a_scope_and_a_mapped_one_are_literals(host: str) -> Non
      " 127.0.0.1", "::1%", "１.2.3.4", "::g", "", "."],
 )  # fmt: skip
 def test_everything_else_is_a_name(host: str) -> None:
-    assert names.literal_family(host) is None
+    assert literal_family(host) is None
 
 
 @given(st.ip_addresses(), st.integers(0, 65535))
@@ -54,7 +55,7 @@ def test_a_literal_resolves_to_itself(address: Any, port: int) -> None:
     (target,) = names.resolve_literal(str(address), port)
     assert ipaddress.ip_address(target.host) == address
     assert target.address == (target.host, port)
-    assert target.family == names.literal_family(str(address))
+    assert target.family == literal_family(str(address))
     assert target.sockaddr[:2] == (target.host, port)
 
 
@@ -166,7 +167,7 @@ def test_whatever_the_answer_is_it_is_addresses_or_a_refusal(addresses: list[Any
     except (ValueError, OSError):
         assert (
             not addresses
-            or any(names.literal_family(str(address)) is None for address in addresses)
+            or any(literal_family(str(address)) is None for address in addresses)
             or any(not isinstance(address, str) for address in addresses)
         )
     else:

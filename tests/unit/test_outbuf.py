@@ -126,23 +126,6 @@ def test_what_was_joined_is_not_joined_again_for_each_byte_the_kernel_takes() ->
     assert rest.obj is joined
 
 
-def test_empty_chunks_are_not_kept() -> None:
-    buffer = filled(b"", memoryview(b""))
-    assert buffer.size == 0
-    buffer.append(b"x")
-    assert bytes(buffer.head()) == b"x"
-
-
-def test_bytes_are_counted_exactly() -> None:
-    buffer = filled(b"1234", b"567890")
-    assert (buffer.size, len(buffer)) == (10, 10)
-    buffer.head()
-    buffer.consume(3)
-    assert buffer.size == 7
-    buffer.append(b"ab")
-    assert buffer.size == 9
-
-
 def test_clear_drops_everything_and_says_how_much() -> None:
     buffer = filled(b"1234", b"567890")
     buffer.consume(3)
@@ -241,29 +224,6 @@ def test_a_part_stays_next_until_its_last_byte_and_is_closed_then() -> None:
     assert (buffer.head(), part.left, part.closed) == (part, 1, 0)
     buffer.consume(1)
     assert (buffer.size, part.left, part.closed) == (0, 0, 1)
-
-
-def test_a_part_is_pending_and_not_held() -> None:
-    buffer = filled(b"12345")
-    buffer.append(Stretch(0, 1000))
-    assert (buffer.size, len(buffer), buffer.held) == (1005, 1005, 5)
-    buffer.consume(5)
-    buffer.consume(400)
-    buffer.append(b"67")
-    assert (buffer.size, buffer.held) == (602, 2)
-
-
-def test_clear_closes_every_part_once_and_counts_what_was_left_of_it() -> None:
-    begun, waiting, done = Stretch(0, 10), Stretch(0, 100), Stretch(0, 5)
-    buffer = OutBuffer()
-    for chunk in (done, begun, b"between", waiting):
-        buffer.append(chunk)
-    buffer.consume(5)
-    buffer.consume(4)
-    assert buffer.clear() == 6 + 7 + 100
-    assert [part.closed for part in (done, begun, waiting)] == [1, 1, 1]
-    assert (buffer.size, buffer.held, buffer.clear()) == (0, 0, 0)
-    assert [part.closed for part in (done, begun, waiting)] == [1, 1, 1]
 
 
 def test_after_a_clear_in_the_middle_of_a_chunk_the_next_one_begins_at_its_beginning() -> None:

@@ -4,13 +4,28 @@ the value and what was expected.
 
 from __future__ import annotations
 
+import ast
 import ipaddress
 import math
+import pydoc
 from typing import Any
 
 import pytest
 
-from reactor.net.settings import CONNECTION_SETTINGS, SERVER_SETTINGS, ServerSettings, Settings, split
+from reactor import Connection, Server
+from reactor.net.keywords import ConnectKeywords, ServerKeywords
+from reactor.net.settings import (
+    CONNECTION_SETTINGS,
+    SERVER_SETTINGS,
+    AtOpening,
+    ClientSettings,
+    Live,
+    OfConnect,
+    OfServer,
+    ServerSettings,
+    Settings,
+    split,
+)
 
 OF_CONNECTIONS = [
     "idle_timeout", "read_timeout", "write_timeout", "linger_timeout", "half_open_timeout", "first_byte_timeout",
@@ -90,6 +105,44 @@ def test_every_setting_says_in_words_what_it_does(name: str) -> None:
         assert fields[name].unit == "s"
     if name in SIZES:
         assert fields[name].unit == "bytes"
+
+
+@pytest.mark.parametrize("name", sorted(DEFAULTS))
+def test_help_says_of_every_setting_what_it_does_its_unit_and_its_default(name: str) -> None:
+    attribute = getattr(Server, name)
+    assert attribute.help[1:] in attribute.__doc__
+    assert f"Default: {DEFAULTS[name]!r}." in attribute.__doc__
+    assert not attribute.unit or "in " in attribute.__doc__ or "a pair" in attribute.__doc__
+    text = pydoc.plain(pydoc.render_doc(attribute))
+    assert f"{name}\n    {attribute.__doc__.split(' ')[0]} " in text
+
+
+@pytest.mark.parametrize("name", sorted(Live.__annotations__))
+def test_a_setting_of_a_connection_is_the_one_of_its_server(name: str) -> None:
+    assert getattr(Connection, name) is getattr(Server, name) is Settings.FIELDS[name]
+
+
+def declared(*tables: type) -> dict[str, str]:
+    """For each setting of the tables what programs may give, as it is written."""
+    found = {}
+    for table in tables:
+        for name, text in table.__annotations__.items():
+            attribute = ast.parse(text, mode="eval").body
+            assert isinstance(attribute, ast.Subscript)
+            kinds = attribute.slice.elts if isinstance(attribute.slice, ast.Tuple) else [attribute.slice]
+            found[name] = ast.unparse(kinds[-1])
+    return found
+
+
+def written(keywords: type) -> dict[str, str]:
+    return {name: annotation.__forward_arg__ for name, annotation in keywords.__annotations__.items()}
+
+
+def test_type_checkers_know_the_names_and_types_of_all_keyword_arguments() -> None:
+    assert written(ServerKeywords) == declared(Live, AtOpening, OfServer)
+    assert written(ConnectKeywords) == declared(Live, AtOpening, OfConnect)
+    assert list(declared(Live, AtOpening)) == list(Settings.FIELDS)
+    assert list(declared(OfConnect)) == list(ClientSettings.FIELDS)
 
 
 @pytest.mark.parametrize("name", TIMEOUTS)
@@ -323,12 +376,20 @@ def test_an_unknown_setting_is_refused_with_those_that_are_known(name: str) -> N
     assert all(known in text for known in DEFAULTS)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"), [("idle_timout", "idle_timeout"), ("nodelay", "no_delay"), ("max_connection", "max_connections")]
+)
+def test_a_misspelt_setting_is_refused_with_the_one_that_was_meant(name: str, meant: str) -> None:
+    with pytest.raises(TypeError, match=rf"unknown setting '{name}': .* \(did you mean '{meant}'\?\)$"):
+        made(**{name: 5})
+
+
 def test_settings_cannot_be_changed_in_place() -> None:
     connection, server = made()
     with pytest.raises(AttributeError):
-        connection.idle_timeout = 5  # type: ignore[misc]
+        connection.idle_timeout = 5
     with pytest.raises(AttributeError):
-        server.max_connections = 5  # type: ignore[misc]
+        server.max_connections = 5
 
 
 @pytest.mark.parametrize(("name", "value"), [("idle_timeout", -1), ("low_water", 10**9), ("on_idle", "x")])

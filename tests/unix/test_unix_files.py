@@ -15,29 +15,19 @@ from reactor import Reactor, Server
 from reactor.testing import Peer, pump, settle
 from tests.support.unix import NOBODY, before_call, is_served, make_stale, without_privileges
 
-
-@pytest.fixture
-def path(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Where no file is yet; short, since sun_path is."""
-    return str(tmp_path_factory.mktemp("u") / "s")
-
-
-@pytest.fixture
-def server(loop: Reactor) -> Server:
-    """A server that greets, so that a client can tell that it was let in."""
-    return Server(loop, lambda conn: conn.end(b"hi"))
-
-
 # What is removed.
 
 
-def test_the_file_is_gone_when_the_server_has_stopped(each_loop: Reactor, path: str) -> None:
+@pytest.mark.parametrize("stop", [Server.close, lambda server: server.shutdown(1), lambda server: server.shutdown(0)])
+def test_the_file_is_gone_when_the_server_has_stopped(
+    each_loop: Reactor, path: str, stop: Callable[[Server], None]
+) -> None:
     server = Server(each_loop)
     there: list[bool] = []
     server.on("stopped", lambda server, report: there.append(os.path.lexists(path)))
     server.listen(path=path)
     assert os.path.lexists(path)
-    server.close()
+    stop(server)
     settle(each_loop)
     assert there == [False]
 
@@ -53,13 +43,6 @@ def test_close_removes_the_file_at_once_and_connections_live_on(loop: Reactor, p
         peer.send(b"still here")
         pump(loop, lambda: not peer.nothing_comes())
         assert peer.receive_all() == (b"still here", "FIN")
-
-
-def test_shutdown_removes_the_file(loop: Reactor, server: Server, path: str) -> None:
-    server.listen(path=path)
-    server.shutdown(1)
-    settle(loop)
-    assert not os.path.lexists(path)
 
 
 def test_closing_the_reactor_removes_the_file(path: str) -> None:

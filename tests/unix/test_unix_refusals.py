@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,59 +12,41 @@ from typing import Any
 
 import pytest
 
-from reactor import Reactor, Server
+from reactor import Reactor, Server, serve
 from tests.support.unix import bound, is_served, make_stale, refusal, without_privileges
-
-
-@pytest.fixture
-def path(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Where no file is yet; short, since sun_path is."""
-    return str(tmp_path_factory.mktemp("u") / "s")
-
-
-@pytest.fixture
-def server(loop: Reactor) -> Server:
-    """A server that greets, so that a client can tell that it was let in."""
-    return Server(loop, lambda conn: conn.end(b"hi"))
-
 
 # Arguments.
 
 
-@pytest.mark.parametrize("other", [{"host": "127.0.0.1"}, {"port": 0}, {"fd": 0}])
-def test_a_path_goes_with_no_other_place(server: Server, path: str, other: dict[str, Any]) -> None:
-    with pytest.raises(TypeError, match="one of: host and port, path, sock, or fd"):
-        server.listen(path=path, **other)
-    assert not os.path.exists(path)
+ONE_OF = "one of: host and port, path, sock, or fd"
+OF_TCP = "reuse_port and ipv6_only go with host and port, not with path"
 
 
-def test_a_path_and_a_socket_are_one_too_many(server: Server, path: str) -> None:
-    with bound(path + "2", backlog=1) as sock, pytest.raises(TypeError, match="one of: host and port, path, sock, or"):
-        server.listen(path=path, sock=sock)
-
-
-@pytest.mark.parametrize("option", ["reuse_port", "ipv6_only"])
-def test_options_of_tcp_do_not_go_with_a_path(server: Server, path: str, option: str) -> None:
-    with pytest.raises(TypeError, match="reuse_port and ipv6_only go with host and port, not with path"):
-        server.listen(path=path, **{option: True})
-
-
-def test_a_mode_needs_a_path(server: Server) -> None:
-    with pytest.raises(TypeError, match=f"mode must be None, not {0o600}"):
-        server.listen("127.0.0.1", 0, mode=0o600)
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"host": "127.0.0.1"}, ONE_OF),
+        ({"port": 0}, ONE_OF),
+        ({"fd": 0}, ONE_OF),
+        ({"sock": socket.socket}, ONE_OF),
+        ({"reuse_port": True}, OF_TCP),
+        ({"ipv6_only": True}, OF_TCP),
+        ({"mode": 0o1000}, "mode must be permission bits from 0 to 0o777"),
+        ({"path": "\0reactor test", "mode": 0o600}, "mode must be None with an abstract name"),
+        ({"path": None, "host": "127.0.0.1", "port": 0, "mode": 0o600}, f"mode must be None, not {0o600}"),
+    ],
+)
+def test_what_does_not_go_with_a_path_is_refused(server: Server, path: str, options: dict[str, Any], text: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=text):
+        server.listen(**({"path": path} | options))
     assert not server.listening
-
-
-@pytest.mark.parametrize("mode", [0o1000, -1, 0o7777])
-def test_a_mode_with_more_than_permissions_is_refused(server: Server, path: str, mode: int) -> None:
-    with pytest.raises(ValueError, match="mode must be permission bits from 0 to 0o777"):
-        server.listen(path=path, mode=mode)
     assert not os.path.exists(path)
 
 
-def test_an_abstract_name_takes_no_mode(server: Server) -> None:
-    with pytest.raises(ValueError, match="mode must be None with an abstract name"):
-        server.listen(path="\0reactor test", mode=0o600)
+@pytest.mark.parametrize("other", [{"host": "127.0.0.1"}, {"port": 8080}])
+def test_serve_takes_a_path_or_a_host_and_port(path: str, other: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="one of: host and port, path"):
+        serve(lambda conn: None, path=path, **other)
 
 
 def test_a_path_that_is_too_long_is_refused_before_anything_happens(server: Server, path: str) -> None:
@@ -88,10 +71,6 @@ def test_an_error_names_call_code_and_path(server: Server, path: str) -> None:
         error = refusal(server, path, errno.EADDRINUSE)
     assert error.strerror == f"listen EADDRINUSE {path}"
     assert (error.syscall, error.address, error.port) == ("listen", path, None)
-
-
-def test_a_directory_that_is_missing_is_enoent(server: Server, path: str) -> None:
-    refusal(server, f"{path}/s", errno.ENOENT)
 
 
 def test_a_directory_that_is_none_is_enotdir(server: Server, path: str) -> None:

@@ -20,32 +20,14 @@ from reactor.net.sockets import addresses
 from reactor.testing import Peer, pump, settle
 from tests.support.unix import bound, is_served, refusal
 
-
-@pytest.fixture
-def path(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Where no file is yet; short, since sun_path is."""
-    return str(tmp_path_factory.mktemp("u") / "s")
-
-
-@pytest.fixture
-def server(loop: Reactor) -> Server:
-    """A server that greets, so that a client can tell that it was let in."""
-    return Server(loop, lambda conn: conn.end(b"hi"))
-
-
 # Where.
 
 
-def test_it_listens_at_a_path(each_loop: Reactor, path: str) -> None:
-    server = Server(each_loop, lambda conn: conn.end(b"hi"))
-    assert server.listen(path=path) == path
-    assert is_served(each_loop, server, path)
-
-
 @pytest.mark.parametrize("kind", [str, os.fsencode, Path])
-def test_a_path_may_be_text_bytes_or_path_like(loop: Reactor, server: Server, path: str, kind: Any) -> None:
+def test_it_listens_at_a_path_that_is_text_bytes_or_path_like(each_loop: Reactor, path: str, kind: Any) -> None:
+    server = Server(each_loop, lambda conn: conn.end(b"hi"))
     assert server.listen(path=kind(path)) == path
-    assert is_served(loop, server, path)
+    assert is_served(each_loop, server, path)
 
 
 def test_a_path_that_is_no_utf8_is_served_and_shown(loop: Reactor, server: Server, path: str) -> None:
@@ -92,12 +74,6 @@ def test_serve_takes_a_path_and_a_mode(path: str) -> None:
     assert not os.path.exists(path)
 
 
-@pytest.mark.parametrize("other", [{"host": "127.0.0.1"}, {"port": 8080}])
-def test_serve_takes_a_path_or_a_host_and_port(path: str, other: dict[str, Any]) -> None:
-    with pytest.raises(TypeError, match="one of: host and port, path"):
-        serve(lambda conn: None, path=path, **other)
-
-
 # Abstract names.
 
 
@@ -107,36 +83,31 @@ def name(path: str) -> str:
     return f"\0reactor test {path}"
 
 
-def test_it_listens_on_an_abstract_name_and_there_is_no_file(loop: Reactor, server: Server, name: str) -> None:
-    assert server.listen(path=name) == name
-    assert is_served(loop, server, name)
+@pytest.mark.parametrize("more", [b"", b"\0\xff"], ids=["text", "any bytes"])
+def test_it_listens_on_an_abstract_name_and_there_is_no_file(
+    loop: Reactor, server: Server, name: str, more: bytes
+) -> None:
+    address = server.listen(path=os.fsencode(name) + more)
+    assert address == name + os.fsdecode(more)
+    assert is_served(loop, server, address)
     assert not os.path.exists("@" + name[1:])
 
 
-def test_an_abstract_name_may_be_any_bytes(loop: Reactor, server: Server, name: str) -> None:
-    address = server.listen(path=os.fsencode(name) + b"\0\xff")
-    assert address == name + "\0\udcff"
-    assert is_served(loop, server, address)
-
-
-def test_an_abstract_name_is_shown_with_an_at_sign(server: Server, name: str) -> None:
-    server.listen(path=name)
-    assert repr(server) == f"<Server @{name[1:]} connections=0>"
-
-
 def test_an_abstract_name_in_use_is_an_error_that_shows_it(loop: Reactor, server: Server, name: str) -> None:
-    Server(loop).listen(path=name)
+    other = Server(loop)
+    other.listen(path=name)
+    assert repr(other) == f"<Server @{name[1:]} connections=0>"
     error = refusal(server, name, errno.EADDRINUSE)
     assert error.strerror == f"listen EADDRINUSE @{name[1:]}"
     assert error.address == name
 
 
 def test_an_abstract_name_is_free_again_after_the_close(loop: Reactor, server: Server, name: str) -> None:
-    server.listen(path=name)
-    server.close()
-    settle(loop)
-    server.listen(path=name)
-    assert is_served(loop, server, name)
+    for _ in range(2):
+        server.listen(path=name)
+        assert is_served(loop, server, name)
+        server.close()
+        settle(loop)
 
 
 # What is shown.
@@ -173,21 +144,14 @@ def test_a_peer_with_a_name_is_known_by_it(loop: Reactor, server: Server, path: 
     assert seen == [path + "c"]
 
 
-def test_a_client_that_is_dropped_is_told_with_the_path(loop: Reactor, path: str) -> None:
-    dropped: list[Any] = []
-    server = Server(loop, max_connections=1, when_full="reset")
-    server.on("drop", lambda server, local, remote: dropped.append((local, remote)))
-    server.listen(path=path)
-    with Peer(path), Peer(path) as second:
+def test_a_client_that_is_dropped_is_told_with_the_path(loop: Reactor, unix: Any, path: str) -> None:
+    h = unix(max_connections=1, when_full="reset")
+    dropped = h.server_told("drop")
+    h.connect()
+    with Peer(path) as second:
         pump(loop, lambda: dropped)
         assert second.outcome() == "FIN"  # a Unix socket has no RST
     assert dropped == [(path, "")]
-
-
-def test_networks_that_are_blocked_do_not_concern_unix_sockets(loop: Reactor, server: Server, path: str) -> None:
-    server.block = ["0.0.0.0/0", "::/0"]
-    server.listen(path=path)
-    assert is_served(loop, server, path)
 
 
 # The mode of the file.
@@ -197,24 +161,17 @@ def mode_of(path: str) -> int:
     return stat.S_IMODE(os.lstat(path).st_mode)
 
 
-@pytest.mark.parametrize("mode", [0, 0o600, 0o660, 0o777])
-def test_mode_is_that_of_the_file_whatever_the_umask(server: Server, path: str, mode: int) -> None:
-    before = os.umask(0o077)
+@pytest.mark.parametrize("umask", [0o077, 0o022])
+@pytest.mark.parametrize("mode", [None, 0, 0o600, 0o660, 0o777])
+def test_mode_is_that_of_the_file_and_without_one_the_umask_decides(
+    server: Server, path: str, mode: int | None, umask: int
+) -> None:
+    before = os.umask(umask)
     try:
         server.listen(path=path, mode=mode)
     finally:
         os.umask(before)
-    assert mode_of(path) == mode
-
-
-@pytest.mark.parametrize("umask", [0o077, 0o022])
-def test_without_a_mode_the_umask_decides(server: Server, path: str, umask: int) -> None:
-    before = os.umask(umask)
-    try:
-        server.listen(path=path)
-    finally:
-        os.umask(before)
-    assert mode_of(path) == 0o777 & ~umask
+    assert mode_of(path) == (0o777 & ~umask if mode is None else mode)
 
 
 def test_the_umask_of_the_process_is_never_changed(server: Server, path: str, monkeypatch: pytest.MonkeyPatch) -> None:

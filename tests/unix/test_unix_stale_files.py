@@ -21,18 +21,6 @@ from tests.support.process import environment
 from tests.support.unix import before_call, bound, is_served, make_stale
 
 
-@pytest.fixture
-def path(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Where no file is yet; short, since sun_path is."""
-    return str(tmp_path_factory.mktemp("u") / "s")
-
-
-@pytest.fixture
-def server(loop: Reactor) -> Server:
-    """A server that greets, so that a client can tell that it was let in."""
-    return Server(loop, lambda conn: conn.end(b"hi"))
-
-
 def refused(server: Server, path: str) -> bool:
     """Does `listen` say that the path is in use?"""
     with pytest.raises(OSError, match=f"listen EADDRINUSE {path}$") as caught:
@@ -43,20 +31,15 @@ def refused(server: Server, path: str) -> bool:
 # What is replaced.
 
 
-def test_a_stale_file_is_replaced(each_loop: Reactor, path: str) -> None:
-    make_stale(path)
-    server = Server(each_loop, lambda conn: conn.end(b"hi"))
-    server.listen(path=path)
-    assert is_served(each_loop, server, path)
-
-
-def test_a_stale_file_at_a_relative_path_is_replaced(
-    loop: Reactor, server: Server, path: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("relative", [False, True])
+def test_a_stale_file_is_replaced(
+    each_loop: Reactor, path: str, relative: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_stale(path)
     monkeypatch.chdir(os.path.dirname(path))
-    server.listen(path="s")
-    assert is_served(loop, server, path)
+    server = Server(each_loop, lambda conn: conn.end(b"hi"))
+    server.listen(path="s" if relative else path)
+    assert is_served(each_loop, server, path)
 
 
 def test_the_file_of_a_process_that_was_killed_is_replaced(loop: Reactor, server: Server, path: str) -> None:

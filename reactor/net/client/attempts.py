@@ -101,7 +101,7 @@ class Race:
 
     def failed(self, target: Target, error: OSError) -> Decision:
         """An attempt has failed: the next address is tried at once, or the race goes on without it, or is lost."""
-        if self._over or target not in self._under_way:
+        if target not in self._under_way:
             return NOTHING
         del self._under_way[target]
         self._errors.append(error)
@@ -115,7 +115,7 @@ class Race:
 
     def succeeded(self, target: Target) -> Decision:
         """An attempt has succeeded: it wins, and the others are closed."""
-        if self._over or target not in self._under_way:
+        if target not in self._under_way:
             return NOTHING
         del self._under_way[target]
         return Decision(winner=target, close=self.give_up())

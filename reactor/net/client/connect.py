@@ -13,7 +13,7 @@ from ... import arguments
 from ...engine.loop import Reactor, turns_of
 from ...engine.turn import Turns
 from ...errors import ReactorError
-from ...hints import Any
+from ...hints import TYPE_CHECKING
 from ..connection.account import Reason
 from ..connection.connection import Connection
 from ..connection.listeners import Listeners
@@ -21,10 +21,15 @@ from ..connection.states import CONNECTING
 from ..deadlines.keeper import Keeper
 from ..debug import CheckedConnection, CheckedKeeper
 from ..settings import ClientSettings, Settings, split
-from ..sockets.addresses import Address
+from ..sockets.addresses import Address, literal_family
 from ..sockets.unix import check_path
-from . import names
 from .stand_in import Connecting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Unpack
+
+    from ..keywords import ConnectKeywords
 
 
 def connect(
@@ -34,7 +39,7 @@ def connect(
     on_connect: Callable[[Connection], object] | None = None,
     *,
     path: Any = None,
-    **settings: Any,
+    **settings: Unpack[ConnectKeywords],
 ) -> Connection:
     """Return a new connection to (host, port), or to the Unix socket at `path`, in state "connecting".
 
@@ -72,18 +77,17 @@ def connect(
     - `connection_attempt_failed(conn, address, port, family, error)`: that attempt has failed.
     - `connection_attempt_timeout(conn, address, port, family)`: that attempt has not answered for `attempt_delay`. It
       goes on, and the next address is tried beside it.
-    - `connect(conn)`, then `ready(conn)`: the connection is open.
+    - `connect(conn)`: the connection is open.
+    - `ready(conn)`: right after `connect`.
 
     If no attempt succeeds: `error`, then `close`, with reason `CONNECT_FAILED` or `CONNECT_TIMEOUT`.
 
     Raises TypeError and ValueError for wrong arguments, and ReactorError after the reactor was closed.
     """
     turns = turns_of(loop)
-    if turns.debug:
-        turns.check_thread()
+    turns.check_thread()
     where = _where(host, port, path, settings)
-    if on_connect is not None:
-        arguments.listener("on_connect", on_connect)
+    arguments.maybe_listener("on_connect", on_connect)
     of_connection, of_client = split(settings, ClientSettings)
     if turns.closed:
         raise ReactorError("connect() after the reactor was closed")
@@ -95,7 +99,7 @@ def connect(
     return conn
 
 
-def _where(host: Any, port: Any, path: Any, settings: dict[str, Any]) -> Address:
+def _where(host: Any, port: Any, path: Any, settings: Mapping[str, Any]) -> Address:
     """The checked (host, port) or path. Raises TypeError and ValueError."""
     if path is not None:
         if host is not None or port is not None:
@@ -113,8 +117,8 @@ def _where(host: Any, port: Any, path: Any, settings: dict[str, Any]) -> Address
 
 def _check_families(host: str, settings: ClientSettings) -> None:
     """Raise ValueError if `host`, `family` and `local_address` are not all of one family."""
-    literal = names.literal_family(host)
-    local = settings.local_address and names.literal_family(settings.local_address[0])
+    literal = literal_family(host)
+    local = settings.local_address and literal_family(settings.local_address[0])
     wanted = settings.family or None
     if literal and wanted and literal != wanted:
         raise ValueError(f"family must fit the address {host!r}, not be {wanted!r}")
@@ -156,7 +160,7 @@ class Clients:
         self._loop.call_soon(connecting.begin, conn)
         return conn
 
-    def abandon(self) -> None:
+    def _abandon(self) -> None:
         """Destroy all clients: the reactor closes."""
         for conn in list(self._connections):
             conn._cut(Reason.DESTROYED)

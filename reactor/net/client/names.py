@@ -8,13 +8,13 @@ that does not work costs one attempt and not all of them.
 
 from __future__ import annotations
 
-import ipaddress
 import itertools
 import socket
 from collections.abc import Iterable
 
 from ...hints import Any, NamedTuple
 from ..sockets import addresses, kernel
+from ..sockets.addresses import literal_family
 
 
 class Target(NamedTuple):
@@ -29,15 +29,6 @@ class Target(NamedTuple):
     def address(self) -> addresses.Address:
         """(host, port), or the path of a Unix socket."""
         return self.host if self.family == getattr(socket, "AF_UNIX", None) else (self.host, self.port)
-
-
-def literal_family(host: str) -> int | None:
-    """The family of a literal IP address; None for a name."""
-    try:
-        version = ipaddress.ip_address(host).version
-    except ValueError:
-        return None
-    return socket.AF_INET if version == 4 else socket.AF_INET6
 
 
 def resolve(host: str, port: int, family: int, flags: int = 0) -> list[Target]:

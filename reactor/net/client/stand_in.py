@@ -24,7 +24,7 @@ from ...hints import TYPE_CHECKING, Any
 from ..connection.account import Reason
 from ..settings import ClientSettings, Settings
 from ..sockets import addresses, kernel, opening, options
-from ..sockets.addresses import Address
+from ..sockets.addresses import Address, literal_family
 from . import names
 from .attempts import Decision, Race
 from .names import Target
@@ -49,21 +49,23 @@ class Connecting:
         "_race", "_reset", "_settings", "_where", "attempted", "family",
     )  # fmt: skip
 
+    _conn: Connection | None  # None: not begun, or over
+    _answered: bool  # by the program's own lookup
+    _look: Timer | None  # for a look at the race later than the next turn
+    _look_queued: bool  # for the next turn
+    _limit: Timer | None
+    _lookup: Future[Any] | None
+
     def __init__(self, loop: Turns, where: Address, settings: Settings, client: ClientSettings) -> None:
         self._loop = loop
         self._where = where
         self._settings = settings
         self._client = client
-        self._conn: Connection | None = None  # None: not begun, or over
-        self._answered = False  # by the program's own lookup
+        self._conn = self._look = self._limit = self._lookup = None
+        self._answered = self._look_queued = self._reset = False
         self._race = Race(client.attempt_delay)
         self._attempts: dict[Target, Attempt] = {}
         self._options: list[Option] = []
-        self._reset = False
-        self._look: Timer | None = None  # for a look at the race later than the next turn
-        self._look_queued = False  # for the next turn
-        self._limit: Timer | None = None
-        self._lookup: Future[Any] | None = None
         self.family = socket.AF_UNSPEC
         #: The addresses that were tried, in order.
         self.attempted: list[Address] = []
@@ -138,7 +140,7 @@ class Connecting:
             self._try([Target(socket.AF_UNIX, self._where, self._where, 0)])
             return
         host, port = self._where
-        if names.literal_family(host) is not None:
+        if literal_family(host) is not None:
             try:
                 self._try(names.resolve_literal(host, port))
             except OSError as error:  # a scope that is no interface
@@ -154,8 +156,7 @@ class Connecting:
             raise TypeError(f"error must be an exception or None, not {error!r}")
         if error is None and not isinstance(addresses, Iterable):
             raise TypeError(f"addresses must be a list of IP addresses, not {addresses!r}")
-        if self._loop.debug:
-            self._loop.check_thread()
+        self._loop.check_thread()
         if self._answered:
             return
         listed = [addresses] if isinstance(addresses, str) else list(addresses or ()) if error is None else []
@@ -207,13 +208,10 @@ class Connecting:
             self._look.cancel()
         if not self._look_queued:
             self._look_queued = True
-            self._loop.call_soon(self._on_next_turn)
-
-    def _on_next_turn(self) -> None:
-        self._look_queued = False
-        self._look_now()
+            self._loop.call_soon(self._look_now)
 
     def _look_now(self) -> None:
+        self._look_queued = False
         conn = self._live
         if conn is None:
             return
@@ -279,23 +277,19 @@ class Attempt:
 
     def begin(self, settings: Settings, local: tuple[str, int] | None) -> None:
         """Begin to connect. The outcome is told in a later turn, never inside this call."""
+        target, poller = self.target, self._loop.poller
         try:
-            self._open(settings, local)
+            if local is not None and literal_family(local[0]) != target.family:
+                raise kernel.os_error(errno.EAFNOSUPPORT, "bind", local)
+            sock = opening.start_connect(poller.system, target.family, target.sockaddr, target.address, local)
+            self.sock = sock
+            options.set_no_delay(sock, settings.no_delay)
+            if settings.keep_alive:
+                options.set_keep_alive(sock, True, None if settings.keep_alive is True else settings.keep_alive)
+            poller.add(sock.fileno(), WRITE, self)
+            self._watched = True
         except OSError as error:
-            self._loop.call_soon(self._connecting.failed, self.target, _bare(error))
-
-    def _open(self, settings: Settings, local: tuple[str, int] | None) -> None:
-        target = self.target
-        if local is not None and names.literal_family(local[0]) != target.family:
-            raise kernel.os_error(errno.EAFNOSUPPORT, "bind", local)
-        system = self._loop.poller.system
-        self.sock = opening.start_connect(system, target.family, target.sockaddr, target.address, local)
-        options.set_no_delay(self.sock, settings.no_delay)
-        if settings.keep_alive:
-            delay = None if settings.keep_alive is True else settings.keep_alive
-            options.set_keep_alive(self.sock, True, delay)
-        self._loop.poller.add(self.sock.fileno(), WRITE, self)
-        self._watched = True
+            self._loop.call_soon(self._connecting.failed, target, _bare(error))
 
     def _on_ready(self, mask: int) -> None:
         """The kernel has decided: the socket is connected, or has an error."""

@@ -16,6 +16,8 @@ from ...hints import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .states import Phase
+
 
 class Reason(enum.Enum):
     """Why a connection ended: the first cause other than an orderly end."""
@@ -39,17 +41,17 @@ class Reason(enum.Enum):
     WRITE_RATE = "write rate"  #: `min_write_rate`: the peer took our output too slowly.
     SLOW_READER = "slow reader"  #: `slow_reader`: too much output was pending for too long.
     END_TIMEOUT = "end timeout"  #: The `timeout` given to `end()` or `destroy_soon()`.
-    CONNECT_TIMEOUT = "connect timeout"  #: `connect_timeout`.
+    CONNECT_TIMEOUT = "connect timeout"  #: `connect_timeout`: no address answered in time.
     CONNECT_FAILED = "connect failed"  #: No address answered, or the name is unknown.
-    LISTENER_FAILED = "listener failed"  #: A listener or callback of this connection raised.
+    LISTENER_FAILED = "listener failed"  #: A listener or callback of this connection raised `report.error`.
     SHUTDOWN_DEADLINE = "shutdown deadline"  #: Still open when `shutdown()`'s grace was over.
-    GIVEN_UP = "given up"  #: Ended when descriptors ran out, because it lingered or had long been idle.
+    GIVEN_UP = "given up"  #: Ended when descriptors ran out: it lingered, or had been idle for `give_up_idle`.
     DECODE_FAILED = "decode failed"  #: Bytes came that the encoding given to `set_encoding()` does not have.
     FRAME_TOO_LONG = "frame too long"  #: A message was longer than the `max_length` of its framer.
     FRAME_CUT_OFF = "frame cut off"  #: The peer's FIN came in the middle of a message.
     FILE_FAILED = "file failed"  #: A file given to `send_file()` was shorter than it had been, or could not be read.
     BUFFER_LIMIT = "buffer limit"  #: Over `buffer_limit`, or it held most when `memory_limit` was passed.
-    REFUSED = "refused"  #: Never let in, by a limit of the server, or because no descriptor was left.
+    REFUSED = "refused"  #: Never let in. It has no connection and so no report; `Server.statistics()` counts it.
 
     def __repr__(self) -> str:
         return f"Reason.{self.name}"
@@ -67,7 +69,7 @@ class Row(NamedTuple):
     """What a reason means."""
 
     way: Way = Way.RESET  #: How the deadline of this name ends a connection.
-    announced: bool = False  #: `timeout` is emitted first, and `touch()` in its listener keeps the connection.
+    announced: bool = False  #: `timeout` is emitted first. `touch()` in its listener restarts IDLE and READ_TIMEOUT.
     input_speaks: bool = False  #: Input that waits to be read shows that the peer was not silent, so it is kept.
     fin_first: bool = False  #: FIN is sent before close(2), which sends none while another process has a copy (fact 3).
     passes_as_end: bool = False  #: A pipe passes it on as an end and not as a cut: nothing was lost by it.
@@ -94,22 +96,35 @@ class Fault(enum.Enum):
 
 
 class CloseReport(NamedTuple):
-    """The account of one connection, given to its `close` listeners.
+    """The account of one connection, given to its `close` listeners. "Acknowledged" speaks of the peer's kernel, not of
+    its program.
 
-    "Acknowledged" speaks of the peer's kernel, not of its program. Bytes are counts, times are seconds.
+    - `reason`: A `Reason`: the first cause other than an orderly end.
+    - `phase`: What the connection was doing then: "connecting", "open", "draining" (our half is ending), "lingering"
+      (our FIN is out) or "half_open".
+    - `error`: The exception, or None.
+    - `clean`: True if both FINs passed, nothing is unsent or unacknowledged, and there is no error.
+    - `bytes_read`: All bytes that were received.
+    - `bytes_discarded`: Of these, the bytes that were delivered to nobody.
+    - `bytes_written`: The bytes that the kernel has taken.
+    - `bytes_unsent`: The bytes given to `write` that the kernel has never taken.
+    - `bytes_unacked`: The bytes that the kernel has taken and the peer's had not acknowledged at the close; None where
+      nobody can tell, as on Unix sockets.
+    - `opened_at`: When the connection was opened, in the reactor's time.
+    - `duration`: How long it was open, in seconds.
     """
 
     reason: Reason
-    phase: str  #: What it was doing: "connecting", "open", "draining", "lingering" or "half_open".
+    phase: Phase
     error: BaseException | None
-    clean: bool  #: Both FINs passed, nothing unsent or unacknowledged, no error.
-    bytes_read: int  #: All that was received.
-    bytes_discarded: int  #: Of these, dropped without being delivered.
-    bytes_written: int  #: Taken by the kernel.
-    bytes_unsent: int  #: Accepted by `write` or refused after the end, and never handed to the kernel.
-    bytes_unacked: int | None  #: Handed over, not acknowledged at the close; None where nobody can tell.
-    opened_at: float  #: In the reactor's time, seconds.
-    duration: float  #: Seconds.
+    clean: bool
+    bytes_read: int
+    bytes_discarded: int
+    bytes_written: int
+    bytes_unsent: int
+    bytes_unacked: int | None
+    opened_at: float
+    duration: float
 
 
 class Cause(NamedTuple):
@@ -126,7 +141,7 @@ class Cause(NamedTuple):
         return self if self.reason is not None else self._replace(reason=reason)
 
     def cut(self, reason: Reason) -> Cause:
-        """Likewise, to be closed with RST."""
+        """With this reason, unless there was one before, and to be closed with RST."""
         return self._replace(reason=self.reason or reason, abort=True)
 
     def blame(self, fault: Fault, error: BaseException | None) -> Cause:
@@ -139,7 +154,7 @@ class Cause(NamedTuple):
 
     def report(
         self,
-        phase: str,
+        phase: Phase,
         fin_sent: bool,
         read: int,
         discarded: int,

@@ -19,9 +19,11 @@ from ...errors import ConnectionClosed, NeverConnected, WriteAfterEnd
 from ...hints import TYPE_CHECKING
 from ...log import log
 from ..deadlines.agenda import NEVER
+from ..deadlines.gauges import Gauges
 from ..sockets import addresses, kernel, options
 from . import read_size
 from .account import ROWS, UNKNOWN, Fault, Reason
+from .attributes import ATTRIBUTES
 from .callbacks import Callbacks, Until, reached
 from .listeners import Listeners, stands_for
 from .states import ACKED, CLOSED, DESTROY, DESTROY_SOON, DRAINED, EMIT_END, EMIT_FINISH, END, LOST, OPEN, SETTLE
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...engine.turn import Turns
-    from ..deadlines.gauges import Gauges
     from ..settings import Settings
     from ..sockets.addresses import Address
     from ..sockets.sock import Sock
@@ -53,13 +54,28 @@ class Closing:
     (`client/stand_in.py`).
     """
 
-    __slots__ = (
+    __slots__ = dict.fromkeys((
         "__weakref__", "_acked", "_acked_at", "_blocked", "_callbacks", "_called", "_cause", "_corks", "_direct",
-        "_discarded", "_drain_due", "_end_by", "_flowing", "_flush_due", "_gauges", "_intake", "_last", "_life",
+        "_discarded", "_drain_due", "_flowing", "_flush_due", "_gauges", "_intake", "_last", "_life",
         "_listeners", "_local", "_look_at", "_loop", "_mask", "_opened_at", "_out", "_owner", "_pause", "_read_at",
-        "_read_size", "_ref", "_settings", "_since", "_sock", "_unacked", "_unsent", "_wrote_at",
-        "attempted_addresses", "bytes_read", "bytes_written", "context", "remote_address", "report",
-    )  # fmt: skip
+        "_read_size", "_ref", "_settings", "_since", "_sock", "_unsent", "_wrote_at",
+    )) | ATTRIBUTES  # fmt: skip
+
+    _life: State
+    _last: State  # the state before the last one: what it was doing when it ended
+    _called: Event | None  # the strongest of the four endings that the program itself has called
+    _mask: int | None  # what the poller watches for; None: not registered
+    _blocked: bool  # the kernel's buffer is full: wait for WRITE
+    _drain_due: bool  # write() has answered False
+    _acked: int | None  # of bytes_written, as of the last look; after the teardown None: nobody can tell
+    _unsent: int  # beside what is pending: dropped, or refused after the end
+    report: CloseReport | None
+    # Parts that exist only while they are needed.
+    _out: OutBuffer | None
+    _callbacks: Callbacks | None
+    _intake: Intake | None
+    _pause: Pause | None
+    _gauges: Gauges | None
 
     def __init__(
         self,
@@ -79,34 +95,18 @@ class Closing:
         self._listeners = listeners
         self.remote_address = remote_address
         self._local = local_address  # None: not asked yet
-        self._life = life
-        self._last = life  # the state before the last one: what it was doing when it ended
+        self._life = self._last = life
         self._cause: Cause = UNKNOWN
-        self._called: Event | None = None  # the strongest of the four endings that the program itself has called
         self._flowing = self._direct = life.connected  # what the hot path asks: deliver what comes? send at once?
-        self._mask: int | None = None  # what the poller watches for; None: not registered
-        self._blocked = False  # the kernel's buffer is full: wait for WRITE
-        self._drain_due = False  # write() has answered False
-        self._flush_due = False
-        self._corks = 0
-        # Parts that exist only while they are needed.
-        self._out: OutBuffer | None = None
-        self._callbacks: Callbacks | None = None
-        self._intake: Intake | None = None
-        self._pause: Pause | None = None
-        self._gauges: Gauges | None = None
+        self._blocked = self._drain_due = self._flush_due = False
+        self._called = self._mask = self.report = None
+        self._out = self._callbacks = self._intake = self._pause = self._gauges = None
         # Stamps of the reactor's time, in seconds, for the deadlines.
         self._opened_at = self._read_at = self._acked_at = self._since = loop.now
         self._wrote_at = 0.0
-        self._end_by = self._look_at = NEVER
-        self._acked = 0  # of bytes_written, as of the last look
-        self._unacked: int | None = None  # as of the teardown
+        self._look_at = NEVER
         self._read_size = read_size.FIRST
-        self._discarded = 0
-        self._unsent = 0  # beside what is pending: dropped, or refused after the end
-        self.bytes_read = 0
-        self.bytes_written = 0
-        self.report: CloseReport | None = None
+        self.bytes_read = self._discarded = self.bytes_written = self._acked = self._unsent = self._corks = 0
         self.context: Any = None
         self.attempted_addresses: Sequence[Address] = ()
         self._ref = True
@@ -137,25 +137,24 @@ class Closing:
             elif do is EMIT_END:
                 if self._listeners.end is not None:
                     self._guarded(self._listeners.end, self)
-            elif do is EMIT_FINISH:
-                self._tell_finish()
+            elif do is EMIT_FINISH:  # answer who waits for our FIN, then tell
+                if self._callbacks:
+                    self._callbacks.tell_due(self)
+                if self._listeners.finish is not None and not self._life.over:
+                    self._guarded(self._listeners.finish, self)
             else:
+                if self._out is not None:
+                    self._drop_pending()
                 self._loop.teardown_soon(self)
         # DRAINED is a step of the flush itself, which goes on with the new state.
         if after is not before and self._life is after and not after.over and event is not DRAINED:
             self._flush_soon()
 
-    def _tell_finish(self) -> None:
-        """Our FIN was handed over: answer who waits for it, then tell."""
-        if self._callbacks:
-            self._callbacks.tell_due(self)
-        if self._listeners.finish is not None and not self._life.over:
-            self._guarded(self._listeners.finish, self)
-
     def _settle(self) -> None:
         """Both halves have ended: close as soon as the peer's kernel has everything."""
-        self._unacked = self._sock.unacknowledged()
-        if not self._unacked:
+        unacked = self._sock.unacknowledged()
+        if not unacked:
+            self._acked = None if unacked is None else self.bytes_written
             self._step(ACKED)
 
     def _flush_soon(self) -> None:
@@ -171,12 +170,17 @@ class Closing:
 
     @property
     def pending_bytes(self) -> int:
-        """Bytes written by the program that the kernel has not taken yet, those of files included."""
+        """The number of bytes that were written and that the kernel has not taken yet, those of files included."""
         return 0 if self._out is None else self._out.size
 
     def _held(self) -> int:
         """Pending bytes that are in memory: what the water marks and `buffer_limit` are about."""
         return 0 if self._out is None else self._out.held
+
+    def _made_gauges(self) -> Gauges:
+        """The gauges of this connection, made at the first call."""
+        gauges = self._gauges = self._gauges or Gauges()
+        return gauges
 
     def _drop_pending(self) -> None:
         if self._out is not None:
@@ -237,7 +241,6 @@ class Closing:
         """End both halves now, with RST: a deadline, a limit, a listener that failed."""
         if not self._life.over:
             self._cause = self._cause.cut(reason)
-            self._drop_pending()
             self._step(DESTROY)
 
     def _fail(self, reason: Reason, error: BaseException) -> None:
@@ -249,7 +252,6 @@ class Closing:
     def _never_got_through(self, error: BaseException, reason: Reason) -> None:
         """A client has not got through."""
         self._cause = self._cause.because(reason).blame(Fault.NETWORK, error)
-        self._drop_pending()
         self._step(LOST)
 
     def _because(self, reason: Reason) -> None:
@@ -275,11 +277,9 @@ class Closing:
             self._loop.poller.remove(self._sock.fileno())
         if self._look_at != NEVER:
             self._owner._keeper.forget(self)
-        if self._out is not None:
-            self._drop_pending()
-        if self._unacked != 0 or not self._last.both_ended:  # else `_settle` has just asked
+        if self._acked != self.bytes_written or not self._last.both_ended:  # else `_settle` has just asked
             unacked = self._sock.unacknowledged()
-            self._unacked = unacked if unacked is None else max(unacked - self._fin_sent, 0)
+            self._acked = None if unacked is None else self.bytes_written - max(unacked - self._fin_sent, 0)
         if self._local is None:
             self._local = addresses.local_address(self._sock)
         cause = self._cause
@@ -313,9 +313,10 @@ class Closing:
             self._callbacks.tell_all(self)
         error = self._cause.error
         if error is not None and self._cause.fault is not Fault.LISTENER:  # a listener's has been logged
-            for listener in self._listeners.error:
+            told = self._listeners.error
+            for listener in told:
                 self._guarded(listener, self, error)
-            if not self._listeners.error:
+            if not told:
                 log.info("%r: %s", self, error)
         if self._callbacks is not None:
             self._callbacks.tell_all(self)
@@ -332,7 +333,7 @@ class Closing:
     def _account(self) -> CloseReport:
         return self._cause.report(
             self._last.phase, self._fin_sent, self.bytes_read, self._discarded, self.bytes_written, self._unsent,
-            self._unacked, self._opened_at, self._loop.turn_now,
+            None if self._acked is None else self.bytes_written - self._acked, self._opened_at, self._loop.turn_now,
         )  # fmt: skip
 
     @property

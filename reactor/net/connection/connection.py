@@ -7,9 +7,9 @@ perform, mostly at the end of the turn.
 from __future__ import annotations
 
 from ... import arguments
+from ...former import Former
 from ...hints import TYPE_CHECKING
-from ..deadlines.gauges import Gauges
-from ..settings import Deadlined
+from ..settings import Live
 from ..sockets import addresses, kernel, options
 from .account import Fault, Reason
 from .callbacks import Until
@@ -22,60 +22,67 @@ from .stream import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from os import PathLike
     from typing import Any, TypeVar
+
+    from typing_extensions import Buffer
 
     from ..server.server import Server
     from ..sockets.addresses import Address
     from .callbacks import Callback
-    from .states import Event
+    from .cork import Cork
+    from .files import SeekableFile
+    from .listening import Listening
+    from .states import Event, StateName
 
     D = TypeVar("D")
+else:
+    Listening = Emitter
 
 _STRENGTH = {None: 0, END: 1, DESTROY_SOON: 2, DESTROY: 3}
 
 
-class Cork:
-    """A block in which a connection keeps what is written."""
+class Connection(Stream, Live, Listening):
+    """One TCP or Unix-socket connection, made by a server or by `connect`, never by the program itself.
 
-    __slots__ = ("_conn",)
+    It exists until its `close` was delivered. After that every call is harmless, and every attribute can be read.
 
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
+    Events. They may be listened to here, or on the server for all its connections. A client has six more, see
+    `connect`.
 
-    def __enter__(self) -> None:
-        self._conn._cork(1)
-
-    def __exit__(self, *_: object) -> None:
-        self._conn._cork(-1)
-
-
-class Connection(Stream, Deadlined, Emitter):
-    """One TCP or Unix-socket connection. Made by a server, or by `connect`; never by the program itself.
-
-    Events, each with the connection first: a client's `lookup`, `connection_attempt…`, `connect(conn)` and
-    `ready(conn)`, see `connect` · `data(conn, data)` · `drain(conn)` · `timeout(conn, kind)` ·
-    `hangup(conn)` · `end(conn)` · `finish(conn)` · at most one `error(conn, error)` · exactly one
-    `close(conn, report)`, the last.
-
-    `idle_timeout`, `read_timeout`, `write_timeout`, `linger_timeout`, `half_open_timeout` (seconds or None),
-    `on_idle`, `allow_half_open`, `high_water`, `low_water` and `buffer_limit` (bytes) are the server's, or those
-    given to `connect`, when the connection opens, and may be set at any time.
+    - `data(conn, data)`: bytes were received, up to 262,144 at a time, or text after `set_encoding`. If nobody listens,
+      they are read, counted and dropped, so that the end is noticed.
+    - `drain(conn)`: pending output has fallen to `low_water` after `write` returned False.
+    - `timeout(conn, kind)`: `idle_timeout`, `read_timeout`, `first_byte_timeout`, `min_read_rate` or `max_lifetime` is
+      about to end the connection; `kind` is the `Reason`. A listener may write a last word. `touch()` keeps the
+      connection in the first two cases. `kind` is None for `set_timeout`, which ends nothing.
+    - `hangup(conn)`: the peer of a paused connection has gone; once. What it sent can be read after `resume()`. If it
+      was no FIN and nothing waits to be read, the connection ends at once.
+    - `end(conn)`: the peer's FIN was read, after the last `data`. Unless `allow_half_open`, our half ends too when the
+      listeners have returned.
+    - `finish(conn)`: our FIN was handed to the kernel.
+    - `error(conn, error)`: what the network did, what was given to `destroy`, or what was wrong with bytes to decode or
+      a file to send. At most once, just before `close`. If nobody listens, it is logged at INFO.
+    - `close(conn, report)`: the descriptor was closed; `report` is a `CloseReport`. Exactly once, the last event.
     """
 
     __slots__ = ()
 
     _EVENTS = CONNECTION_EVENTS + CLIENT_EVENTS
 
-    # The four ways to end, in rising strength. A stronger one overrides a weaker one under way; again is a
-    # no-op.
+    get_setting = Former("_get_setting", "settings are attributes; use getattr")
+    change_setting = Former("_change_setting", "settings are attributes; use setattr")
 
-    def end(self, data: Any = b"", callback: Callback | None = None, timeout: float | None = None) -> None:
-        """Say the last word: `data`, then FIN once everything pending is sent. What the peer still says is
+    # The four ways to end, in rising strength. A stronger one overrides a weaker one under way. Calling one again does
+    # nothing.
+
+    def end(self, data: Buffer = b"", callback: Callback | None = None, timeout: float | None = None) -> None:
+        """Send `data`, then FIN once everything pending is sent. The connection survives: what the peer still sends is
         delivered.
 
-        The connection closes when the peer's FIN was read too, or by `linger_timeout`; `timeout` seconds (0:
-        now) from now, whatever is left is reset. `callback(conn, None)` comes when the FIN was handed to the
-        kernel, `callback(conn, error)` if it could not be. Raises as `write` does if there is data.
+        It closes when the peer's FIN was read too, or after `linger_timeout` seconds of silence. `timeout` seconds from
+        now (0: at once) what is left is reset, reason `END_TIMEOUT`. `callback(conn, None)` comes when the kernel has
+        the FIN, `callback(conn, error)` if it cannot get it. Raises as `write` does if there is data.
         """
         seconds = None if timeout is None else arguments.seconds("timeout", timeout, zero=True)
         if callback is not None:
@@ -89,12 +96,12 @@ class Connection(Stream, Deadlined, Emitter):
             self._wait(Until.REFUSED if refused else Until.FIN, callback)
 
     def destroy_soon(self, timeout: float | None = None) -> None:
-        """Deliver what was written, and listen no more: what comes in is read, counted and dropped (a
-        lingering close).
+        """Deliver what was written, and stop listening: what comes in is read, counted and dropped. FIN follows the
+        last byte.
 
-        FIN goes out after the last byte; the socket is closed at the peer's FIN, `linger_timeout` later, or
-        `timeout` seconds (0: now) from now. A client that is not connected yet and has nothing to deliver is
-        destroyed.
+        The connection closes at the peer's FIN, or `linger_timeout` seconds after everything, FIN included, was
+        acknowledged. `timeout` seconds from now (0: at once) what is left is reset, reason `END_TIMEOUT`. A client that
+        is not connected yet and has nothing to deliver is destroyed.
         """
         self._call(DESTROY_SOON, arguments.maybe_seconds("timeout", timeout, zero=True))
         if not self._life.connected and not self.pending_bytes:  # nothing to connect for
@@ -102,20 +109,20 @@ class Connection(Stream, Deadlined, Emitter):
             self._step(DESTROY)
 
     def destroy(self, error: BaseException | None = None) -> None:
-        """Drop everything, now: pending output is discarded and reported; `close` follows in the next turn,
-        after `error` if one is given.
+        """Drop everything, now. The connection is over: pending output is discarded and reported, and `close` follows
+        in the next turn, after `error` if one is given.
 
-        On the wire it is what `close(2)` does: FIN, or RST if the kernel holds bytes that nobody read.
+        The peer gets FIN, or RST if the kernel holds bytes that nobody has read. Raises TypeError for an `error` that
+        is no exception.
         """
         if error is not None and not isinstance(error, BaseException):
             raise TypeError(f"error must be an exception or None, not {error!r}")
         if not self._life.over:
             self._cause = self._cause.because(Reason.DESTROYED).blame(Fault.PROGRAM, error)
-            self._drop_pending()
         self._call(DESTROY, None)
 
     def reset(self) -> None:
-        """Abort: as `destroy()`, and the peer gets RST. On a Unix socket, which has none, a plain close."""
+        """Drop everything, now, as `destroy()` does, and send RST. A Unix socket has no RST: it is closed plainly."""
         self._cut(Reason.RESET)
         self._call(DESTROY, None)
 
@@ -125,12 +132,13 @@ class Connection(Stream, Deadlined, Emitter):
             self._called = ending
         self._step(ending)
         if timeout is not None and not self._life.over:
-            self._end_by = min(self._end_by, self._loop.clock_time() + timeout)
+            gauges = self._made_gauges()
+            gauges.end_by = min(gauges.end_by, self._loop.clock_time() + timeout)
             self._flush_soon()
 
     # Writing.
 
-    def _write_last(self, data: Any) -> None:
+    def _write_last(self, data: Buffer) -> None:
         """`write` for what `end()` is given: the kernel keeps it for the FIN that follows at the end of this turn, and
         both leave in one segment (MSG_MORE, send(2)). It saves an eighth of what greeting a client costs.
         """
@@ -141,8 +149,8 @@ class Connection(Stream, Deadlined, Emitter):
         else:
             self.write(data)
 
-    def writelines(self, chunks: Iterable[Any], callback: Callback | None = None) -> bool:
-        """`write` several bytes-like objects as one. Answers, calls back and raises as `write` does."""
+    def writelines(self, chunks: Iterable[Buffer], callback: Callback | None = None) -> bool:
+        """Send several bytes-like objects as one `write`. Returns, calls back and raises as `write` does."""
         try:
             joined = b"".join([bytes_view(chunk) for chunk in chunks])
         except TypeError as error:
@@ -152,19 +160,23 @@ class Connection(Stream, Deadlined, Emitter):
         return self._write(joined, callback)
 
     def send_file(
-        self, path_or_file: Any, offset: int = 0, count: int | None = None, callback: Callback | None = None
+        self,
+        path_or_file: str | bytes | PathLike[Any] | SeekableFile,
+        offset: int = 0,
+        count: int | None = None,
+        callback: Callback | None = None,
     ) -> bool:
-        """Send `count` bytes of a file from its byte `offset` (None: to its end as of now), in order among what is
-        written; the connection survives.
+        """Send `count` bytes of a file from its byte `offset`, in order among what is written; `count` None: up to its
+        end as of now. The connection survives. Returns and calls back as `write` does.
 
-        The kernel reads and sends them (sendfile(2)). `path_or_file` is a path, or a file opened in binary mode,
-        which may be closed at once. An object that has only `seek` and `read` must stay open until the callback: it
-        is read by the loop, a little at a time, and left at another position. The bytes count as pending, and not
-        for the water marks and `buffer_limit`, since they are not in memory; but each file that waits holds a
-        descriptor, so send the next from the callback. Answers, calls back and raises as `write` does, OSError for
-        a path that cannot be opened, ValueError for an offset or a count beyond the file and for what is no regular
-        file, TypeError for a text file. A file that turns out shorter resets the connection, reason `FILE_FAILED`,
-        with an OSError: what was announced cannot be kept.
+        `path_or_file` is a path, or a file opened in binary mode, which may be closed at once; the kernel reads and
+        sends it (sendfile(2)). Any other object with `seek` and `read` must stay open until the callback: the loop
+        reads it, a little at a time. The bytes count as pending, and not for the water marks and `buffer_limit`, since
+        they are not in memory. Each file that waits holds a descriptor, so send the next from the callback.
+
+        Raises as `write` does, OSError for a path that cannot be opened, ValueError for an offset or a count beyond the
+        file and for what is no regular file, TypeError for a text file. A file that turns out shorter resets the
+        connection, reason `FILE_FAILED`, with an OSError.
         """
         arguments.maybe_function("callback", callback)
         if self._called is not None:
@@ -181,43 +193,33 @@ class Connection(Stream, Deadlined, Emitter):
         return accepted
 
     def corked(self) -> Cork:
-        """`with conn.corked():` what is written inside leaves together, at the end of the turn in which the
-        block ends.
-        """
-        return Cork(self)
+        """`with conn.corked():` what is written inside leaves together, in the turn in which the block ends."""
+        from .cork import Cork
 
-    def _cork(self, change: int) -> None:
-        """One block of `corked()` more, or one less: 1 or -1."""
-        self._corks += change
-        if self._corks:
-            self._direct = False
-        else:
-            self._direct = self._life.open and self._out is None
-            self._flush_soon()
+        return Cork(self)
 
     # Reading.
 
     def pause(self) -> None:
-        """No more `data` until `resume()`; TCP then throttles the peer. Its leaving is noticed (`hangup`).
-        Legal in every state.
+        """Deliver no `data` until `resume()`; TCP then slows the peer down. If the peer goes, `hangup` is emitted.
+        Allowed in every state.
         """
-        if self._pause is None:
-            self._pause = Pause()
+        self._pause = self._pause or Pause()
         self._pause.by_program = True
         self._update_pause()
 
     def resume(self) -> None:
-        """Deliver `data` again, as soon as no pipe has to wait for its destination. Legal in every state."""
+        """Deliver `data` again, as soon as no pipe has to wait for its destination. Allowed in every state."""
         if self._pause is not None:
             self._pause.by_program = False
         self._update_pause()
 
     def set_encoding(self, encoding: str | None, errors: str = "strict") -> None:
-        """Give `data` listeners text, decoded so that no character is split; None: bytes again.
+        """Give `data` listeners text from now on; no character is split. None: bytes again.
 
-        Bytes that the encoding does not have, or a character that the peer's FIN cuts off, reset the connection,
-        reason `DECODE_FAILED`, with a UnicodeDecodeError; with `errors="replace"` and the other handlers of
-        `bytes.decode` they do not. Raises ValueError for an unknown name.
+        Bytes that the encoding does not have, or a character that the peer's FIN cuts off, reset the connection, reason
+        `DECODE_FAILED`, with a UnicodeDecodeError; with `errors="replace"` and the other handlers of `bytes.decode`
+        they do not. Raises ValueError for an unknown name of an encoding or a handler.
         """
         from .text import set_encoding
 
@@ -226,13 +228,13 @@ class Connection(Stream, Deadlined, Emitter):
     # Pipes.
 
     def pipe(self, destination: D, end: bool = True) -> D:
-        """Write all that comes in to `destination`, at its pace; returns it.
+        """Write all that comes in to `destination`, no faster than it takes it. Returns `destination`.
 
-        `destination` is a connection, or any object with `write` and `end` (with `on` too, if its `drain` is to be
-        waited for). Our peer's FIN ends the destination's half, and the FIN of its own peer does not, whatever
-        `allow_half_open` says; where a connection is cut off, the other end of the pipe is reset. With `end=False`
-        only bytes pass. `a.pipe(b)` and `b.pipe(a)` are a relay; `conn.pipe(conn)` is an echo. Raises TypeError
-        for what cannot be written to, ValueError for what is piped to already.
+        `destination` is a connection of the same reactor, or any object with `write` and `end`, and with `on` if its
+        `drain` is to be waited for. The peer's FIN ends our half of the destination; the FIN of the destination's own
+        peer does not, whatever `allow_half_open` says. If one end of the pipe is cut off, the other is reset. With
+        `end=False` only bytes pass, and no ending. `a.pipe(b)` and `b.pipe(a)` are a relay, `conn.pipe(conn)` is an
+        echo. Raises TypeError for an object that cannot be written to, ValueError for one that is piped to already.
         """
         from .pipes import join
 
@@ -240,8 +242,8 @@ class Connection(Stream, Deadlined, Emitter):
         return destination
 
     def unpipe(self, destination: Any = None) -> None:
-        """Pass nothing on to `destination` any more; None: to nobody. After the last one the connection is paused,
-        so that nothing is lost before the program resumes it. Harmless when there is no such pipe.
+        """Pass nothing on to `destination` any more; None: to no destination. After the last one the connection is
+        paused, so that nothing is lost before the program resumes it. Harmless when there is no such pipe.
         """
         piped = () if self._pause is None else self._pause.pipes
         wanted = [pipe for pipe in piped if destination is None or pipe.destination is destination]
@@ -251,14 +253,17 @@ class Connection(Stream, Deadlined, Emitter):
             pipe.leave()
 
     def touch(self) -> None:
-        """Count as movement now: `idle_timeout` and `read_timeout` start anew."""
+        """Count this moment as movement: `idle_timeout` and `read_timeout` start again. In a `timeout` listener it
+        keeps the connection.
+        """
         self._made_gauges().kept_at = self._loop.clock_time()
 
     def set_timeout(self, seconds: float | None, listener: Callable[..., object] | None = None) -> None:
-        """Emit `timeout(conn, None)` once per silence of `seconds`, and close nothing: any byte read or
-        written starts it anew.
+        """Emit `timeout(conn, None)` after `seconds` of silence, and close nothing. Any byte read or written starts the
+        time again; until then it is emitted once.
 
-        0 or None disarms. `listener` is added for the next `timeout` only.
+        0 or None switches it off. `listener` is added for the next `timeout` only. Raises TypeError or ValueError for
+        other `seconds`.
         """
         wanted = arguments.maybe_seconds("seconds", seconds, zero=True)
         arguments.maybe_function("listener", listener)
@@ -271,11 +276,6 @@ class Connection(Stream, Deadlined, Emitter):
             if listener is not None:
                 self.once("timeout", listener)
 
-    def _made_gauges(self) -> Gauges:
-        if self._gauges is None:
-            self._gauges = Gauges()
-        return self._gauges
-
     # Listening.
 
     def _refresh_listeners(self) -> None:
@@ -286,8 +286,8 @@ class Connection(Stream, Deadlined, Emitter):
     # Options.
 
     def set_no_delay(self, enable: bool = True) -> None:
-        """TCP_NODELAY: send small writes at once (Nagle's algorithm off). Nothing on a Unix socket or after
-        the close.
+        """TCP_NODELAY: True sends small writes at once, False lets the kernel join them (Nagle's algorithm). Does
+        nothing on a Unix socket and after the close.
         """
         arguments.flag("enable", enable)
         if not self._life.over:
@@ -296,8 +296,9 @@ class Connection(Stream, Deadlined, Emitter):
     def set_keep_alive(
         self, enable: bool = True, delay: float | None = None, interval: float | None = None, count: int | None = None
     ) -> None:
-        """TCP keep-alive: probe a silent peer after `delay` seconds, every `interval` seconds, give up after
-        `count` (None: the system's).
+        """TCP keep-alive: probe a silent peer after `delay` seconds and then every `interval` seconds, and give up
+        after `count` probes (1 to 127); None leaves the system's value. Does nothing on a Unix socket and after the
+        close.
         """
         arguments.flag("enable", enable)
         for name, value in (("delay", delay), ("interval", interval)):
@@ -309,8 +310,8 @@ class Connection(Stream, Deadlined, Emitter):
             options.set_keep_alive(self._sock, enable, delay, interval, count)
 
     def set_user_timeout(self, seconds: float) -> None:
-        """TCP_USER_TIMEOUT: let the kernel give up when sent data stays unacknowledged for so long; 0: the
-        system's default.
+        """TCP_USER_TIMEOUT: the kernel gives up when sent data has been unacknowledged for this long; 0: the system's
+        default. Does nothing on a Unix socket and after the close.
         """
         wanted = arguments.seconds_up_to("seconds", seconds, options.LONGEST_USER_TIMEOUT, zero=True)
         if not self._life.over:
@@ -326,15 +327,15 @@ class Connection(Stream, Deadlined, Emitter):
             self._flush_soon()  # a deadline may come earlier now
 
     def ref(self) -> None:
-        """Let `run()` wait for this connection, as it does at first."""
+        """Make `run()` wait for this connection, as it does at first."""
         self._set_ref(True)
 
     def unref(self) -> None:
-        """Do not keep `run()` going for this connection alone."""
+        """Do not make `run()` wait for this connection."""
         self._set_ref(False)
 
     def _set_ref(self, wanted: bool) -> None:
-        """Does this connection keep `run()` going? Means nothing once its `close` was delivered."""
+        """Changes nothing once `close` was delivered."""
         if wanted != self._ref and not self._finished:
             self._ref = wanted
             (self._loop.hold if wanted else self._loop.release)()
@@ -342,34 +343,37 @@ class Connection(Stream, Deadlined, Emitter):
     # What can be asked.
 
     @property
-    def state(self) -> str:
-        """ "connecting", "open", "read_only" (we have ended), "write_only" (the peer has ended), "closing" or
-        "closed".
+    def state(self) -> StateName:
+        """What can be said and heard, as one of six words.
+
+        "connecting": a client that is not connected yet · "open": both halves are open, also while paused ·
+        "read_only": our half has ended, or a write has failed · "write_only": the peer's FIN was read · "closing":
+        neither half is open, or `destroy_soon()` was called; the descriptor is still open · "closed".
         """
         return self._life.name
 
     @property
     def peer_gone(self) -> bool:
-        """Is the peer known to have ended or reset its side?"""
+        """True if the peer is known to have ended or reset its side."""
         cause = self._cause
         broken = cause.fault is Fault.NETWORK and not self._never_connected
         return (self._pause is not None and self._pause.gone) or cause.orderly is not None or broken
 
     @property
     def local_address(self) -> Address:
-        """Where this end is: (host, port), or a path. Known after the close too."""
+        """Where this end is: (host, port), or the path of a Unix socket. Known after the close too."""
         if self._local is None:
             self._local = addresses.local_address(self._sock)
         return self._local
 
     @property
     def server(self) -> Server | None:
-        """The server that accepted this connection; None for a client's."""
+        """The server that accepted this connection; None for a client."""
         server: Server | None = self._owner.server
         return server
 
     def fileno(self) -> int:
-        """The descriptor; -1 after the close."""
+        """The number of the descriptor; -1 after the close."""
         return self._sock.fileno()
 
     def __repr__(self) -> str:

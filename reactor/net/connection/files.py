@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
     from ..sockets.sock import Sock
 
+    class SeekableFile(Protocol):
+        """What `send_file` takes besides a path."""
+
+        def seek(self, offset: int, /) -> object: ...
+        def read(self, count: int, /) -> bytes: ...
+
     class _Source(Protocol):
         @property
         def fd(self) -> int | None: ...

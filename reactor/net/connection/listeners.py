@@ -8,26 +8,47 @@ in turn, made when they change.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ... import arguments
-from ...hints import Any, ClassVar, TypeVar, overload
+from ...hints import TYPE_CHECKING
 
-Listener = Callable[..., object]
-F = TypeVar("F", bound=Callable[..., object])
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    from .listening import ClientEvent, ConnectionEvent, ServerEvent
+
+    Listener = Callable[..., object]
+
+    class Emits(Protocol):
+        """What has listeners."""
+
+        @property
+        def _EVENTS(self) -> tuple[str, ...]: ...
+        def _add_listener(self, event: str, fn: Listener, once: bool) -> None: ...
+        def _remove_listener(self, event: str, fn: Listener) -> None: ...
+
 
 #: What happens to every connection; may be listened to on the connection and on its server.
-CONNECTION_EVENTS = ("data", "drain", "timeout", "hangup", "end", "finish", "error", "close")
+CONNECTION_EVENTS: tuple[ConnectionEvent, ...] = (
+    "data",
+    "drain",
+    "timeout",
+    "hangup",
+    "end",
+    "finish",
+    "error",
+    "close",
+)
 #: The last events: each of their listeners is called, also where one before it raises.
 FINAL_EVENTS = ("error", "close")
 #: What happens to a client besides, a few times in its life: these have no slots.
-CLIENT_EVENTS = (
+CLIENT_EVENTS: tuple[ClientEvent, ...] = (
     "lookup", "connection_attempt", "connection_attempt_failed", "connection_attempt_timeout", "connect", "ready",
 )  # fmt: skip
 #: What comes in, for pipes; not for programs to listen to.
 PIPED = "piped"
 #: What happens to a server.
-SERVER_EVENTS = ("listening", "connection", "drop", "accept_error", "draining", "stopped")
+SERVER_EVENTS: tuple[ServerEvent, ...] = ("listening", "connection", "drop", "accept_error", "draining", "stopped")
 
 
 class Once:
@@ -176,54 +197,45 @@ def without(listeners: tuple[Listener, ...], fn: Listener) -> tuple[Listener, ..
 
 
 def check_event(event: Any, allowed: tuple[str, ...]) -> str:
-    """Raises ValueError for a name nobody emits."""
-    return arguments.choice("event", event, allowed)
+    """An event that is emitted. Raises ValueError for any other name, with the one that was meant."""
+    if event in allowed:
+        return str(event)
+    meant = arguments.did_you_mean(event, allowed) if isinstance(event, str) else ""
+    raise ValueError(f"event must be one of {', '.join(map(repr, allowed))}, not {event!r}{meant}")
 
 
 class Emitter:
-    """`on`, `once` and `off` for servers and connections, as each of them keeps listeners."""
+    """`on`, `once` and `off` of servers and connections, each of which says which events it has and keeps its own
+    listeners (`Emits`). What type checkers know of them, event by event, is in the two modules `listening.py`.
+    """
 
     __slots__ = ()
 
-    _EVENTS: ClassVar[tuple[str, ...]]
-
-    def _add_listener(self, event: str, fn: Listener, once: bool) -> None:
-        raise NotImplementedError
-
-    def _remove_listener(self, event: str, fn: Listener) -> None:
-        raise NotImplementedError
-
-    @overload
-    def on(self, event: str, fn: F) -> F: ...
-    @overload
-    def on(self, event: str) -> Callable[[F], F]: ...
-    def on(self, event: str, fn: Listener | None = None) -> Any:
-        """Call `fn` at every `event`. Returns `fn`; without `fn`, a decorator. Raises ValueError for an
-        unknown event.
+    def on(self: Emits, event: str, fn: Listener | None = None) -> Any:
+        """Call `fn` at every `event`, after the listeners that were added before. Returns `fn`; without `fn`, a
+        decorator. Raises ValueError for an unknown event, TypeError for what cannot be called and for a coroutine
+        function.
         """
-        return self._listen(event, fn, once=False)
+        return listen(self, event, fn, once=False)
 
-    @overload
-    def once(self, event: str, fn: F) -> F: ...
-    @overload
-    def once(self, event: str) -> Callable[[F], F]: ...
-    def once(self, event: str, fn: Listener | None = None) -> Any:
-        """As `on`, for the next `event` only."""
-        return self._listen(event, fn, once=True)
+    def once(self: Emits, event: str, fn: Listener | None = None) -> Any:
+        """Call `fn` at the next `event` only. Returns and raises as `on`."""
+        return listen(self, event, fn, once=True)
 
-    def off(self, event: str, fn: Listener) -> None:
-        """Remove one registration of `fn`, the latest. Harmless when there is none."""
+    def off(self: Emits, event: str, fn: Listener) -> None:
+        """Remove one registration of `fn`, the latest, be it by `on` or by `once`. Harmless when there is none. Raises
+        as `on`.
+        """
         check_event(event, self._EVENTS)
         self._remove_listener(event, arguments.function("fn", fn))
 
-    def _listen(self, event: str, fn: Listener | None, once: bool) -> Any:
-        check_event(event, self._EVENTS)
-        if fn is None:
 
-            def decorate(fn: F) -> F:
-                self._add_listener(event, arguments.listener("fn", fn), once)
-                return fn
+def listen(emitter: Emits, event: str, fn: Listener | None, once: bool) -> Any:
+    """Add a listener and return it; None: return a decorator that does."""
+    check_event(event, emitter._EVENTS)
 
-            return decorate
-        self._add_listener(event, arguments.listener("fn", fn), once)
+    def add(fn: Listener) -> Listener:
+        emitter._add_listener(event, arguments.listener("fn", fn), once)
         return fn
+
+    return add if fn is None else add(fn)

@@ -39,7 +39,7 @@ class Part:
         self.left -= count
 
     def close(self) -> None:
-        raise NotImplementedError
+        """Give back what the bytes come from."""
 
 
 class OutBuffer:
@@ -49,7 +49,7 @@ class OutBuffer:
 
     def __init__(self) -> None:
         #: What waits, in order. Whoever appends here keeps `size` and `held` true: `Connection.write` does.
-        self.chunks: deque[bytes | memoryview | Part] = deque()
+        self.chunks: deque[Any] = deque()  # bytes, views of bytes, and Parts
         self._offset = 0
         #: Pending bytes, and how many of them are in memory.
         self.size = self.held = 0
@@ -77,7 +77,7 @@ class OutBuffer:
             return rest
         if self.size == self.held <= JOIN_LIMIT:  # all of it: what is written in one turn is seldom more
             chunks[0] = rest
-            whole = b"".join(chunks)  # type: ignore[arg-type]  # no Part is among them
+            whole = b"".join(chunks)  # no Part is among them
             chunks.clear()
             chunks.append(whole)
             self._offset = 0

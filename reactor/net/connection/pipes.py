@@ -35,8 +35,7 @@ def join(source: Stream, destination: Any, ends: bool) -> None:
     """Begin a pipe. Raises TypeError and ValueError for what cannot be one."""
     if not all(callable(getattr(destination, name, None)) for name in ("write", "end")):
         raise TypeError(f"destination must be a connection, or have write and end, not {destination!r}")
-    if source._pause is None:
-        source._pause = Pause()
+    source._pause = source._pause or Pause()
     if any(pipe.destination is destination for pipe in source._pause.pipes):
         raise ValueError(f"destination must not be piped to already, as {destination!r} is")
     if isinstance(destination, Stream) and destination._loop is not source._loop:
@@ -153,11 +152,10 @@ class Pipe:
 
     def _attach(self) -> None:
         destination: Stream = self.destination
-        if destination._pause is None:
-            destination._pause = Pause()
+        destination._pause = destination._pause or Pause()
         destination._pause.fed = (*destination._pause.fed, self)
         for event, listener in self._of_destination():
-            self.destination._add_listener(event, listener, once=False)
+            destination._add_listener(event, listener, once=False)
 
     def _detach(self) -> None:
         destination: Stream = self.destination

@@ -28,7 +28,10 @@ from ...engine.poller import EDGE, GONE, READ
 from ...hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Literal, NoReturn
+
+    StateName = Literal["connecting", "open", "read_only", "write_only", "closing", "closed"]
+    Phase = Literal["connecting", "open", "draining", "lingering", "half_open"]
 
 
 class Read(enum.Enum):
@@ -150,7 +153,7 @@ class State:
         return f"{'' if self.connected else 'connecting, '}read half {self.read.value}, write half {self.write.value}"
 
 
-def _name(connected: bool, read: Read, write: Write) -> str:
+def _name(connected: bool, read: Read, write: Write) -> StateName:
     if not connected:
         return "connecting"
     if read is Read.DISCARDING or (read is Read.ENDED and write is not Write.OPEN):
@@ -160,12 +163,14 @@ def _name(connected: bool, read: Read, write: Write) -> str:
     return "write_only" if read is Read.ENDED else "open"
 
 
-def _phase(connected: bool, read: Read, write: Write) -> str:
+def _phase(connected: bool, read: Read, write: Write) -> Phase:
     if not connected:
         return "connecting"
     if write is Write.OPEN:
         return "half_open" if read is Read.ENDED else "open"
-    return {Write.ENDING: "draining", Write.ENDED: "lingering", Write.BROKEN: "half_open"}[write]
+    if write is Write.BROKEN:
+        return "half_open"
+    return "draining" if write is Write.ENDING else "lingering"
 
 
 def _row(state: State) -> dict[Event, tuple[State, tuple[Do, ...]]]:

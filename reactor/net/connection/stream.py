@@ -29,7 +29,7 @@ from .read_size import BULK, LARGE, SMALL, next_size
 from .states import BROKE, CONNECTED, DRAINED, END, FIN, LOST, PAUSE, RESUME
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing_extensions import Buffer
 
     from ..sockets.addresses import Address
     from ..sockets.sock import Sock
@@ -68,15 +68,15 @@ class Stream(Closing):
         elif data:
             self._came_too_late(data)
 
-    def write(self, data: Any, callback: Callback | None = None) -> bool:
-        """Send `data`, any bytes-like object; the connection survives. False means "not now": wait for `drain` or
-        `close`.
+    def write(self, data: Buffer, callback: Callback | None = None) -> bool:
+        """Send `data`, any bytes-like object. The connection survives. Returns True, or False for "not now": `drain` or
+        `close` follows. What the kernel does not take at once is kept and sent in order. `data` may be changed after
+        the call. `callback(conn, None)` comes once the kernel has the bytes, `callback(conn, error)` once it cannot get
+        them any more.
 
-        What the kernel does not take is kept and sent in order. A mutable buffer may be reused when `write` returns.
-        `callback(conn, None)` comes once the kernel has the bytes, `callback(conn, error)` once it cannot any more.
-        Raises `WriteAfterEnd` or `ConnectionClosed` after the program itself ended this connection, TypeError for what
-        is not bytes-like. A connection that ended in any other way answers False, and counts the bytes as unsent. With
-        more than `buffer_limit` bytes pending already, the connection is reset instead.
+        After the program's own `end`, `destroy_soon`, `destroy` or `reset`, it raises `WriteAfterEnd` or
+        `ConnectionClosed`; after any other end it returns False and counts the bytes as unsent. Raises TypeError for
+        `str` and all else that is not bytes-like. With more than `buffer_limit` bytes pending it resets all.
         """
         # The identity of `turn_now` tells whether this turn has sent here already; if so, what is written now leaves
         # together with the rest at the flush, unless it is so much that it would leave alone.
@@ -102,8 +102,6 @@ class Stream(Closing):
                 return True
         return self._write(data, callback)
 
-    # The beginning.
-
     def _connected(self, sock: Sock, remote_address: Address, local_address: Address) -> None:
         """A client has got through: from now on it is like any other connection."""
         self._sock, self.remote_address, self._local = sock, remote_address, local_address
@@ -122,7 +120,6 @@ class Stream(Closing):
         if life.over:
             return
         if mask & ERROR:
-            # Once reading has ended, what broke is our half.
             self._break(kernel.pending_error(self._sock), "write" if life.read_ended else "read")
         if mask & WRITE and self._blocked:
             self._blocked = False
@@ -168,8 +165,7 @@ class Stream(Closing):
         all. The end of the stream is not kept: it can be read again.
         """
         if self._life.paused:
-            if self._intake is None:
-                self._intake = Intake()
+            self._intake = self._intake or Intake()
             self._intake.held += data
         else:
             self._drop_read(len(data))
@@ -221,7 +217,7 @@ class Stream(Closing):
 
     # What goes out besides.
 
-    def _write(self, data: Any, callback: Callback | None) -> bool:
+    def _write(self, data: Buffer, callback: Callback | None) -> bool:
         """`write` off the hot path: the checks, buffers that may change, callbacks, and what follows the first write of
         a turn.
         """
@@ -305,16 +301,16 @@ class Stream(Closing):
             self._owner._keeper.plan(self)
 
     def _follows(self) -> bool:
-        """True if the peer's FIN ends our half: not where the program does that, or a pipe."""
-        return not self._settings.allow_half_open and not (self._pause is not None and self._pause.end_comes_by_pipe)
+        """True if the peer's FIN ends our half: neither the program does that nor a pipe."""
+        return not (self._settings.allow_half_open or (self._pause is not None and self._pause.end_comes_by_pipe))
 
     def _send_pending(self) -> None:
         out = self._out
         assert out is not None
         several = len(out.chunks) > 1 and out.size <= SMALL_WRITES
         for _ in range(SENDS_PER_FLUSH):
-            head = out.head()
             try:
+                head = out.head()
                 if isinstance(head, FilePart):
                     offered = head.offer
                     sent = head.send(self._sock)
@@ -326,8 +322,11 @@ class Stream(Closing):
                 return
             except (BlockingIOError, InterruptedError):
                 sent = 0
-            except (OSError, MemoryError) as error:
-                self._break(getattr(error, "errno", errno.ENOMEM) or errno.EIO, "write")
+            except OSError as error:
+                self._break(error.errno or errno.EIO, "write")
+                return
+            except MemoryError:  # to join what is pending
+                self._lose(errno.ENOMEM, "write")
                 return
             if self._out is not out:  # a file of the program's own making has ended the connection
                 return
@@ -371,8 +370,9 @@ class Stream(Closing):
         if self._intake is not None and self._flowing:
             self._hear_held_back()
             self._intake.tell(self)
+            if self._life.over:
+                return
         self._network_error(code, syscall)
-        self._drop_pending()
         self._step(LOST)
 
     def _update_interest(self) -> None:

@@ -82,8 +82,7 @@ def set_encoding(conn: Stream, encoding: str | None, errors: str) -> None:
         check_encoding(encoding, errors)
     if conn._finished:
         return
-    if conn._intake is None:
-        conn._intake = Intake()
+    conn._intake = conn._intake or Intake()
     before = conn._intake.decoder
     left = b"" if before is None else before.unfinished()
     decoder = Decoder(encoding, errors, left) if encoding is not None or left else None

@@ -10,26 +10,14 @@ measurement for each message.
 
 from __future__ import annotations
 
-from ...hints import TYPE_CHECKING, NamedTuple
+from ...hints import TYPE_CHECKING
+from .agenda import NEVER
 
 if TYPE_CHECKING:
+    from ..limits import Excess, Speed
     from .agenda import Cancellable
 
 NOT_YET = -float("inf")
-
-
-class Speed(NamedTuple):
-    """So much must move in each window, the first of which is the grace."""
-
-    bytes_per_second: float
-    seconds: float
-
-
-class Excess(NamedTuple):
-    """So much may be pending, and more of it for so long."""
-
-    bytes: int
-    seconds: float
 
 
 class Window:
@@ -67,13 +55,14 @@ class Window:
 class Gauges:
     """Of one connection: what its deadlines know beside its stamps. It exists from the first need on."""
 
-    __slots__ = ("above_since", "kept_at", "lot", "read", "silence", "written")
+    __slots__ = ("above_since", "end_by", "kept_at", "lot", "read", "silence", "written")
 
     def __init__(self) -> None:
         self.read = Window()
         self.written = Window()
         self.above_since: float | None = None  # since when more has been pending than `slow_reader` allows
         self.kept_at = NOT_YET  # the last touch()
+        self.end_by = NEVER  # from end(timeout=) or destroy_soon(timeout=)
         self.lot: float | None = None  # from 0 to 1, fixed for each connection: its share of `jitter`
         self.silence: Cancellable | None = None  # the timer of `set_timeout`
 

@@ -16,15 +16,15 @@ from ..connection.states import DESTROY
 from ..settings import RATES
 from . import rules
 from .agenda import NEVER, Agenda
-from .gauges import Gauges
 
 if TYPE_CHECKING:
     from typing import Any, Protocol
 
+    from ...engine.timers import Timer
     from ...engine.turn import Turns
     from ..connection.stream import Stream
-    from .agenda import Cancellable
-    from .gauges import Speed, Window
+    from ..limits import Speed
+    from .gauges import Window
 
     class Memory(Protocol):
         """Who adds up what all connections of a server hold in memory (`server/memory.py`)."""
@@ -47,7 +47,7 @@ class Keeper:
     def __init__(self, loop: Turns) -> None:
         self._loop = loop
         self._agenda = Agenda()
-        self._timer: Cancellable | None = None
+        self._timer: Timer | None = None
         self._wake_at = NEVER
         self._lots = 0  # drawn so far
         #: Where there is a limit on what all connections hold together.
@@ -61,7 +61,9 @@ class Keeper:
             if life is not stream._life:  # over the limit, and this one was cut
                 return
         if life.fin_sent:  # most are gone before this look: do not work out deadlines for them
-            moment = min(now + settings.first_look, stream._end_by)
+            moment = now + settings.first_look
+            if stream._gauges is not None:
+                moment = min(moment, stream._gauges.end_by)
         else:
             if stream._blocked:
                 note_acked(stream, now)  # so that the first look finds only what moved after this
@@ -85,16 +87,15 @@ class Keeper:
         return rules.soonest(life, stream._settings, rules.Moments(
             now, ended(read_at, read_at), ended(wrote_at, wrote_at), ended(acked_at, acked_at),
             -NEVER if gauges is None else gauges.kept_at, ended(since, since), stream._out is not None, unacked,
-            pause is not None and pause.gone, pause is not None and pause.other_end_acts(life.paused), stream._end_by,
+            pause is not None and pause.gone, pause is not None and pause.other_end_acts(life.paused),
+            NEVER if gauges is None else gauges.end_by,
             self._guards(stream, now, unacked) if stream._settings.guarded else None,
         ))  # fmt: skip
 
     def setting_changed(self, stream: Stream, name: str) -> None:
         """A limit on speed judges from the moment when it is set."""
         if name in RATES:
-            if stream._gauges is None:
-                stream._gauges = Gauges()
-            stream._gauges.begin(name, self._loop.now, stream.bytes_read)
+            stream._made_gauges().begin(name, self._loop.now, stream.bytes_read)
 
     # Looking.
 
@@ -111,10 +112,7 @@ class Keeper:
         if self._timer is not None:
             self._timer.cancel()
         self._wake_at = moment
-        self._timer = None
-        if moment != NEVER:
-            self._timer = self._loop.call_at(moment, self._look_at_due)
-            self._timer.unref()
+        self._timer = None if moment == NEVER else self._loop.call_at(moment, self._look_at_due).unref()
 
     def _look_at_due(self) -> None:
         now = self._loop.turn_now
@@ -170,7 +168,8 @@ class Keeper:
             return
         stream._because(reason)
         if row.way is Way.BY_LINGER and stream._settings.linger_timeout is not None:
-            stream._end_by = min(stream._end_by, self._loop.turn_now + stream._settings.linger_timeout)
+            gauges = stream._made_gauges()
+            gauges.end_by = min(gauges.end_by, self._loop.turn_now + stream._settings.linger_timeout)
         if row.way is Way.IN_ORDER and loses_nothing(stream):
             stream._step(DESTROY)
         else:
@@ -179,12 +178,11 @@ class Keeper:
     # Limits that are off by default.
 
     def _guards(self, stream: Stream, now: float, unacked: bool) -> rules.Guards:
-        settings, gauges = stream._settings, stream._gauges
+        settings = stream._settings
         heard = stream.bytes_read > 0 or stream._read_at > stream._since
-        if gauges is None:
-            if settings.jitter is None and not settings.paced:
-                return rules.Guards(stream._opened_at, 0.0, heard)
-            gauges = stream._gauges = Gauges()
+        if stream._gauges is None and settings.jitter is None and not settings.paced:
+            return rules.Guards(stream._opened_at, 0.0, heard)
+        gauges = stream._made_gauges()
         if gauges.lot is None:
             self._lots += 1
             gauges.lot = self._lots * GOLDEN % 2**32 / 2**32
@@ -194,7 +192,7 @@ class Keeper:
         write_by = held_by = NEVER
         if settings.min_write_rate is not None:
             if stream._out is not None or (unacked and (stream._life.draining or stream._life.fin_sent)):
-                write_by = gauges.written.end(now, stream._acked, settings.min_write_rate)
+                write_by = gauges.written.end(now, stream._acked or 0, settings.min_write_rate)
             else:
                 gauges.written.stop()
         if settings.slow_reader is not None:
@@ -209,8 +207,9 @@ def note_acked(stream: Stream, now: float) -> bool:
     """Ask what the peer's kernel has acknowledged; True if anything of ours, FIN included, is still under way."""
     unacked = stream._sock.unacknowledged() or 0
     acked = stream.bytes_written - max(unacked - stream._life.fin_sent, 0)
-    if acked > stream._acked:
-        at_once = not unacked and acked - stream._acked <= INITIAL_WINDOW
+    known = stream._acked or 0
+    if acked > known:
+        at_once = not unacked and acked - known <= INITIAL_WINDOW
         wrote_at = stream._loop.stalls.get(stream._wrote_at, stream._wrote_at)
         stream._acked_at = max(stream._acked_at, wrote_at) if at_once else now
         stream._acked = acked

@@ -124,8 +124,7 @@ class Framer:
 
     def _hold(self, conn: Stream) -> Held:
         held = Held(self)
-        if conn._intake is None:
-            conn._intake = Intake()
+        conn._intake = conn._intake or Intake()
         conn._intake.frames = (*conn._intake.frames, held)
         return held
 
@@ -213,11 +212,8 @@ class LengthPrefixed(Framer):
             held.partial = bytearray(data[at:]) if at < size else b""
 
     def rest_of(self, held: Held) -> bytes:
-        pieces = [self._prefixed(frame) for frame in reversed(held.ready)]
+        pieces = [len(frame).to_bytes(self.width, self.byteorder) + frame for frame in reversed(held.ready)]
         return b"".join((*pieces, held.partial))
-
-    def _prefixed(self, frame: bytes) -> bytes:
-        return len(frame).to_bytes(self.width, self.byteorder) + frame
 
 
 def lines(on_line: OnFrame, *, max_length: int = LONGEST_LINE, on_error: OnError | None = None) -> Framer:

@@ -145,10 +145,9 @@ class Acceptor:
         """Leave clients in the backlog."""
         if self.watched:
             self.watched = False
-            if (
-                self._loop.poller.handlers.get(self._fd) is self
-            ):  # else it is closed, and the number is another socket's
-                self._loop.poller.remove(self._fd)
+            poller = self._loop.poller
+            if poller.handlers.get(self._fd) is self:  # else it is closed, and the number is another socket's
+                poller.remove(self._fd)
 
     def hide(self) -> None:
         """Let no more clients connect, where the system offers that: where there is a file. Clients that have connected
@@ -162,7 +161,6 @@ class Acceptor:
         self._end_pause()
         if self._spare is not None:
             self._spare.close()
-            self._spare = None
         self._opened.close()
 
     # Accepting.
@@ -280,8 +278,7 @@ def open_listening(
     if host is not None and not isinstance(host, str):
         raise TypeError(f"host must be a string or None, not {host!r}")
     arguments.integer("port", port, 0, 65535)
-    options = {"reuse_port": reuse_port, "ipv6_only": ipv6_only}
-    return Opened(opening.listen_tcp(system, host or None, port, backlog, **options))
+    return Opened(opening.listen_tcp(system, host or None, port, backlog, reuse_port=reuse_port, ipv6_only=ipv6_only))
 
 
 def _named(error: OSError, address: Any) -> OSError:

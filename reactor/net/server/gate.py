@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from math import inf
 
-from ...hints import TYPE_CHECKING, NamedTuple
+from ...hints import TYPE_CHECKING
 from ...log import log
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from ..deadlines.agenda import Cancellable
+    from ..limits import Rate
     from ..sockets.networks import Network, Remote
 
     class Limits(Protocol):
@@ -51,13 +52,6 @@ if TYPE_CHECKING:
 
 
 SAMPLE = 5.0  # seconds between log lines about refused clients, as in the kernel's net_ratelimit
-
-
-class Rate(NamedTuple):
-    """Connections a second, and how many may come at once after a quiet time."""
-
-    per_second: float
-    burst: int
 
 
 class Bucket:
@@ -114,12 +108,9 @@ class RefusalLog:
 
     def close(self) -> None:
         """The server has stopped: log the refusals that were not logged yet."""
-        if self._timer is not None:
+        while self._timer is not None:  # twice where there is a line to write: it sets the timer again
             self._timer.cancel()
             self._write()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 class Gate:

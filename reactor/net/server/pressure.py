@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from heapq import nsmallest
+from itertools import islice
 
 from ...hints import TYPE_CHECKING
 from ..connection.account import Reason
@@ -33,25 +34,19 @@ def give_up(connections: Collection[Stream], idle: float | None, now: float) -> 
 
 
 def _give_up_lingering(connections: Collection[Stream]) -> int:
-    given_up = 0
-    for conn in connections:
-        if _lingers(conn):
-            conn._cut(Reason.GIVEN_UP)
-            given_up += 1
-            if given_up == LINGERING_BATCH:
-                break
-    return given_up
+    lingering = list(islice(filter(_lingers, connections), LINGERING_BATCH))
+    for conn in lingering:
+        conn._cut(Reason.GIVEN_UP)
+    return len(lingering)
 
 
 def _give_up_idle(connections: Collection[Stream], since: float) -> int:
-    given_up = 0
-    idle = (conn for conn in connections if _moved_at(conn) <= since)
-    for conn in nsmallest(IDLE_BATCH, idle, key=_moved_at):
-        if _is_idle(conn):
-            conn._because(Reason.GIVEN_UP)
-            conn._step(DESTROY)
-            given_up += 1
-    return given_up
+    still = (conn for conn in connections if _moved_at(conn) <= since)
+    idle = list(filter(_is_idle, nsmallest(IDLE_BATCH, still, key=_moved_at)))
+    for conn in idle:
+        conn._because(Reason.GIVEN_UP)
+        conn._step(DESTROY)
+    return len(idle)
 
 
 def _lingers(conn: Stream) -> bool:

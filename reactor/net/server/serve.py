@@ -7,11 +7,16 @@ from collections.abc import Callable
 
 from ... import arguments
 from ...engine.loop import Reactor
-from ...hints import Any
+from ...hints import TYPE_CHECKING
 from ..connection.connection import Connection
 from .server import Server
 from .stopping import check_stop
 from .tally import ShutdownReport
+
+if TYPE_CHECKING:
+    from typing import Any, Unpack
+
+    from ..keywords import ServerKeywords
 
 
 def serve(
@@ -27,7 +32,7 @@ def serve(
     backlog: int = 4096,
     debug: bool = False,
     on_server: Callable[[Server], object] | None = None,
-    **settings: Any,
+    **settings: Unpack[ServerKeywords],
 ) -> ShutdownReport:
     """Serve until SIGTERM or SIGINT, stop in order within `grace` seconds, and return the report.
 
@@ -40,14 +45,15 @@ def serve(
 
     check_stop(grace, end, spread)
     arguments.function("on_connection", on_connection)
+    arguments.maybe_function("on_server", on_server)
     if threading.current_thread() is not threading.main_thread():
         raise ValueError("serve() listens to signals and so must be called from the main thread; see start_thread()")
     reports: list[ShutdownReport] = []
     with Reactor(debug=debug) as loop:
         server = Server(loop, on_connection, **settings)
         server.on("stopped", lambda _, report: reports.append(report))
-        if arguments.maybe_function("on_server", on_server) is not None:
-            on_server(server)  # type: ignore[misc]  # checked above
+        if on_server is not None:
+            on_server(server)
         # Before listen(): a signal that comes while it opens the port is not lost.
         stop_on_signals(loop, server, grace, end, spread)
         server.listen(host, port if path is None else port or None, backlog, path=path, mode=mode)
@@ -59,15 +65,10 @@ def stop_on_signals(loop: Reactor, server: Server, grace: float, end: bool = Tru
     """Stop the server within `grace` seconds after a SIGTERM or SIGINT; a second signal resets what is left."""
     import signal
 
-    signals = 0
-
     def stop(signum: int) -> None:
-        nonlocal signals
-        signals += 1
-        if signals == 1:
-            server.shutdown(grace, end, spread)
-        else:
-            server.shutdown(0, end)
+        nonlocal grace, spread
+        server.shutdown(grace, end, spread)
+        grace = spread = 0.0  # for a second signal
 
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.on_signal(signum, stop)

@@ -13,76 +13,78 @@ from collections.abc import Callable, KeysView
 from ... import arguments
 from ...engine.loop import Reactor, turns_of
 from ...errors import ReactorError, ServerClosed
-from ...hints import TYPE_CHECKING, Any
+from ...former import Former
+from ...hints import TYPE_CHECKING
 from ...log import log
+from ..connection.account import Reason
 from ..connection.connection import Connection
-from ..connection.listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listener, Listeners, Once, without
+from ..connection.listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listeners, Once, without
 from ..deadlines.keeper import Keeper
-from ..settings import CONNECTION_SETTINGS, Deadlined, ServerSettings, Setting, split
+from ..settings import CONNECTION_SETTINGS, AtOpening, Live, OfServer, ServerSettings, split
 from ..sockets import addresses, options
 from ..sockets.addresses import Address
 from .acceptor import Acceptor, open_listening
 from .admission import Admission
-from .stopping import Stop, Tenant, check_stop
+from .stopping import Stop, check_stop
 from .tally import ServerStatistics, Tally
 
 if TYPE_CHECKING:
+    from typing import Any, Unpack
+
     from ...engine.turn import Turns
+    from ..connection.listeners import Listener
+    from ..keywords import ServerKeywords
+    from .listening import Listening
     from .memory import MemoryLimit
 
-StopCallback = Callable[["Server", "Exception | None"], object]
+    StopCallback = Callable[["Server", Exception | None], object]
+else:
+    Listening = Emitter
 
 
-class Server(Deadlined, Emitter):
-    """Accepts connections and owns them until their `close` was delivered.
+class Server(Live, AtOpening, OfServer, Listening):
+    """Accepts connections, and owns them until their `close` was delivered.
 
-    `on_connection(conn)` is added as a listener of `connection`. Settings are keyword arguments and
-    attributes. A change of a connection's setting counts for later connections, a change of a limit at once.
+    `on_connection(conn)` is added as a listener of `connection`. Settings are keyword arguments and attributes. A
+    change of a connection's setting counts for later connections, a change of a limit at once. Raises TypeError or
+    ValueError for wrong arguments.
 
-    Own events: `listening(server, address)` · `connection(conn)` · `drop(server, local, remote)` ·
-    `accept_error(server, error)` · `draining(server, deadline)` · `stopped(server, report)`. Every connection
-    event may be listened to here too, for all connections.
+    Events of the server. The events of connections may be listened to here too, for all connections, later ones
+    included.
+
+    - `listening(server, address)`: in the turn after `listen`, unless it was closed before.
+    - `connection(conn)`: a connection was let in.
+    - `drop(server, local, remote)`: a client was not let in, by whatever limit. The log has a line in 5 s at most, with
+      a count for each cause.
+    - `accept_error(server, error)`: accepting failed, by lack of descriptors or memory, at most once a second; or the
+      listening socket broke and was closed.
+    - `draining(server, deadline)`: a `shutdown` begins; `deadline` is in the reactor's time. The moment for a last
+      word.
+    - `stopped(server, report)`: the last connection is gone after `close()` or `shutdown()`, or after the only
+      listening socket broke; `report` is a `ShutdownReport`.
     """
 
-    # Slots also make an error of a misspelt setting.
-    __slots__ = (
-        "__weakref__",
-        "_acceptors",
-        "_admission",
-        "_connections",
-        "_holding",
-        "_keeper",
-        "_limits",
-        "_listeners",
-        "_loop",
-        "_memory",
-        "_own_listeners",
-        "_ref",
-        "_settings",
-        "_stop",
-        "_tally",
-        "loop",
-    )  # fmt: skip
+    # Slots also make an error of a misspelt setting; `help()` has what stands beside one of them.
+    __slots__ = {
+        **dict.fromkeys((
+            "__weakref__", "_acceptors", "_admission", "_connections", "_holding", "_keeper", "_limits", "_listeners",
+            "_loop", "_memory", "_own_listeners", "_ref", "_settings", "_stop", "_tally",
+        )),
+        "loop": "The reactor on which this server runs.",
+    }  # fmt: skip
 
     _EVENTS = CONNECTION_EVENTS + SERVER_EVENTS
 
-    max_connections = Setting[int | None]()
-    max_per_address = Setting[int | None]()
-    accept_rate = Setting[Any]()
-    when_full = Setting[str]()
-    block = Setting[Any]()
-    allow = Setting[Any]()
-    memory_limit = Setting[int | None]()
-    give_up_idle = Setting[float | None]()
-    no_delay = Setting[bool]()
-    keep_alive = Setting[bool | float]()
-    pause_on_connect = Setting[bool]()
+    get_setting = Former("_get_setting", "settings are attributes; use getattr")
+    change_setting = Former("_change_setting", "settings are attributes; use setattr")
 
     def __init__(
-        self, loop: Reactor, on_connection: Callable[[Connection], object] | None = None, **settings: Any
+        self,
+        loop: Reactor,
+        on_connection: Callable[[Connection], object] | None = None,
+        **settings: Unpack[ServerKeywords],
     ) -> None:
         self._loop = turns_of(loop)
-        #: The reactor on which it runs.
         self.loop = loop
         self._settings, self._limits = split(settings, ServerSettings)
         self._listeners = Listeners()  # of connection events; all connections share them
@@ -96,8 +98,14 @@ class Server(Deadlined, Emitter):
         self._keeper = _keeper(self._loop)
         self._admission = Admission(self)
         self._apply_limits()
-        if arguments.maybe_function("on_connection", on_connection) is not None:
-            self.on("connection", on_connection)  # type: ignore[type-var]  # not None: checked above
+        arguments.maybe_function("on_connection", on_connection)
+        if on_connection is not None:
+            self.on("connection", on_connection)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not hasattr(type(self), name):
+            raise arguments.no_attribute(self, name)
+        super().__setattr__(name, value)
 
     # Listening.
 
@@ -117,12 +125,19 @@ class Server(Deadlined, Emitter):
         """Listen on an address, and on one more with each call. Returns the address, which `listening` tells in the
         next turn.
 
-        `host` None is both IP families by one socket; port 0 picks a free one. `path` is that of a Unix socket,
-        `mode` the permission bits of its file (None: as the umask says). `sock` or `fd` is a socket that listens
-        already; the server owns it from now on. Raises OSError for what the kernel refuses, and `ServerClosed`
-        while the server is stopping.
+        `host` None is both IP families by one socket, or IPv4 where there is no IPv6; port 0 picks a free one. `path`
+        is that of a Unix socket, `mode` the permission bits of its file (None: as the umask says). `sock` or `fd` is a
+        socket that listens already; the server owns it from now on. `backlog` is the number of clients that may wait to
+        be accepted. `reuse_port` sets SO_REUSEPORT, `ipv6_only` IPV6_V6ONLY.
+
+        Raises OSError for what the kernel refuses, `ServerClosed` while the server is stopping, `ReactorError` after
+        the reactor was closed, TypeError or ValueError for wrong arguments.
         """
-        self._check_may_listen()
+        self._loop.check_thread()
+        if self._loop.closed:
+            raise ReactorError("listen() after the reactor was closed")
+        if self._stop is not None:
+            raise ServerClosed("listen() while the server is stopping: wait for `stopped`")
         system = self._loop.poller.system
         opened = open_listening(system, host, port, backlog, path, mode, reuse_port, ipv6_only, sock, fd)
         try:
@@ -133,20 +148,9 @@ class Server(Deadlined, Emitter):
             raise
         self._acceptors.append(acceptor)
         self._update_hold()
-        self._loop.tenants[self] = Tenant(self)
+        self._loop.tenants[self] = self
         self._loop.call_soon(self._tell_listening, acceptor)
         return acceptor.address
-
-    def _check_may_listen(self) -> None:
-        self._check_thread()
-        if self._loop.closed:
-            raise ReactorError("listen() after the reactor was closed")
-        if self._stop is not None:
-            raise ServerClosed("listen() while the server is stopping: wait for `stopped`")
-
-    def _check_thread(self) -> None:
-        if self._loop.debug:
-            self._loop.check_thread()
 
     def _tell_listening(self, acceptor: Acceptor) -> None:
         if acceptor in self._acceptors:
@@ -170,12 +174,12 @@ class Server(Deadlined, Emitter):
     # Stopping.
 
     def close(self, callback: StopCallback | None = None) -> None:
-        """Stop accepting at once; connections live on. `stopped` comes when the last one is gone, then
-        `callback(server, None)`.
+        """Stop accepting at once. The connections survive. `stopped` comes when the last one is gone, then
+        `callback(server, None)`; afterwards `listen` may be called again.
 
-        Harmless when it does not listen: the callback then gets `(server, ServerClosed)`, once it has stopped.
+        Harmless when it does not listen: then the callback gets `(server, ServerClosed)`, once it has stopped.
         """
-        self._check_thread()
+        self._loop.check_thread()
         arguments.maybe_function("callback", callback)
         error = None if self._acceptors else ServerClosed("close() of a server that does not listen")
         if error is not None and self._stop is None:
@@ -199,7 +203,7 @@ class Server(Deadlined, Emitter):
         `end=False` the server ends none: the program ends each connection when its work is done, and the deadline
         resets the rest. Calling it again can only shorten these times. Harmless when there is nothing to stop.
         """
-        self._check_thread()
+        self._loop.check_thread()
         check_stop(grace, end, spread)
         if not self._acceptors and self._stop is None and not self._connections:
             return
@@ -226,11 +230,17 @@ class Server(Deadlined, Emitter):
             if not self._acceptors:
                 self._loop.call_soon(self._begin_stop().check)
 
+    def _abandon(self) -> None:
+        """The reactor closes: stop at once, and end every connection."""
+        self.close()
+        for conn in list(self._connections):
+            conn._cut(Reason.DESTROYED)
+
     # What the connections report (owner.Owner).
 
     @property
     def server(self) -> Server:
-        """This server."""
+        """This server itself."""
         return self
 
     def _connection_torn(self, conn: Connection) -> None:
@@ -305,12 +315,12 @@ class Server(Deadlined, Emitter):
     # Holding the reactor.
 
     def ref(self) -> None:
-        """Let `run()` go on while this server listens. This is so at first."""
+        """Make `run()` wait for this server while it listens, as it does at first."""
         self._ref = True
         self._update_hold()
 
     def unref(self) -> None:
-        """Do not keep `run()` going for this server alone."""
+        """Do not make `run()` wait for this server."""
         self._ref = False
         self._update_hold()
 
@@ -323,7 +333,7 @@ class Server(Deadlined, Emitter):
     # Looking in.
 
     def statistics(self) -> ServerStatistics:
-        """Counts as of now."""
+        """The counts of this moment, as a `ServerStatistics`."""
         return self._tally.statistics(self._admission.inside, self._connections)
 
     def __repr__(self) -> str:

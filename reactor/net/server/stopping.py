@@ -95,25 +95,27 @@ class Stop:
         "_tally_before", "_waiting", "callbacks", "deadline",
     )  # fmt: skip
 
+    #: When the connections that are left are reset; None: never, since only close() was called.
+    deadline: float | None
+    _end: bool  # the server ends the connections
+    _deadline_timer: Timer | None
+    _spread_timer: Timer | None
+
     def __init__(self, server: Stopping) -> None:
         self._server = server
         self._started_at = server._loop.now
         self._tally_before = server._tally.copy()
-        #: When the connections that are left are reset; None: never, since only close() was called.
-        self.deadline: float | None = None
+        self.deadline = self._deadline_timer = self._spread_timer = None
+        self._end = self._draining_told = False
         #: Those of close(), and the error each is given.
         self.callbacks: list[tuple[Callable[..., object], Exception | None]] = []
-        self._end = False  # the server ends the connections
         self._spread_until = inf
-        self._draining_told = False
         self._waiting: deque[Connection] = deque()  # to be ended, when their time comes
-        self._deadline_timer: Timer | None = None
-        self._spread_timer: Timer | None = None
 
     def shorten(self, deadline: float, end: bool, spread_until: float) -> None:
         """`shutdown()` was called, perhaps again: the earlier time counts."""
-        self._end = self._end or end
         if end:
+            self._end = True
             self._spread_until = min(self._spread_until, spread_until)
             self._cancel_spread()
         if self.deadline is None or deadline < self.deadline:
@@ -180,18 +182,3 @@ class Stop:
         if self._spread_timer is not None:
             self._spread_timer.cancel()
             self._spread_timer = None
-
-
-class Tenant:
-    """A server as its reactor knows it."""
-
-    __slots__ = ("_server",)
-
-    def __init__(self, server: Stopping) -> None:
-        self._server = server
-
-    def abandon(self) -> None:
-        """The reactor closes: stop at once, and end every connection."""
-        self._server.close()
-        for conn in list(self._server._connections):
-            conn._cut(Reason.DESTROYED)

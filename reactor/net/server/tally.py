@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 
 class ShutdownReport(NamedTuple):
     """The account of a server's stop, given to its `stopped` listeners. It counts the connections that ended since
-    `close()` or `shutdown()` was called.
+    `close()` or `shutdown()` was called. As text it is one line.
+
+    - `connections`: The number of these connections.
+    - `clean`: How many of them were clean (`CloseReport.clean`).
+    - `by_reason`: The number for each `Reason`.
+    - `bytes_unsent`: The bytes that were written and never sent.
+    - `seconds`: How long the stop took.
     """
 
     connections: int
@@ -48,17 +54,28 @@ class ShutdownReport(NamedTuple):
 
 
 class ServerStatistics(NamedTuple):
-    """The counts of a server. Bytes are those of all connections so far, open ones included."""
+    """The counts of a server at one moment. Bytes are those of all connections so far, open ones included.
+
+    - `accepted`: The number of connections that were let in.
+    - `refused`: The number of clients that were not.
+    - `refused_by`: The number for each cause: the name of a setting, or "descriptors".
+    - `open`: The number of connections whose descriptor is open.
+    - `ended`: The number of ended connections for each `Reason`; `REFUSED` counts those that were not let in.
+    - `bytes_read`: The bytes received.
+    - `bytes_written`: The bytes that the kernel has taken.
+    - `bytes_unsent`: The bytes that were written and never sent, of connections that have ended.
+    - `bytes_pending`: The bytes that wait to be sent now, those of files included.
+    """
 
     accepted: int
     refused: int
-    refused_by: Mapping[str, int]  # by cause: the name of a setting, or "descriptors"
+    refused_by: Mapping[str, int]
     open: int
     ended: Mapping[Reason, int]
     bytes_read: int
     bytes_written: int
     bytes_unsent: int
-    bytes_pending: int  # now, those of files included
+    bytes_pending: int
 
 
 class Tally:
@@ -67,9 +84,8 @@ class Tally:
     __slots__ = ("accepted", "bytes_read", "bytes_unsent", "bytes_written", "clean", "ended", "refused")
 
     def __init__(self) -> None:
-        self.accepted = self.clean = 0
+        self.accepted = self.clean = self.bytes_read = self.bytes_written = self.bytes_unsent = 0
         self.refused: Counter[str] = Counter()
-        self.bytes_read = self.bytes_written = self.bytes_unsent = 0
         self.ended: Counter[Reason] = Counter()
 
     def add(self, report: CloseReport) -> None:

@@ -34,6 +34,17 @@ def host_and_port(raw: Any) -> tuple[str, int]:
     return (f"{host}%{raw[3]}" if scoped else host, port)
 
 
+def literal_family(host: str) -> int | None:
+    """The family of a literal IP address; None for a name."""
+    import ipaddress  # here: it takes long to import, and only clients need it
+
+    try:
+        version = ipaddress.ip_address(host).version
+    except ValueError:
+        return None
+    return socket.AF_INET if version == 4 else socket.AF_INET6
+
+
 def local_address(sock: Named) -> Address:
     """Where this end is; an empty path where the kernel does not say."""
     try:

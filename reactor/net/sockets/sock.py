@@ -13,12 +13,15 @@ import socket
 from ...hints import TYPE_CHECKING
 from . import options
 
+_OUTQ: int | None = None  # the number of SIOCOUTQ (tcp(7))
+_INQ: int | None = None
 try:
     import fcntl
     import termios
 except ImportError:  # Windows has neither; nothing is known of its queues
-    fcntl = None  # type: ignore[assignment]  # a module, or None where it is not there
-    termios = None  # type: ignore[assignment]  # likewise
+    pass
+else:
+    _OUTQ, _INQ = getattr(termios, "TIOCOUTQ", None), getattr(termios, "FIONREAD", None)
 
 if TYPE_CHECKING:
     from typing import Any, Protocol
@@ -43,8 +46,6 @@ if TYPE_CHECKING:
 
 
 _answer = array.array("i", [0])  # where ioctl(2) writes; one is enough for one thread at a time
-_OUTQ = getattr(termios, "TIOCOUTQ", None)  # the number of SIOCOUTQ (tcp(7))
-_INQ = getattr(termios, "FIONREAD", None)
 
 
 class StreamSocket(socket.SocketType):

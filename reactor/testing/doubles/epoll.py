@@ -16,7 +16,7 @@ from ...engine.epoll_poller import EpollPoller
 from ...engine.poller import EDGE, ERROR, HANGUP
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from .world import World
 
 _ALWAYS = ERROR | HANGUP  # told whether asked for or not
 _FOREIGN = (
@@ -28,7 +28,7 @@ _FOREIGN = (
 class SimulatedEpoll:
     """The methods of `select.epoll`."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: World) -> None:
         self._kernel = kernel
         self._masks: dict[int, int] = {}
         self._wakers: dict[int, Any] = {}
@@ -123,7 +123,7 @@ class SimulatedEpoll:
 class SimulatedPoll:
     """The methods of `select.poll` that the library uses; it never waits."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: World) -> None:
         self._kernel = kernel
         self._masks: dict[int, int] = {}
 

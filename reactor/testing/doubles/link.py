@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from .world import World
 
 
 class Link:
@@ -18,7 +18,7 @@ class Link:
 
     __slots__ = ("_kernel", "_last", "cut", "latency", "stalled_until")
 
-    def __init__(self, kernel: Kernel, latency: float) -> None:
+    def __init__(self, kernel: World, latency: float) -> None:
         self._kernel = kernel
         self._last = [0.0, 0.0]  # the latest arrival each way: nothing overtakes
         self.latency = latency

@@ -16,7 +16,7 @@ from ...net.sockets import options
 from .tcp import Endpoint, State
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
+    from .world import World
 
 LINGER = struct.Struct("ii")
 
@@ -26,7 +26,7 @@ class SimulatedSocket(socket.socket):
 
     __slots__ = ("_abort", "_fd", "_kernel", "_options", "endpoint")
 
-    def __init__(self, kernel: Kernel, fd: int, endpoint: Endpoint) -> None:
+    def __init__(self, kernel: World, fd: int, endpoint: Endpoint) -> None:
         # Not of the base: it would open one of the system.
         self._kernel = kernel
         self._fd = fd

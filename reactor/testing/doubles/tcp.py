@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from ...engine.poller import ERROR, GONE, HANGUP, READ, WRITE
 
 if TYPE_CHECKING:
-    from ..kernel import Kernel
     from .link import Link
+    from .world import World
 
 SEGMENT = 65_536  # bytes; what Linux hands on in one piece (GSO)
 MSS = 1_460  # bytes
@@ -56,7 +56,7 @@ class Endpoint:
         "sent", "state", "taken", "told_unacked", "took_at", "tx", "watchers", "way",
     )  # fmt: skip
 
-    def __init__(self, kernel: Kernel, receive_buffer: int, send_buffer: int) -> None:
+    def __init__(self, kernel: World, receive_buffer: int, send_buffer: int) -> None:
         self.kernel = kernel
         self.state = State.CLOSE
         self.error = 0  # sk_err: told once

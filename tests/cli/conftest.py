@@ -1,0 +1,3 @@
+"""Programs are forks of one interpreter."""
+
+from tests.support.process import mother as mother

@@ -1,0 +1,29 @@
+"""What the tests of Unix sockets begin with."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from reactor import Reactor, Server
+
+
+@pytest.fixture
+def path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where no file is yet; short, since sun_path is."""
+    return str(tmp_path_factory.mktemp("u") / "s")
+
+
+@pytest.fixture
+def server(loop: Reactor) -> Server:
+    """A server that greets, so that a client can tell that it was let in."""
+    return Server(loop, lambda conn: conn.end(b"hi"))
+
+
+@pytest.fixture
+def unix(harness: Any, path: str) -> Callable[..., Any]:
+    """`unix(**settings)` is a harness whose peers come by path."""
+    return functools.partial(harness, path=path)
