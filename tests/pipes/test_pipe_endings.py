@@ -50,13 +50,6 @@ def test_a_destination_is_ended_by_its_pipe_only(joined: Any) -> None:
     assert far.report().reason is Reason.PEER_ENDED
 
 
-def test_with_two_destinations_both_are_ended(fan: Any) -> None:
-    near, one, two = fan()
-    near.send(b"both")
-    near.end()
-    assert one.receive_all() == two.receive_all() == (b"both", "FIN")
-
-
 def test_a_last_word_written_in_the_sources_end_listener_goes_out_before_the_end(joined: Any) -> None:
     near, far = joined("pair")
     near.conn.on("end", lambda conn: far.conn.write(b", and the last"))

@@ -114,14 +114,14 @@ def test_an_object_that_emits_is_waited_for_until_its_drain(arguments: tuple[obj
     assert source.is_throttled()
 
 
-def test_a_connection_and_an_object_may_share_a_source(joined: Any) -> None:
-    near, far = joined()
+def test_connections_and_an_object_may_share_a_source_and_each_is_ended(fan: Any) -> None:
+    near, one, two = fan()
     sink = Sink()
     near.conn.pipe(sink)
-    near.send(b"for both")
+    near.send(b"for all")
     near.end()
-    assert far.receive_all() == (b"for both", "FIN")
-    assert (bytes(sink.received), sink.ended) == (b"for both", 1)
+    assert one.receive_all() == two.receive_all() == (b"for all", "FIN")
+    assert (bytes(sink.received), sink.ended) == (b"for all", 1)
 
 
 def test_a_destination_that_unpipes_another_in_its_write_spares_it_the_same_bytes(joined: Any) -> None:

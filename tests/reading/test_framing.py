@@ -118,32 +118,13 @@ def test_the_rest_of_a_chunk_is_heard_unless_the_program_listens_no_more(
     assert len(told) == heard
 
 
-def nothing(one: Scene) -> None:
-    pass
-
-
-def peer_ends(one: Scene) -> None:
-    one.peer.end()
-    one.until(lambda: one.conn.peer_gone)
-
-
-def peer_resets(one: Scene) -> None:
-    one.peer.reset()
-    one.until(lambda: one.conn.peer_gone)
-
-
-def is_idle(one: Scene) -> None:
-    for _ in range(5):
-        one.jump(6)
-
-
 HELD_BACK: dict[str, Any] = {
-    "nothing happens": (b"1\n2\n3\n4\nfiv", nothing, b"e\n", [b"3", b"4", b"five"], Reason.PEER_ENDED, 0),
-    "the peer's FIN": (b"1\n2\n3\n", peer_ends, b"", [b"3"], Reason.PEER_ENDED, 0),
-    "the peer's RST": (b"1\n2\n3\n4\nfiv", peer_resets, b"", [b"3", b"4"], Reason.PEER_RESET, 3),
-    "silence": (b"1\n2\n3\n", is_idle, b"", [b"3"], Reason.PEER_ENDED, 0),
-    "a message that is too long": (b"1\n2\n3\nlonger", nothing, b"", [b"3"], Reason.FRAME_TOO_LONG, 6),
-    "a message whose listener raises": (b"1\n2\nraise\n4\n", nothing, b"", [b"raise"], Reason.LISTENER_FAILED, 2),
+    "nothing": (b"1\n2\n3\n4\nfiv", lambda one: None, b"e\n", [b"3", b"4", b"five"], Reason.PEER_ENDED, 0),
+    "the peer's FIN": (b"1\n2\n3\n", lambda one: one.peer.end(), b"", [b"3"], Reason.PEER_ENDED, 0),
+    "the peer's RST": (b"1\n2\n3\n4\nfiv", lambda one: one.peer.reset(), b"", [b"3", b"4"], Reason.PEER_RESET, 3),
+    "silence": (b"1\n2\n3\n", lambda one: one.pass_time(30), b"", [b"3"], Reason.PEER_ENDED, 0),
+    "a message too long": (b"1\n2\n3\nlonger", lambda one: None, b"", [b"3"], Reason.FRAME_TOO_LONG, 6),
+    "one that fails": (b"1\n2\nraise\n4\n", lambda one: None, b"", [b"raise"], Reason.LISTENER_FAILED, 2),
 }
 
 
@@ -155,13 +136,15 @@ def test_a_pause_holds_the_rest_of_the_chunk_back_and_resume_goes_on_whatever_ca
     sent, act, later, wanted, reason, discarded = HELD_BACK[meanwhile]
     one, heard = stopped(scene, Connection.pause, sent, max_length=5, idle_timeout=10)
     act(one)
+    if "peer" in meanwhile:
+        one.until(lambda: one.conn.peer_gone)
     one.turns()
     assert (one.conn.report, "end" in one.names(), heard) == (None, False, [b"1", b"2"])
     one.conn.resume()
     assert heard == [b"1", b"2"], "a message was delivered from inside the call"
     if later:
         one.peer_says(later)
-    if meanwhile != "the peer's FIN" and meanwhile != "the peer's RST":
+    if "peer" not in meanwhile:
         one.peer.end()
     report = one.closed()
     assert heard[2:] == wanted
@@ -260,21 +243,23 @@ def test_a_fin_in_the_middle_of_a_message_is_told_apart_and_answers_arrive(
 
 
 @pytest.mark.parametrize("half_open", [False, True])
-@pytest.mark.parametrize(("sent", "reason"), [(b"x" * 6, Reason.FRAME_TOO_LONG), (b"half", Reason.FRAME_CUT_OFF)])
-def test_without_on_error_it_is_ended_all_the_same(scene: Scenes, sent: bytes, reason: Reason, half_open: bool) -> None:
-    one = framed(scene, lines(into([]), max_length=5), allow_half_open=half_open)
+@pytest.mark.parametrize(
+    ("sent", "on_error", "reason", "outcome"),
+    [
+        (b"x" * 6, None, Reason.FRAME_TOO_LONG, "FIN"),
+        (b"half", None, Reason.FRAME_CUT_OFF, "FIN"),
+        (b"x" * 6, lambda conn, reason: conn.reset(), Reason.FRAME_TOO_LONG, "ECONNRESET"),
+    ],
+)
+def test_without_a_last_word_it_is_ended_all_the_same_as_it_is_if_that_is_an_ending(
+    scene: Scenes, sent: bytes, on_error: Any, reason: Reason, outcome: str, half_open: bool
+) -> None:
+    one = framed(scene, lines(into([]), max_length=5, on_error=on_error), allow_half_open=half_open)
     one.peer.send(sent)
     one.peer.end()
     assert one.closed().reason is reason
-    assert one.peer.outcome() == "FIN"
+    assert one.peer.outcome() == outcome
     assert one.server.statistics().ended == {reason: 1}
-
-
-def test_a_last_word_may_be_an_ending_of_the_programs_own(scene: Scenes) -> None:
-    one = framed(scene, lines(into([]), max_length=5, on_error=lambda conn, reason: conn.reset()))
-    one.peer.send(b"x" * 6)
-    assert one.closed().reason is Reason.FRAME_TOO_LONG
-    assert one.peer.outcome() == "ECONNRESET"
 
 
 # Beside other things that hear what comes.

@@ -85,17 +85,17 @@ def test_who_is_paused_by_another_hears_after_resume_what_was_held_back_before_w
 
 @pytest.mark.parametrize("end", [Connection.destroy, Connection.reset])
 def test_a_listener_of_what_was_held_back_may_end_the_connection_that_is_being_lost(two: Two, end: Any) -> None:
-    _, second = two.both_speak(Connection.pause)
-    second.once("data", lambda conn, data: end(conn))
+    one = two.both_speak(Connection.pause)
+    one.conn.once("data", lambda conn, data: end(conn))
 
     def fail() -> None:
         """A read fails right after the program has resumed."""
-        second.resume()
-        second._on_read_error(ConnectionResetError(errno.ECONNRESET, ""))
+        one.conn.resume()
+        one.conn._on_read_error(ConnectionResetError(errno.ECONNRESET, ""))
 
-    two.harness.loop.call_soon(fail)
-    report = two.harness.closed(second)
-    assert two.heard_by(second) == b"word"
+    one.loop.call_soon(fail)
+    report = one.closed()
+    assert two.heard_by(one.conn) == b"word"
     assert report.reason in (Reason.DESTROYED, Reason.RESET)
 
 

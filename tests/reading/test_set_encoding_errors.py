@@ -126,6 +126,7 @@ def test_strict_a_character_cut_off_by_the_peers_fin_is_an_error(each_scene: Sce
         ("ignore", [b"a\xffb\xfec"], ["abc"]),
         ("backslashreplace", [b"a\xffb\xfec"], ["a\\xffb\\xfec"]),
         ("surrogateescape", [b"a\xffb\xfec"], ["a\udcffb\udcfec"]),
+        ("surrogatepass", [b"a\xed\xa0\x80b"], ["a\ud800b"]),
         ("replace", [b"x\xc3"], ["x", "�"]),
         ("ignore", [b"x\xc3"], ["x"]),
         ("backslashreplace", [b"x\xc3"], ["x", "\\xc3"]),
@@ -239,10 +240,3 @@ def test_what_is_no_text_encoding_or_no_handler_of_it_is_refused_by_name_and_cha
     assert repr(arguments[-1]) in str(raised.value)
     feed(one, "é".encode())
     assert heard == ["é"]
-
-
-@pytest.mark.parametrize("errors", ["replace", "ignore", "surrogatepass", "surrogateescape", "backslashreplace"])
-def test_every_handler_of_decoding_is_taken(scene: Scenes, errors: str) -> None:
-    one, heard = hearing(scene, errors=errors)
-    feed(one, b"fine")
-    assert heard == ["fine"]
