@@ -5,29 +5,14 @@ Both drivers play programs written in our names. The driver of Node is given thi
 
 from __future__ import annotations
 
-EVENTS = {
-    "data": "data",
-    "drain": "drain",
-    "timeout": "timeout",
-    "end": "end",
-    "finish": "finish",
-    "error": "error",
-    "close": "close",
-}
-CLIENT_EVENTS = {
-    "lookup": "lookup",
-    "connect": "connect",
-    "ready": "ready",
-}
+EVENTS = {name: name for name in ("data", "drain", "timeout", "end", "finish", "error", "close")}
+CLIENT_EVENTS = {"lookup": "lookup", "connect": "connect", "ready": "ready"}
 ATTEMPT_EVENTS = {
     "connection_attempt": "connectionAttempt",
     "connection_attempt_failed": "connectionAttemptFailed",
     "connection_attempt_timeout": "connectionAttemptTimeout",
 }
-SERVER_EVENTS = {
-    "drop": "drop",
-    "stopped": "close",
-}
+SERVER_EVENTS = {"drop": "drop", "stopped": "close"}
 CALLS = {
     "write": "write",
     "end": "end",

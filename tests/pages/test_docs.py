@@ -15,13 +15,13 @@ from __future__ import annotations
 import re
 import shlex
 import signal
-import socket
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 
+from reactor.testing import Peer
 from tests.support.programs import ROOT, running
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -97,12 +97,11 @@ def play(console: str, address: tuple[str, int]) -> None:
     """Do what a transcript says, and hold the server to the answers."""
     for step in re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]:
         command, _, expected = step.partition("\n")
-        with socket.create_connection(address, timeout=10) as client:
-            client.sendall(sent_by(command))
-            got = receive(client, len(expected))
-            assert got.decode() == expected, command
-            client.shutdown(socket.SHUT_WR)
-            assert client.recv(1) == b"", f"more than {command} shows"
+        with Peer(address, timeout=10) as client:
+            client.send(sent_by(command))
+            assert client.receive(len(expected)).decode() == expected, command
+            client.end()
+            assert client.receive_all() == (b"", "FIN"), f"more than {command} shows"
 
 
 def sent_by(command: str) -> bytes:
@@ -115,16 +114,6 @@ def sent_by(command: str) -> bytes:
         return words[1].encode().decode("unicode_escape").encode()
     assert (words[:2], words[3:]) == (["head", "-c"], ["/dev/zero"]), command
     return bytes(int(words[2]))
-
-
-def receive(client: socket.socket, size: int) -> bytes:
-    got = b""
-    while len(got) < size:
-        piece = client.recv(size - len(got))
-        if not piece:
-            break
-        got += piece
-    return got
 
 
 def compare(wanted: str, printed: str) -> None:

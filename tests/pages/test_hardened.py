@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -67,20 +68,20 @@ def siege(loop: Reactor, clock: ManualClock) -> Iterator[Any]:
         one.close()
 
 
-def send_if_open(peer: Peer, data: bytes) -> Callable[[], object]:
-    def send() -> None:
-        try:
-            peer.send_some(data)
-        except OSError:
-            pass
-
-    return send
+def send_if_open(peer: Peer, data: bytes) -> None:
+    with contextlib.suppress(OSError):
+        peer.send_some(data)
 
 
 def test_a_line_fed_byte_by_byte_does_not_hold_a_connection(siege: Any) -> None:
     under = siege()
     slow = [under.attacker() for _ in range(20)]
-    under.pass_time(12, lambda: [send_if_open(peer, b"x")() for peer in slow])
+
+    def trickle() -> None:
+        for peer in slow:
+            send_if_open(peer, b"x")
+
+    under.pass_time(12, trickle)
     assert under.reasons() == {Reason.READ_RATE: 20}
 
 
@@ -108,7 +109,7 @@ def test_a_line_without_an_end_is_refused_and_told_so(siege: Any) -> None:
     endless.send(b"x" * 1001)
     settle(under.loop)
     for _ in range(20):
-        send_if_open(endless, bytes(100_000))()
+        send_if_open(endless, bytes(100_000))
         settle(under.loop)
     endless.end()
     settle(under.loop)
@@ -124,7 +125,7 @@ def test_who_asks_and_asks_and_never_reads_is_cut_and_never_holds_much(siege: An
     def ask() -> None:
         nonlocal most
         for peer in greedy:
-            send_if_open(peer, (b"y" * 999 + b"\n") * 1000)()
+            send_if_open(peer, (b"y" * 999 + b"\n") * 1000)
         most = max(most, under.server.statistics().bytes_pending)
 
     under.pass_time(45, ask)

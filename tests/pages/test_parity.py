@@ -13,6 +13,7 @@ import pytest
 from reactor import Connection, Reactor, Reason, Server, WrongThread, connect
 from reactor.net.connection.listeners import CLIENT_EVENTS, CONNECTION_EVENTS, SERVER_EVENTS
 from reactor.testing import Peer, pump, settle
+from tests.support.piping import End
 
 # Listening.
 
@@ -254,17 +255,16 @@ def test_in_debug_mode_a_call_from_another_thread_raises_there_and_does_nothing(
 # A paused connection that listens no more.
 
 
-def stop_listening(conn: Connection, way: str) -> None:
-    if way == "shutdown":
-        assert conn.server is not None
-        conn.server.shutdown(60)
-    else:
-        conn.destroy_soon()
+each_way = pytest.mark.parametrize(
+    "stop_listening",
+    [lambda conn: conn.destroy_soon(), lambda conn: conn.server.shutdown(60)],
+    ids=["destroy_soon", "shutdown"],
+)
 
 
-@pytest.mark.parametrize("way", ["destroy_soon", "shutdown"])
+@each_way
 def test_a_paused_connection_whose_peer_has_reset_is_over_once_it_need_not_be_heard(
-    each_loop: Reactor, harness: Any, way: str
+    each_loop: Reactor, harness: Any, stop_listening: Any
 ) -> None:
     wire = harness(loop=each_loop)
     peer, conn = wire.connect()
@@ -273,29 +273,22 @@ def test_a_paused_connection_whose_peer_has_reset_is_over_once_it_need_not_be_he
     peer.send(b"unread")
     peer.reset()
     pump(each_loop, lambda: wire.record.names() == ["hangup"])
-    stop_listening(conn, way)
+    stop_listening(conn)
     report = wire.closed(conn)
     assert (report.reason, report.bytes_read, report.bytes_discarded) == (Reason.PEER_RESET, 6, 6)
 
 
-@pytest.mark.parametrize("way", ["destroy_soon", "shutdown"])
+@each_way
 def test_a_paused_connection_that_has_ended_reads_and_drops_once_it_need_not_be_heard(
-    each_loop: Reactor, harness: Any, way: str
+    each_loop: Reactor, harness: Any, stop_listening: Any
 ) -> None:
     wire = harness(loop=each_loop)
     peer, conn = wire.connect()
     conn.pause()
     conn.end()
     pump(each_loop, lambda: "finish" in wire.record.names())
-    stop_listening(conn, way)
-    left = 32 << 20  # more than both kernels hold
-
-    def all_sent() -> bool:
-        nonlocal left
-        left -= peer.send_some(bytes(min(left, 1 << 20)))
-        return not left
-
-    pump(each_loop, all_sent)
+    stop_listening(conn)
+    End(each_loop, peer, conn).send(bytes(32 << 20))  # more than both kernels hold
     peer.end()
     report = wire.closed(conn)
     assert (report.clean, report.bytes_read, report.bytes_discarded) == (True, 32 << 20, 32 << 20)

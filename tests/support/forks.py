@@ -2,7 +2,8 @@
 
 To start Python and import the library takes 100 ms of CPU, a fork 5 ms. A fork has arguments, environment, directory,
 descriptors and a `__main__` of its own, and ends as an interpreter ends. It differs from a process that was started
-afresh in one thing: modules of the standard library and of this one are imported already.
+afresh in one thing: the modules of the library, and those that it imports, are there already. So a few tests start
+theirs afresh.
 
 Run as a program, this file is that interpreter: it takes orders from a socket, one JSON object a message.
 """
@@ -10,6 +11,7 @@ Run as a program, this file is that interpreter: it takes orders from a socket, 
 from __future__ import annotations
 
 import gc
+import io
 import json
 import os
 import runpy
@@ -158,7 +160,8 @@ def run(order: dict[str, Any]) -> None:
     if os.environ.get("PYTHONWARNINGS") == "error":
         warnings.simplefilter("error")
     if os.environ.get("PYTHONUNBUFFERED"):
-        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # it is a text file
+        assert isinstance(sys.stdout, io.TextIOWrapper)
+        sys.stdout.reconfigure(line_buffering=True)
     option, *arguments = order["run"]
     if option == "-m":
         sys.argv = arguments
