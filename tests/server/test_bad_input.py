@@ -132,9 +132,10 @@ SERVER: dict[str, Case] = {
     **setting("when_full", "refuse", None, 1, kind=ValueError),
     **setting("block", "10.0.0.0/8", 5, kind=TypeError),
     **setting("accept_rate", 0, (5, 0), kind=ValueError),
-    **setting("accept_rate", (5, 1.5), kind=TypeError),
+    **setting("accept_rate", (5, 1.5), "10", kind=TypeError),
     **setting("min_read_rate", 0, kind=ValueError),
-    **setting("slow_reader", (-1, 5), kind=ValueError),
+    **setting("slow_reader", (-1, 5), (5, 0), kind=ValueError),
+    **setting("keep_alive", "on", kind=TypeError),
     **setting("slow_reader", 5, kind=TypeError),
     "block a name": (lambda server: setattr(server, "block", ["example"]), ValueError, "block", "'example'"),
 }

@@ -113,15 +113,26 @@ def test_a_server_shows_where_it_listens_and_how_many_it_serves(h: Any) -> None:
 
 
 @pytest.mark.expects_errors
-def test_a_listener_of_drop_that_raises_stops_nobody(harness: Any) -> None:
+@pytest.mark.parametrize("event", ["listening", "drop", "draining", "stopped"])
+def test_a_servers_listener_that_raises_keeps_the_event_from_no_other(harness: Any, event: str) -> None:
     h = harness(max_connections=1)
     heard: list[str] = []
-    h.server.on("drop", lambda *_: 1 / 0)
-    h.server.on("drop", _says(heard, "drop"))
+    h.server.on(event, lambda *_: 1 / 0)
+    h.server.on(event, _says(heard, event))
     h.connect()
-    (extra,) = h.queue(1)
+    h.queue(1)
     settle(h.loop)
-    assert (extra.outcome(), heard) == ("FIN", ["drop"])
+    h.server.shutdown(0)
+    h.stopped()
+    assert heard == [event]
+
+
+@pytest.mark.expects_errors
+def test_a_connection_listener_that_raises_ends_that_connection_only(h: Any) -> None:
+    h.server.once("connection", lambda conn: 1 / 0)
+    _, failed = h.connect()
+    _, other = h.connect()
+    assert (h.closed(failed).reason, other.state) == (Reason.LISTENER_FAILED, "open")
 
 
 def test_a_servers_listener_that_leaves_run_keeps_the_event_from_no_other(h: Any) -> None:
