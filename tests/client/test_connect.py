@@ -19,9 +19,7 @@ HOST = "127.0.0.1"
 # From `connect` to `close`.
 
 
-def test_it_is_returned_at_once_in_state_connecting_and_nothing_is_emitted_before(
-    each_loop: Reactor, far: FarEnds
-) -> None:
+def test_it_is_returned_at_once_as_connecting_and_nothing_is_emitted_before(each_loop: Reactor, far: FarEnds) -> None:
     heard: list[Connection] = []
     conn = connect(each_loop, HOST, far.port, heard.append)
     assert (conn.state, conn.remote_address, conn.fileno(), heard) == ("connecting", (HOST, far.port), -1, [])
@@ -117,9 +115,7 @@ def test_on_connect_is_the_first_listener_of_connect(loop: Reactor, place: Place
     assert order == ["on_connect", "connect", "ready"]
 
 
-def test_it_is_open_and_both_addresses_are_known_from_the_connect_to_after_the_close(
-    loop: Reactor, place: Place
-) -> None:
+def test_it_is_open_and_both_addresses_are_known_from_connect_to_after_close(loop: Reactor, place: Place) -> None:
     seen: list[Any] = []
 
     def look(conn: Connection, *_: Any) -> None:

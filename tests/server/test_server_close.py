@@ -57,18 +57,14 @@ def test_stopped_comes_after_the_last_close_and_then_the_callback(h: Any, diary:
     assert diary == ["close", "close", "stopped", (True, None)]
 
 
-def test_without_connections_stopped_comes_by_itself_but_not_from_inside_the_call(
-    h: Any, diary: list[Any], callback: Any
-) -> None:
+def test_without_connections_stopped_comes_but_not_inside_the_call(h: Any, diary: list[Any], callback: Any) -> None:
     h.server.close(callback)
     assert diary == []
     settle(h.loop)
     assert diary == ["stopped", (True, None)]
 
 
-def test_a_second_close_is_answered_with_an_error_and_stopped_comes_once(
-    h: Any, diary: list[Any], callback: Any
-) -> None:
+def test_a_second_close_gets_an_error_and_stopped_comes_once(h: Any, diary: list[Any], callback: Any) -> None:
     _, conn = h.connect()
     h.server.close(callback)
     h.server.close(callback)

@@ -51,16 +51,6 @@ def test_a_servers_once_is_called_for_one_event_of_one_connection(h: Any) -> Non
     assert heard == ["once"]
 
 
-def test_several_may_listen_to_connection(h: Any) -> None:
-    heard: list[str] = []
-    h.server.on("connection", _says(heard, "first"))
-    h.server.once("connection", _says(heard, "once"))
-    h.server.on("connection", _says(heard, "last"))
-    h.connect()
-    h.connect()
-    assert heard == ["first", "once", "last", "first", "last"]
-
-
 def test_after_a_connection_listener_destroyed_it_the_others_do_not_meet_it(h: Any) -> None:
     heard: list[str] = []
     h.server.on("connection", lambda conn: conn.destroy())

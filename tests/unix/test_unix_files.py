@@ -20,9 +20,7 @@ from tests.support.unix import NOBODY, is_served, make_stale, without_privileges
 
 
 @pytest.mark.parametrize("stop", [Server.close, lambda server: server.shutdown(1), lambda server: server.shutdown(0)])
-def test_the_file_is_gone_when_the_server_has_stopped(
-    each_loop: Reactor, path: str, stop: Callable[[Server], None]
-) -> None:
+def test_the_file_is_gone_when_it_has_stopped(each_loop: Reactor, path: str, stop: Callable[[Server], None]) -> None:
     server = Server(each_loop)
     there: list[bool] = []
     server.on("stopped", lambda server, report: there.append(os.path.lexists(path)))

@@ -113,9 +113,7 @@ def test_a_socket_that_may_not_be_asked_counts_as_one_that_lives(server: Server,
     assert os.lstat(path).st_ino == stale
 
 
-def test_a_working_directory_that_is_gone_is_enoent(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_working_directory_is_enoent(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)

@@ -157,7 +157,7 @@ def mode_of(path: str) -> int:
 
 @pytest.mark.parametrize("umask", [0o077, 0o022])
 @pytest.mark.parametrize("mode", [None, 0, 0o600, 0o660, 0o777])
-def test_mode_is_that_of_the_file_and_without_one_the_umask_decides(
+def test_mode_is_that_of_the_file_else_the_umask_decides(
     server: Server, path: str, mode: int | None, umask: int
 ) -> None:
     before = os.umask(umask)

@@ -101,9 +101,7 @@ def test_a_server_with_a_full_backlog_is_in_use_and_the_question_does_not_wait(s
     ],
     ids=["file", "directory", "fifo", "dangling symlink", "symlink to a stale socket"],
 )
-def test_what_is_no_socket_is_in_use_and_never_touched(
-    server: Server, path: str, make: Callable[[Path], object]
-) -> None:
+def test_what_is_no_socket_is_in_use_and_not_touched(server: Server, path: str, make: Callable[[Path], object]) -> None:
     make(Path(path))
     before = os.lstat(path), sorted(os.listdir(os.path.dirname(path)))
     assert refused(server, path)
@@ -125,18 +123,14 @@ def test_a_file_that_was_replaced_by_a_socket_that_lives_is_not_touched(server: 
         assert client.connect_ex(path) == 0
 
 
-def test_a_stale_file_that_somebody_else_removes_meanwhile_is_no_trouble(
-    server: Server, path: str, before: Any
-) -> None:
+def test_a_stale_file_that_somebody_else_removes_is_no_trouble(server: Server, path: str, before: Any) -> None:
     make_stale(path)
     before("unlink", lambda: os.remove(path))
     server.listen(path=path)
     assert is_served(server, path)
 
 
-def test_of_two_that_start_at_once_one_replaces_the_file_and_the_other_is_refused(
-    server: Server, path: str, before: Any
-) -> None:
+def test_of_two_that_start_at_once_one_gets_the_path_and_one_is_refused(server: Server, path: str, before: Any) -> None:
     make_stale(path)
     second = Server(server.loop)
     before("unlink", lambda: refused(second, path))
@@ -158,7 +152,7 @@ def test_a_mode_that_cannot_be_set_leaves_no_file(server: Server, path: str, mon
     assert not os.path.lexists(path)
 
 
-def test_a_socket_that_cannot_be_watched_leaves_no_file(
+def test_a_socket_that_is_unwatchable_leaves_no_file(
     server: Server, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: Any) -> None:
