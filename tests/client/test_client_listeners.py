@@ -81,9 +81,7 @@ def test_a_listener_of_every_event_may_end_it_in_an_orderly_way(event: str, loop
 
 
 @pytest.mark.parametrize("event", EVENTS)
-def test_an_event_told_to_a_listener_that_leaves_run_does_not_hold_up_the_client(
-    event: str, loop: Reactor, clock: ManualClock
-) -> None:
+def test_a_listener_that_leaves_run_does_not_hold_up_the_client(event: str, loop: Reactor, clock: ManualClock) -> None:
     def leave(*_: object) -> None:
         raise KeyboardInterrupt
 

@@ -19,9 +19,7 @@ HOST = "127.0.0.1"
 # From `connect` to `close`.
 
 
-def test_it_is_returned_at_once_in_state_connecting_and_nothing_is_emitted_before(
-    each_loop: Reactor, far: FarEnds
-) -> None:
+def test_it_is_returned_at_once_as_connecting_and_nothing_is_emitted_before(each_loop: Reactor, far: FarEnds) -> None:
     heard: list[Connection] = []
     conn = connect(each_loop, HOST, far.port, heard.append)
     assert (conn.state, conn.remote_address, conn.fileno(), heard) == ("connecting", (HOST, far.port), -1, [])
@@ -117,9 +115,7 @@ def test_on_connect_is_the_first_listener_of_connect(loop: Reactor, place: Place
     assert order == ["on_connect", "connect", "ready"]
 
 
-def test_it_is_open_and_both_addresses_are_known_from_the_connect_to_after_the_close(
-    loop: Reactor, place: Place
-) -> None:
+def test_it_is_open_and_both_addresses_are_known_from_connect_to_after_close(loop: Reactor, place: Place) -> None:
     seen: list[Any] = []
 
     def look(conn: Connection, *_: Any) -> None:
@@ -210,22 +206,31 @@ def test_run_does_not_wait_for_an_unreferenced_client_nor_for_its_next_attempt()
         assert conn.report is not None
 
 
-@pytest.mark.parametrize("name", ["idle_timeout", "read_timeout"])
-def test_a_deadline_of_silence_runs_from_the_connect_on(
-    name: str, loop: Reactor, far: FarEnds, clock: ManualClock
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("idle_timeout", Reason.IDLE),
+        ("read_timeout", Reason.READ_TIMEOUT),
+        ("write_timeout", Reason.WRITE_TIMEOUT),
+    ],
+)
+def test_a_deadline_runs_from_the_connect_on(
+    name: str, reason: Reason, loop: Reactor, far: FarEnds, clock: ManualClock
 ) -> None:
     held = Held(loop, far, "attempt", **{name: 5}, connect_timeout=None)
-    held.reach()
-    clock.advance(1000)
-    settle(loop)
-    held.proceed()
-    connected(loop, held.conn)
-    clock.advance(4.9)
-    settle(loop)
-    assert held.conn.state == "open"
-    clock.advance(0.2)
-    report = held.heard.report(loop)
-    assert report.reason is (Reason.IDLE if name == "idle_timeout" else Reason.READ_TIMEOUT)
+    with held.conn.corked():
+        if name == "write_timeout":
+            held.conn.write(b"what waits")
+        held.reach()
+        clock.advance(1000)
+        settle(loop)
+        held.proceed()
+        connected(loop, held.conn)
+        clock.advance(4.9)
+        settle(loop)
+        assert held.conn.state == "open"
+        clock.advance(0.2)
+        assert held.heard.report(loop).reason is reason
 
 
 def test_no_other_deadline_runs_while_connecting(loop: Reactor, far: FarEnds, clock: ManualClock) -> None:
@@ -242,23 +247,6 @@ def test_no_other_deadline_runs_while_connecting(loop: Reactor, far: FarEnds, cl
     pump(loop, lambda: "finish" in held.heard.names())
     assert peer.receive_all() == (b"what waits", "FIN")
     assert held.conn.report is None
-
-
-def test_the_write_timeout_of_what_waits_under_a_cork_runs_from_the_connect_on(
-    loop: Reactor, far: FarEnds, clock: ManualClock
-) -> None:
-    held = Held(loop, far, "attempt", write_timeout=5, connect_timeout=None)
-    with held.conn.corked():
-        held.conn.write(b"what waits")
-        held.reach()
-        clock.advance(1000)
-        held.proceed()
-        connected(loop, held.conn)
-        clock.advance(4.9)
-        settle(loop)
-        assert held.conn.state == "open"
-        clock.advance(0.2)
-        assert held.heard.report(loop).reason is Reason.WRITE_TIMEOUT
 
 
 # Settings.

@@ -82,9 +82,7 @@ def test_one_that_does_not_answer_is_given_the_attempt_delay_and_then_the_next_i
         ]  # fmt: skip
 
 
-def test_one_that_fails_while_another_is_under_way_makes_room_for_the_next_at_once(
-    loop: Reactor, clock: ManualClock
-) -> None:
+def test_one_that_fails_beside_another_makes_room_for_the_next_at_once(loop: Reactor, clock: ManualClock) -> None:
     with FarEnds({ONE: SILENT, TWO: REFUSES, THREE: SILENT, FOUR: ACCEPTS}) as ends:
         conn = ends.connect(loop)
         heard = Heard(conn)
@@ -247,9 +245,7 @@ def test_when_descriptors_have_run_out_it_fails_and_says_so(loop: Reactor) -> No
 
 
 @pytest.mark.parametrize("limit", [None, 5.0])
-def test_connect_timeout_bounds_all_addresses_together(
-    limit: float | None, each_loop: Reactor, clock: ManualClock
-) -> None:
+def test_connect_timeout_bounds_all_addresses(limit: float | None, each_loop: Reactor, clock: ManualClock) -> None:
     with FarEnds({ONE: SILENT, TWO: REFUSES, THREE: SILENT}) as ends:
         conn = ends.connect(each_loop, **({} if limit is None else {"connect_timeout": limit}))
         heard = Heard(conn)
@@ -290,9 +286,7 @@ def test_without_a_connect_timeout_it_waits_as_long_as_the_kernel_tries(loop: Re
         connected(loop, conn)
 
 
-def test_the_turn_that_connects_wins_over_a_connect_timeout_that_is_due_in_it(
-    loop: Reactor, clock: ManualClock
-) -> None:
+def test_the_turn_that_connects_wins_over_a_connect_timeout_due_in_it(loop: Reactor, clock: ManualClock) -> None:
     with FarEnds({ONE: SILENT}) as ends:
         conn = ends.connect(loop)
         heard = Heard(conn)

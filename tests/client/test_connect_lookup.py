@@ -56,9 +56,7 @@ def test_a_name_is_resolved_told_and_connected_to(each_loop: Reactor, far: FarEn
 
 
 @pytest.mark.parametrize("name", ["no such host.invalid", "a..b"])  # neither is asked for: no host name is like that
-def test_a_name_that_does_not_exist_is_a_lookup_with_an_error_and_a_failed_connect(
-    name: str, each_loop: Reactor
-) -> None:
+def test_an_unknown_name_is_a_lookup_with_an_error_and_a_failed_connect(name: str, each_loop: Reactor) -> None:
     heard = Heard(connect(each_loop, name, 80))
     report = heard.report(each_loop)
     error = heard.error()
@@ -185,9 +183,7 @@ def test_it_is_told_the_family_that_is_wanted_and_what_does_not_fit_is_left_out(
 
 
 @pytest.mark.parametrize("answer", [HOST, [HOST], (HOST,), {HOST: 1}, [HOST, HOST]])
-def test_one_address_may_come_as_text_and_several_in_anything_iterable(
-    answer: Any, loop: Reactor, far: FarEnds
-) -> None:
+def test_one_address_may_come_as_text_and_several_in_any_iterable(answer: Any, loop: Reactor, far: FarEnds) -> None:
     conn = connect(loop, "far.test", far.port, lookup=answering(None, answer))
     heard = Heard(conn)
     connected(loop, conn)
@@ -243,9 +239,7 @@ def test_an_answer_in_which_nothing_fits_is_a_lookup_with_an_error(
 
 
 @pytest.mark.expects_errors
-def test_a_lookup_that_raises_ends_its_client_like_any_listener(
-    loop: Reactor, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_lookup_that_raises_ends_its_client_like_a_listener(loop: Reactor, caplog: pytest.LogCaptureFixture) -> None:
     def lookup(host: str, family: int, done: Callable[..., None]) -> None:
         done(None, [HOST])
         raise LookupError("mine")

@@ -47,9 +47,7 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize("given", [False, True])
-def test_local_address_is_where_it_connects_from_and_port_0_is_a_free_one(
-    given: bool, each_loop: Reactor, far: FarEnds
-) -> None:
+def test_it_connects_from_local_address_and_port_0_is_a_free_one(given: bool, each_loop: Reactor, far: FarEnds) -> None:
     port = free_port() if given else 0
     conn = connect(each_loop, HOST, far.port, local_address=("127.0.0.9", port))
     peer = far.accept(each_loop)
@@ -133,13 +131,13 @@ CALLS: dict[str, tuple[Callable[[Connection], None], list[tuple[int, int, int]]]
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_an_option_set_at_any_time_holds_once_it_is_connected(call: str, hold: Any, loop: Reactor) -> None:
+def test_an_option_set_at_any_time_holds_once_it_is_connected(call: str, hold: Any) -> None:
     set_it, expected = CALLS[call]
     held = hold()
     held.reach()
     set_it(held.conn)
     held.proceed()
-    connected(loop, held.conn)
+    connected(held.loop, held.conn)
     assert [(level, name, option(held.conn, level, name)) for level, name, _ in expected] == expected
 
 
@@ -150,9 +148,7 @@ def test_an_option_set_in_the_connect_listener_holds(call: str, loop: Reactor, f
     assert [(level, name, option(conn, level, name)) for level, name, _ in expected] == expected
 
 
-def test_of_an_option_set_twice_while_connecting_the_last_value_holds_and_wins_over_the_setting(
-    loop: Reactor, far: FarEnds
-) -> None:
+def test_of_an_option_set_twice_the_last_value_holds_and_wins_over_the_setting(loop: Reactor, far: FarEnds) -> None:
     conn = connect(loop, HOST, far.port, no_delay=True, keep_alive=45)
     for enable in (True, False):
         conn.set_no_delay(enable)

@@ -12,20 +12,7 @@ from typing import Any
 import pytest
 
 from reactor import Reactor, Reason, Server
-from reactor.testing import ManualClock, Peer, pump, settle
-
-
-def test_a_client_reset_in_the_backlog_gets_its_connection_and_its_close(each_loop: Reactor, harness: Any) -> None:
-    h = harness(loop=each_loop)
-    peer = Peer(h.address)
-    address = peer.address
-    peer.send(b"last words")
-    peer.reset()
-    pump(each_loop, lambda: h.record.connections)
-    report = h.closed(h.record.conn)
-    assert h.record.conn.remote_address == address
-    assert h.record.names() == ["data", "error", "close"]
-    assert (report.reason, h.record.data()) == (Reason.PEER_RESET, b"last words")
+from reactor.testing import ManualClock, pump, settle
 
 
 def test_a_broken_listening_socket_is_given_up_and_the_others_go_on(

@@ -261,9 +261,7 @@ def test_no_client_is_given_up_for_being_idle_unless_the_program_says_so(h: Any,
     assert [conn.state for conn in idle] == ["open"] * 3
 
 
-def test_the_longest_idle_are_given_up_when_descriptors_run_out(
-    each_loop: Reactor, harness: Any, clock: ManualClock
-) -> None:
+def test_the_longest_idle_go_when_descriptors_run_out(each_loop: Reactor, harness: Any, clock: ManualClock) -> None:
     h = harness(loop=each_loop, give_up_idle=25)
     errors = h.server_told("accept_error")
     idle = _idle_ones(h, clock, 5)  # for 50, 40, 30, 20 and 10 s
@@ -289,9 +287,7 @@ def test_a_lingering_connection_is_given_up_before_an_idle_one(harness: Any, clo
 
 
 @pytest.mark.parametrize("busy", ["unread input", "output under way", "paused", "touched", "half a line", "half-open"])
-def test_a_connection_that_would_lose_something_by_it_is_not_given_up(
-    harness: Any, clock: ManualClock, busy: str
-) -> None:
+def test_a_connection_that_would_lose_something_is_not_given_up(harness: Any, clock: ManualClock, busy: str) -> None:
     h = harness(give_up_idle=5, allow_half_open=True, write_timeout=None)
     peer, conn = h.connect()
     if busy == "unread input":

@@ -86,9 +86,7 @@ def test_above_a_rate_without_a_burst_clients_may_be_reset(harness: Any, knock: 
     assert knock(harness(accept_rate=1.5, when_full="reset"), ONE, ONE, ONE) == ["in", "in", "ECONNRESET"]
 
 
-def test_above_the_rate_clients_may_wait_in_the_backlog_for_their_turn(
-    each_loop: Reactor, harness: Any, clock: ManualClock
-) -> None:
+def test_above_the_rate_clients_may_wait_for_their_turn(each_loop: Reactor, harness: Any, clock: ManualClock) -> None:
     h = harness(loop=each_loop, accept_rate=(10, 1), when_full="wait")
     h.queue(3)
     counts = []
@@ -168,9 +166,7 @@ def test_refusals_are_told_at_once_and_then_in_sums(
     assert len(dropped) == 22, "each refusal still emits `drop`"
 
 
-def test_what_was_not_told_yet_is_told_when_the_server_stops(
-    harness: Any, knock: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_was_not_told_yet_is_told_at_the_stop(harness: Any, knock: Any, caplog: pytest.LogCaptureFixture) -> None:
     h = harness(max_per_address=1)
     knock(h, *[ONE] * 4)
     h.server.shutdown(0)

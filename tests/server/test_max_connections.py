@@ -18,9 +18,7 @@ def _full(harness: Any, when_full: str = "drop", **settings: Any) -> tuple[Any, 
 
 
 @pytest.mark.parametrize(("when_full", "outcome"), [("drop", "FIN"), ("reset", "ECONNRESET")])
-def test_a_client_too_many_is_turned_away_in_the_way_that_was_chosen(
-    harness: Any, when_full: str, outcome: str
-) -> None:
+def test_a_client_too_many_is_turned_away_in_the_way_chosen(harness: Any, when_full: str, outcome: str) -> None:
     h, _, _ = _full(harness, when_full)
     dropped = h.server_told("drop")
     (extra,) = h.queue(1)

@@ -72,9 +72,7 @@ def test_who_is_gone_holds_nothing(harness: Any) -> None:
     assert (h.server._memory.total, h.server.statistics().bytes_pending) == (0, 0)
 
 
-def test_small_writes_that_join_what_waits_are_found_in_a_tenth_of_a_second_and_not_before(
-    harness: Any, clock: ManualClock
-) -> None:
+def test_small_writes_that_join_what_waits_are_found_in_a_tenth_of_a_second(harness: Any, clock: ManualClock) -> None:
     h = harness(memory_limit=400_000, write_timeout=None)
     conns = slow_ones(h, 10)
     for conn in conns:

@@ -51,16 +51,6 @@ def test_a_servers_once_is_called_for_one_event_of_one_connection(h: Any) -> Non
     assert heard == ["once"]
 
 
-def test_several_may_listen_to_connection(h: Any) -> None:
-    heard: list[str] = []
-    h.server.on("connection", _says(heard, "first"))
-    h.server.once("connection", _says(heard, "once"))
-    h.server.on("connection", _says(heard, "last"))
-    h.connect()
-    h.connect()
-    assert heard == ["first", "once", "last", "first", "last"]
-
-
 def test_after_a_connection_listener_destroyed_it_the_others_do_not_meet_it(h: Any) -> None:
     heard: list[str] = []
     h.server.on("connection", lambda conn: conn.destroy())
@@ -113,15 +103,26 @@ def test_a_server_shows_where_it_listens_and_how_many_it_serves(h: Any) -> None:
 
 
 @pytest.mark.expects_errors
-def test_a_listener_of_drop_that_raises_stops_nobody(harness: Any) -> None:
+@pytest.mark.parametrize("event", ["listening", "drop", "draining", "stopped"])
+def test_a_servers_listener_that_raises_keeps_the_event_from_no_other(harness: Any, event: str) -> None:
     h = harness(max_connections=1)
     heard: list[str] = []
-    h.server.on("drop", lambda *_: 1 / 0)
-    h.server.on("drop", _says(heard, "drop"))
+    h.server.on(event, lambda *_: 1 / 0)
+    h.server.on(event, _says(heard, event))
     h.connect()
-    (extra,) = h.queue(1)
+    h.queue(1)
     settle(h.loop)
-    assert (extra.outcome(), heard) == ("FIN", ["drop"])
+    h.server.shutdown(0)
+    h.stopped()
+    assert heard == [event]
+
+
+@pytest.mark.expects_errors
+def test_a_connection_listener_that_raises_ends_that_connection_only(h: Any) -> None:
+    h.server.once("connection", lambda conn: 1 / 0)
+    _, failed = h.connect()
+    _, other = h.connect()
+    assert (h.closed(failed).reason, other.state) == (Reason.LISTENER_FAILED, "open")
 
 
 def test_a_servers_listener_that_leaves_run_keeps_the_event_from_no_other(h: Any) -> None:

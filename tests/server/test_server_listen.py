@@ -11,6 +11,7 @@ import pytest
 
 from reactor import Reactor, Server, ServerClosed
 from reactor.testing import Peer, pump, settle
+from tests.support.unix import is_served
 from tests.support.wire import refused
 
 
@@ -20,65 +21,55 @@ def server(loop: Reactor) -> Server:
     return Server(loop, lambda conn: conn.write(b"hi"))
 
 
-def _is_served(loop: Reactor, server: Server, address: Any) -> bool:
-    with Peer(address) as peer:
-        before = server.statistics().accepted
-        pump(loop, lambda: server.statistics().accepted > before)
-        settle(loop)
-        return peer.receive(2) == b"hi"
-
-
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_it_listens_on_an_address_and_all_addresses_are_pairs(loop: Reactor, server: Server, host: str) -> None:
+def test_it_listens_on_an_address_and_all_addresses_are_pairs(server: Server, host: str) -> None:
     seen: list[tuple[Any, Any]] = []
     server.on("connection", lambda conn: seen.append((conn.local_address, conn.remote_address)))
     address = server.listen(host, 0)
     assert (len(address), address[0]) == (2, host)
     with Peer(address) as peer:
-        pump(loop, lambda: seen)
+        pump(server.loop, lambda: seen)
         assert seen == [(address, (host, peer.sock.getsockname()[1]))]
 
 
-def test_a_name_is_resolved(loop: Reactor, server: Server) -> None:
-    assert _is_served(loop, server, server.listen("localhost", 0))
+def test_a_name_is_resolved(server: Server) -> None:
+    assert is_served(server, server.listen("localhost", 0))
 
 
 @pytest.mark.parametrize("client", ["127.0.0.1", "::1"])
 @pytest.mark.parametrize("host", [None, "::"])
-def test_the_wildcard_takes_both_families_by_one_socket(
-    loop: Reactor, server: Server, host: str | None, client: str
-) -> None:
+def test_the_wildcard_takes_both_families_by_one_socket(server: Server, host: str | None, client: str) -> None:
     address = server.listen(host, 0)
     assert len(server.addresses) == 1
-    assert _is_served(loop, server, (client, address[1]))
+    assert is_served(server, (client, address[1]))
 
 
 @pytest.mark.parametrize("host", [None, "::"])
-def test_ipv6_only_leaves_ipv4_out(loop: Reactor, server: Server, host: str | None) -> None:
+def test_ipv6_only_leaves_ipv4_out(server: Server, host: str | None) -> None:
     address = server.listen(host, 0, ipv6_only=True)
-    assert _is_served(loop, server, ("::1", address[1]))
+    assert is_served(server, ("::1", address[1]))
     assert refused("127.0.0.1", address[1])
 
 
-def test_one_server_serves_on_all_its_addresses_and_port_0_is_a_free_one(loop: Reactor, server: Server) -> None:
+def test_one_server_serves_on_all_its_addresses_and_port_0_is_a_free_one(server: Server) -> None:
     addresses = [server.listen("127.0.0.1", 0), server.listen("::1", 0), server.listen("127.0.0.1", 0)]
     assert server.addresses == addresses
     assert addresses[0] != addresses[2]
-    assert all(port > 0 and _is_served(loop, server, (host, port)) for host, port in addresses)
+    assert all(port > 0 and is_served(server, (host, port)) for host, port in addresses)
 
 
-def test_a_socket_that_listens_already_is_taken_over(loop: Reactor, server: Server) -> None:
+def test_a_socket_that_listens_already_is_taken_over(server: Server) -> None:
     sock = socket.create_server(("127.0.0.1", 0))
     address = server.listen(sock=sock)
     assert address == sock.getsockname()
-    assert _is_served(loop, server, address)
+    assert is_served(server, address)
     server.close()
     assert sock.fileno() == -1
 
 
-def test_a_descriptor_that_listens_already_is_taken_over(loop: Reactor, server: Server) -> None:
+def test_a_descriptor_that_listens_already_is_taken_over(server: Server) -> None:
     fd = socket.create_server(("127.0.0.1", 0)).detach()
-    assert _is_served(loop, server, server.listen(fd=fd))
+    assert is_served(server, server.listen(fd=fd))
     server.close()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(fd)
@@ -100,16 +91,16 @@ def test_a_name_that_cannot_be_is_named_as_node_does(server: Server) -> None:
         server.listen(name, 0)
 
 
-def test_a_failed_listen_leaves_the_server_usable(loop: Reactor, server: Server) -> None:
+def test_a_failed_listen_leaves_the_server_usable(server: Server) -> None:
     with pytest.raises(OSError, match=r"listen EADDRNOTAVAIL 192\.0\.2\.1:8080") as caught:
         server.listen("192.0.2.1", 8080)  # TEST-NET-1 (RFC 5737)
     assert (caught.value.errno, server.listening) == (errno.EADDRNOTAVAIL, False)
-    assert _is_served(loop, server, server.listen("127.0.0.1", 0))
+    assert is_served(server, server.listen("127.0.0.1", 0))
 
 
-def test_reuse_port_lets_two_servers_share_a_port(loop: Reactor, server: Server) -> None:
+def test_reuse_port_lets_two_servers_share_a_port(server: Server) -> None:
     host, port = server.listen("127.0.0.1", 0, reuse_port=True)
-    other = Server(loop)
+    other = Server(server.loop)
     assert other.listen(host, port, reuse_port=True) == (host, port)
 
 
@@ -124,34 +115,25 @@ def test_a_port_with_connections_in_time_wait_can_be_listened_on(server: Server,
     assert server.listen(*h.address) == h.address
 
 
-def test_the_listening_event_comes_in_the_next_turn(loop: Reactor, server: Server) -> None:
+def test_the_listening_event_comes_in_the_next_turn(server: Server) -> None:
     heard: list[tuple[Server, Any]] = []
     server.on("listening", lambda *args: heard.append(args))  # type: ignore[arg-type]
     first = server.listen("127.0.0.1", 0)
     second = server.listen("127.0.0.1", 0)
     assert server.listening
     assert heard == []
-    loop.run_once(0)
+    server.loop.run_once(0)
     assert heard == [(server, first), (server, second)]
 
 
-def test_there_is_no_listening_event_if_the_server_was_closed_before(loop: Reactor, server: Server) -> None:
+def test_there_is_no_listening_event_if_the_server_was_closed_before(server: Server) -> None:
     heard: list[str] = []
     server.on("listening", lambda *_: heard.append("listening"))
     server.on("stopped", lambda *_: heard.append("stopped"))
     server.listen("127.0.0.1", 0)
     server.close()
-    settle(loop)
+    settle(server.loop)
     assert heard == ["stopped"]
-
-
-def test_it_may_listen_again_after_it_has_stopped(loop: Reactor, server: Server) -> None:
-    address = server.listen("127.0.0.1", 0)
-    server.close()
-    settle(loop)
-    assert not server.listening
-    assert server.addresses == []
-    assert _is_served(loop, server, server.listen(*address))
 
 
 def test_it_may_not_listen_while_it_is_stopping(h: Any) -> None:

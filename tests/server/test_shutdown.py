@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,7 +48,9 @@ def test_draining_tells_the_first_deadline_once_and_when_the_backlog_is_empty(h:
     assert told == [(h.server, clock() + 7, 2)]
 
 
-def test_a_good_bye_said_while_draining_arrives(h: Any) -> None:
+@pytest.mark.parametrize("transport", ["tcp", "unix"])
+def test_a_good_bye_said_while_draining_arrives(harness: Any, tmp_path: Path, transport: str) -> None:
+    h = harness(path=tmp_path / "s" if transport == "unix" else None)
     h.server.on("draining", lambda server, deadline: [conn.write(b"good bye\n") for conn in server.connections])
     peer, _ = h.connect()
     h.server.shutdown()

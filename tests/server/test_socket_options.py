@@ -129,9 +129,7 @@ def test_refused_arguments_of_keep_alive_change_nothing(h: Any) -> None:
 @pytest.mark.parametrize(
     ("seconds", "milliseconds"), [(30, 30_000), (1.5, 1500), (0.0101, 10), (0.0001, 1), (2_147_483, 2_147_483_000)]
 )
-def test_user_timeout_is_kept_in_milliseconds_and_never_rounded_to_off(
-    h: Any, seconds: float, milliseconds: int
-) -> None:
+def test_user_timeout_is_in_milliseconds_and_never_rounded_to_off(h: Any, seconds: float, milliseconds: int) -> None:
     _, conn = h.connect()
     assert option(conn, USER_TIMEOUT) == 0
     conn.set_user_timeout(seconds)

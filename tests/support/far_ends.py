@@ -245,7 +245,7 @@ class Held:
     STAGES = ("made", "lookup", "attempt")
 
     def __init__(self, loop: Reactor, ends: FarEnds, stage: str, **settings: Any) -> None:
-        self._loop = loop
+        self.loop = loop
         self._ends = ends
         self._stage = stage
         self._answers: list[Callable[..., object]] = []
@@ -258,7 +258,7 @@ class Held:
     def reach(self) -> None:
         """Go to the stage."""
         if self._stage != "made":
-            settle(self._loop)
+            settle(self.loop)
         assert self.conn.state == "connecting"
         assert attempts_under_way() == (self._stage == "attempt")
 
@@ -268,7 +268,7 @@ class Held:
             return self._ends.answer(self.host)
         for answer in self._answers:
             answer(None, [self.host])
-        return self._ends.accept(self._loop, self.host)
+        return self._ends.accept(self.loop, self.host)
 
     def fail(self) -> None:
         """Let it come to nothing."""
@@ -276,4 +276,4 @@ class Held:
             self._ends.fail(self.host)
         for answer in self._answers:
             answer(OSError(errno.ENETDOWN, "no name server"))
-        pump(self._loop, lambda: self.conn.report is not None)
+        pump(self.loop, lambda: self.conn.report is not None)

@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from reactor import Reactor, Server
+from reactor import Server
 from reactor.testing import Peer, pump, settle
 
 NOBODY = 65534
 
 
-def is_served(loop: Reactor, server: Server, path: str) -> bool:
+def is_served(server: Server, path: str) -> bool:
     """Is a client at `path` let in, and greeted with `hi`?"""
     with Peer(path) as peer:
         before = server.statistics().accepted
-        pump(loop, lambda: server.statistics().accepted > before)
-        settle(loop)
+        pump(server.loop, lambda: server.statistics().accepted > before)
+        settle(server.loop)
         return peer.receive(2) == b"hi"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from reactor import Reactor, Server
+from tests.support.unix import before_call
 
 
 @pytest.fixture
@@ -27,3 +28,9 @@ def server(loop: Reactor) -> Server:
 def unix(harness: Any, path: str) -> Callable[..., Any]:
     """`unix(**settings)` is a harness whose peers come by path."""
     return functools.partial(harness, path=path)
+
+
+@pytest.fixture
+def before(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`before("unlink", act)`: let somebody act in the moment before the library calls `os.unlink`."""
+    return functools.partial(before_call, monkeypatch)

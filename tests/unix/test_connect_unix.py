@@ -38,9 +38,7 @@ def failed(loop: Reactor, path: str) -> OSError:
     return error
 
 
-def test_settings_are_those_of_every_client_and_options_of_tcp_do_no_harm(
-    loop: Reactor, listening: Place, clock: ManualClock
-) -> None:
+def test_settings_hold_and_options_of_tcp_do_no_harm(loop: Reactor, listening: Place, clock: ManualClock) -> None:
     conn = listening.connect(loop, idle_timeout=5, keep_alive=True)
     conn.set_no_delay(False)
     conn.set_user_timeout(5)

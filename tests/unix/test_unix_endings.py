@@ -197,14 +197,3 @@ def test_a_peer_that_reads_slowly_is_never_cut_by_the_write_timeout(clock: Manua
         peer.receive(64 * 1024)
         settle(h.loop)
     assert (conn.state, conn.bytes_written) == ("open", MIB)
-
-
-def test_shutdown_ends_connections_in_order(unix: Any) -> None:
-    h = unix()
-    peer, conn = h.connect()
-    h.server.on("draining", lambda server, deadline: conn.write(b"good-bye"))
-    h.server.shutdown(5)
-    settle(h.loop)
-    assert peer.receive_all() == (b"good-bye", "FIN")
-    peer.end()
-    assert h.closed(conn).clean

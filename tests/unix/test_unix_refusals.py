@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from reactor import Reactor, Server, serve
+from reactor import Server, serve
 from tests.support.unix import bound, is_served, make_stale, refusal, without_privileges
 
 # Arguments.
@@ -55,10 +55,10 @@ def test_a_path_that_is_too_long_is_refused_before_anything_happens(server: Serv
     assert os.listdir(os.path.dirname(path)) == []
 
 
-def test_the_longest_path_is_served(loop: Reactor, server: Server, path: str) -> None:
+def test_the_longest_path_is_served(server: Server, path: str) -> None:
     longest = path + "x" * (107 - len(path))
     server.listen(path=longest)
-    assert is_served(loop, server, longest)
+    assert is_served(server, longest)
     server.close()
     assert not os.path.exists(longest)
 
@@ -113,9 +113,7 @@ def test_a_socket_that_may_not_be_asked_counts_as_one_that_lives(server: Server,
     assert os.lstat(path).st_ino == stale
 
 
-def test_a_working_directory_that_is_gone_is_enoent(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_working_directory_is_enoent(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
@@ -123,7 +121,7 @@ def test_a_working_directory_that_is_gone_is_enoent(
     refusal(server, "s", errno.ENOENT)
 
 
-def test_a_failed_listen_leaves_the_server_usable(loop: Reactor, server: Server, path: str) -> None:
+def test_a_failed_listen_leaves_the_server_usable(server: Server, path: str) -> None:
     refusal(server, f"{path}/s", errno.ENOENT)
     server.listen(path=path)
-    assert is_served(loop, server, path)
+    assert is_served(server, path)

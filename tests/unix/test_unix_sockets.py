@@ -27,32 +27,30 @@ from tests.support.unix import bound, is_served, refusal
 def test_it_listens_at_a_path_that_is_text_bytes_or_path_like(each_loop: Reactor, path: str, kind: Any) -> None:
     server = Server(each_loop, lambda conn: conn.end(b"hi"))
     assert server.listen(path=kind(path)) == path
-    assert is_served(each_loop, server, path)
+    assert is_served(server, path)
 
 
-def test_a_path_that_is_no_utf8_is_served_and_shown(loop: Reactor, server: Server, path: str) -> None:
+def test_a_path_that_is_no_utf8_is_served_and_shown(server: Server, path: str) -> None:
     address = server.listen(path=os.fsencode(path) + b"\xff")
     assert os.path.exists(os.fsencode(path) + b"\xff")
-    assert is_served(loop, server, address)
+    assert is_served(server, address)
     assert addresses.show(address) == f"{path}\\udcff"
 
 
-def test_a_relative_path_is_shown_as_it_was_given(
-    loop: Reactor, server: Server, path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_relative_path_is_shown_as_it_was_given(server: Server, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(os.path.dirname(path))
     assert server.listen(path="s") == "s"
-    assert is_served(loop, server, path)
+    assert is_served(server, path)
 
 
-def test_one_server_listens_at_several_paths_and_on_tcp(loop: Reactor, server: Server, path: str) -> None:
+def test_one_server_listens_at_several_paths_and_on_tcp(server: Server, path: str) -> None:
     first, second, third = server.listen(path=path), server.listen(path=path + "2"), server.listen("127.0.0.1", 0)
     assert server.addresses == [first, second, third]
     for address in server.addresses:
-        assert is_served(loop, server, address)
+        assert is_served(server, address)
 
 
-def test_a_backlog_is_that_of_the_call(loop: Reactor, server: Server, path: str) -> None:
+def test_a_backlog_is_that_of_the_call(server: Server, path: str) -> None:
     server.listen(path=path, backlog=1)
     clients = [socket.socket(socket.AF_UNIX) for _ in range(4)]
     for client in clients:
@@ -84,17 +82,15 @@ def name(path: str) -> str:
 
 
 @pytest.mark.parametrize("more", [b"", b"\0\xff"], ids=["text", "any bytes"])
-def test_it_listens_on_an_abstract_name_and_there_is_no_file(
-    loop: Reactor, server: Server, name: str, more: bytes
-) -> None:
+def test_it_listens_on_an_abstract_name_and_there_is_no_file(server: Server, name: str, more: bytes) -> None:
     address = server.listen(path=os.fsencode(name) + more)
     assert address == name + os.fsdecode(more)
-    assert is_served(loop, server, address)
+    assert is_served(server, address)
     assert not os.path.exists("@" + name[1:])
 
 
-def test_an_abstract_name_in_use_is_an_error_that_shows_it(loop: Reactor, server: Server, name: str) -> None:
-    other = Server(loop)
+def test_an_abstract_name_in_use_is_an_error_that_shows_it(server: Server, name: str) -> None:
+    other = Server(server.loop)
     other.listen(path=name)
     assert repr(other) == f"<Server @{name[1:]} connections=0>"
     error = refusal(server, name, errno.EADDRINUSE)
@@ -102,45 +98,43 @@ def test_an_abstract_name_in_use_is_an_error_that_shows_it(loop: Reactor, server
     assert error.address == name
 
 
-def test_an_abstract_name_is_free_again_after_the_close(loop: Reactor, server: Server, name: str) -> None:
+def test_an_abstract_name_is_free_again_after_the_close(server: Server, name: str) -> None:
     for _ in range(2):
         server.listen(path=name)
-        assert is_served(loop, server, name)
+        assert is_served(server, name)
         server.close()
-        settle(loop)
+        settle(server.loop)
 
 
 # What is shown.
 
 
-def test_the_path_is_where_it_listens_in_every_place_that_tells(loop: Reactor, server: Server, path: str) -> None:
+def test_the_path_is_where_it_listens_in_every_place_that_tells(server: Server, path: str) -> None:
     heard: list[Any] = []
     server.on("listening", lambda server, address: heard.append(address))
     server.listen(path=path)
-    settle(loop)
+    settle(server.loop)
     assert heard == server.addresses == [path]
     assert repr(server) == f"<Server {path} connections=0>"
 
 
-def test_a_connection_knows_the_path_and_an_unnamed_peer_has_an_empty_one(
-    loop: Reactor, server: Server, path: str
-) -> None:
+def test_a_connection_knows_the_path_and_an_unnamed_peer_has_an_empty_one(server: Server, path: str) -> None:
     seen: list[Connection] = []
     server.on("close", lambda conn, report: seen.append(conn))
     server.listen(path=path)
-    assert is_served(loop, server, path)
-    pump(loop, lambda: seen)
+    assert is_served(server, path)
+    pump(server.loop, lambda: seen)
     assert [(conn.local_address, conn.remote_address) for conn in seen] == [(path, "")]
     assert repr(seen[0]).startswith("<Connection closed unix ")
 
 
-def test_a_peer_with_a_name_is_known_by_it(loop: Reactor, server: Server, path: str) -> None:
+def test_a_peer_with_a_name_is_known_by_it(server: Server, path: str) -> None:
     seen: list[Any] = []
     server.on("connection", lambda conn: seen.append(conn.remote_address))
     server.listen(path=path)
     with bound(path + "c") as client:
         client.connect(path)
-        pump(loop, lambda: seen)
+        pump(server.loop, lambda: seen)
     assert seen == [path + "c"]
 
 
@@ -163,7 +157,7 @@ def mode_of(path: str) -> int:
 
 @pytest.mark.parametrize("umask", [0o077, 0o022])
 @pytest.mark.parametrize("mode", [None, 0, 0o600, 0o660, 0o777])
-def test_mode_is_that_of_the_file_and_without_one_the_umask_decides(
+def test_mode_is_that_of_the_file_else_the_umask_decides(
     server: Server, path: str, mode: int | None, umask: int
 ) -> None:
     before = os.umask(umask)

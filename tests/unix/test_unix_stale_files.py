@@ -18,7 +18,7 @@ from reactor import Reactor, Server
 from reactor.engine.loop import turns_of
 from reactor.testing import settle
 from tests.support.process import environment
-from tests.support.unix import before_call, bound, is_served, make_stale
+from tests.support.unix import bound, is_served, make_stale
 
 
 def refused(server: Server, path: str) -> bool:
@@ -39,13 +39,12 @@ def test_a_stale_file_is_replaced(
     monkeypatch.chdir(os.path.dirname(path))
     server = Server(each_loop, lambda conn: conn.end(b"hi"))
     server.listen(path="s" if relative else path)
-    assert is_served(each_loop, server, path)
+    assert is_served(server, path)
 
 
-def test_the_file_of_a_process_that_was_killed_is_replaced(loop: Reactor, server: Server, path: str) -> None:
-    program = (
-        f"from reactor import *; loop = Reactor(); Server(loop).listen(path={path!r}); print(flush=True); loop.run()"
-    )
+def test_the_file_of_a_process_that_was_killed_is_replaced(server: Server, path: str) -> None:
+    listens = f"from reactor import *; loop = Reactor(); Server(loop).listen(path={path!r})"
+    program = f"{listens}; print(flush=True); loop.run()"
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, env=environment()) as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -53,7 +52,7 @@ def test_the_file_of_a_process_that_was_killed_is_replaced(loop: Reactor, server
         process.send_signal(signal.SIGKILL)
         process.wait()
     server.listen(path=path)
-    assert is_served(loop, server, path)
+    assert is_served(server, path)
 
 
 @pytest.mark.parametrize(
@@ -72,12 +71,12 @@ def test_a_socket_that_lives_is_in_use(server: Server, path: str, kind: socket.S
         assert os.lstat(path) == before
 
 
-def test_a_server_that_lives_notices_nothing_of_the_question(loop: Reactor, server: Server, path: str) -> None:
+def test_a_server_that_lives_notices_nothing_of_the_question(server: Server, path: str) -> None:
     server.listen(path=path)
-    assert refused(Server(loop), path)
-    settle(loop)
+    assert refused(Server(server.loop), path)
+    settle(server.loop)
     assert server.statistics().accepted == 0
-    assert is_served(loop, server, path)
+    assert is_served(server, path)
 
 
 def test_a_server_with_a_full_backlog_is_in_use_and_the_question_does_not_wait(server: Server, path: str) -> None:
@@ -102,18 +101,14 @@ def test_a_server_with_a_full_backlog_is_in_use_and_the_question_does_not_wait(s
     ],
     ids=["file", "directory", "fifo", "dangling symlink", "symlink to a stale socket"],
 )
-def test_what_is_no_socket_is_in_use_and_never_touched(
-    server: Server, path: str, make: Callable[[Path], object]
-) -> None:
+def test_what_is_no_socket_is_in_use_and_not_touched(server: Server, path: str, make: Callable[[Path], object]) -> None:
     make(Path(path))
     before = os.lstat(path), sorted(os.listdir(os.path.dirname(path)))
     assert refused(server, path)
     assert (os.lstat(path), sorted(os.listdir(os.path.dirname(path)))) == before
 
 
-def test_a_file_that_was_replaced_by_a_socket_that_lives_is_not_touched(
-    server: Server, path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_was_replaced_by_a_socket_that_lives_is_not_touched(server: Server, path: str, before: Any) -> None:
     make_stale(path)
     others = socket.socket(socket.AF_UNIX)
 
@@ -121,31 +116,27 @@ def test_a_file_that_was_replaced_by_a_socket_that_lives_is_not_touched(
         os.remove(path)
         others.bind(path)
 
-    before_call(monkeypatch, "lstat", replace, number=2)  # after the question, before the last look
+    before("lstat", replace, number=2)  # after the question, before the last look
     assert refused(server, path)
     with others, socket.socket(socket.AF_UNIX) as client:
         others.listen()
         assert client.connect_ex(path) == 0
 
 
-def test_a_stale_file_that_somebody_else_removes_meanwhile_is_no_trouble(
-    loop: Reactor, server: Server, path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stale_file_that_somebody_else_removes_is_no_trouble(server: Server, path: str, before: Any) -> None:
     make_stale(path)
-    before_call(monkeypatch, "unlink", lambda: os.remove(path))
+    before("unlink", lambda: os.remove(path))
     server.listen(path=path)
-    assert is_served(loop, server, path)
+    assert is_served(server, path)
 
 
-def test_of_two_that_start_at_once_one_replaces_the_file_and_the_other_is_refused(
-    loop: Reactor, server: Server, path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_two_that_start_at_once_one_gets_the_path_and_one_is_refused(server: Server, path: str, before: Any) -> None:
     make_stale(path)
-    second = Server(loop)
-    before_call(monkeypatch, "unlink", lambda: refused(second, path))
+    second = Server(server.loop)
+    before("unlink", lambda: refused(second, path))
     server.listen(path=path)
     assert not second.listening
-    assert is_served(loop, server, path)
+    assert is_served(server, path)
 
 
 # What a listen that fails leaves behind.
@@ -161,13 +152,13 @@ def test_a_mode_that_cannot_be_set_leaves_no_file(server: Server, path: str, mon
     assert not os.path.lexists(path)
 
 
-def test_a_socket_that_cannot_be_watched_leaves_no_file(
-    loop: Reactor, server: Server, path: str, monkeypatch: pytest.MonkeyPatch
+def test_a_socket_that_is_unwatchable_leaves_no_file(
+    server: Server, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: Any) -> None:
         raise OSError(errno.ENOSPC, "no watches left")  # epoll_ctl(2), /proc/sys/fs/epoll/max_user_watches
 
-    monkeypatch.setattr(turns_of(loop).poller, "add", refuse)
+    monkeypatch.setattr(turns_of(server.loop).poller, "add", refuse)
     with pytest.raises(OSError, match="no watches left"):
         server.listen(path=path)
     assert not os.path.lexists(path)
