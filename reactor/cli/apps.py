@@ -6,16 +6,14 @@ table `BUILT_IN`.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
+from ..log import log
 from ..net.client.connect import connect
 from ..net.connection.connection import Connection
 from ..net.settings import CONNECTION_SETTINGS
 from ..net.sockets.addresses import Address, show
-
-log = logging.getLogger("reactor")
 
 App = Callable[[Connection], object]
 
@@ -40,16 +38,10 @@ def discard(conn: Connection) -> None:
     """Read, count and drop all input (RFC 863). A connection without a `data` listener does that by itself."""
 
 
+PRINTABLE = bytes(range(0x20, 0x7F))  # of ASCII
 LINE = 72  # characters, as in RFC 864's example
-
-
-def _pattern() -> bytes:
-    """The 95 lines of RFC 864: printable ASCII, each line beginning one character later."""
-    ring = bytes(range(0x20, 0x7F))
-    return b"".join((ring * 2)[start : start + LINE] + b"\r\n" for start in range(len(ring)))
-
-
-PATTERN = _pattern()
+#: The 95 lines of RFC 864, each beginning one character later.
+PATTERN = b"".join((PRINTABLE * 2)[start : start + LINE] + b"\r\n" for start in range(len(PRINTABLE)))
 
 
 def chargen(conn: Connection) -> None:

@@ -25,8 +25,9 @@ def load(name: str) -> apps.App:
     module_name, colon, path = name.partition(":")
     if not colon:
         known = (*apps.BUILT_IN, RELAY)
-        hint = did_you_mean(name, known)
-        raise Unusable(f"unknown app {name!r}{hint}: expected {', '.join(known)} or module:callable")
+        raise Unusable(
+            f"unknown app {name!r}{did_you_mean(name, known)}: expected {', '.join(known)} or module:callable"
+        )
     if not all(part.isidentifier() for part in (*module_name.split("."), *path.split("."))):
         raise Unusable(f"APP must be like package.module:callable, not {name!r}")
     thing: Any = _import(module_name)
@@ -54,9 +55,8 @@ def _where(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f" ({error.filename}, line {error.lineno})"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen")]
-    place = frames[-1]
-    ours = place.filename in (__file__, importlib.__file__)
-    return "" if ours else f" ({place.filename}, line {place.lineno})"
+    file, line = frames[-1].filename, frames[-1].lineno
+    return "" if file in (__file__, importlib.__file__) else f" ({file}, line {line})"
 
 
 def _checked(name: str, thing: Any) -> apps.App:

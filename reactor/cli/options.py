@@ -55,8 +55,7 @@ def parse(argv: Sequence[str] | None = None) -> Options:
             app=_app(said["app"], said["to"], said["connect_timeout"]),  # last: it runs the program's code
             app_name=said["app"],
         )
-        _refuse_circle(options, said["to"])
-        _refuse_spread(options)
+        _check_together(options, said["to"])
         return options
     except (TypeError, ValueError) as error:
         raise Unusable(str(error)) from None
@@ -88,13 +87,11 @@ def _app(name: str, to: str | None, timeout: str | None) -> apps.App:
     return load(name)
 
 
-def _refuse_circle(options: Options, to: str | None) -> None:
-    """A relay to itself would connect to itself until it has no descriptors left."""
+def _check_together(options: Options, to: str | None) -> None:
+    """Raise ValueError for options that exclude each other."""
+    # A relay to itself would connect to itself until it has no descriptors left.
     if to is not None and target_of(to) in ((options.host, options.port), options.path):
         raise ValueError(f"--to must be another address than where {RELAY} listens, not {to!r}")
-
-
-def _refuse_spread(options: Options) -> None:
     if options.spread > options.grace:
         raise ValueError(f"--spread must be at most --grace ({options.grace:g}), not {options.spread:g}")
     if options.spread and not options.end:

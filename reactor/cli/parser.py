@@ -120,24 +120,44 @@ def _add_place(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--port", help=_text("0 picks a free port", PORT))
     group.add_argument("--path", help="listen on a Unix socket instead; a stale file there is replaced")
     group.add_argument("--mode", metavar="OCTAL", help=_text("permissions of that file, like 660", "set by the umask"))
-    backlog = _text("connections that may wait to be accepted", BACKLOG)
-    group.add_argument("--backlog", metavar="COUNT", default=str(BACKLOG), help=backlog)
+    group.add_argument(
+        "--backlog",
+        metavar="COUNT",
+        default=str(BACKLOG),
+        help=_text("connections that may wait to be accepted", BACKLOG),
+    )
 
 
 def _add_relay(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--to", metavar="HOST:PORT|PATH", help="connect each client to this address or Unix socket")
-    give_up = _text("give up connecting after this long; none: when the system does", f"{CONNECT_TIMEOUT:g} s")
-    group.add_argument("--connect-timeout", metavar="SECONDS", help=give_up)
+    group.add_argument(
+        "--connect-timeout",
+        metavar="SECONDS",
+        help=_text("give up connecting after this long; none: when the system does", f"{CONNECT_TIMEOUT:g} s"),
+    )
 
 
 def _add_process(group: argparse._ArgumentGroup) -> None:
-    grace = _text("when stopping, reset connections that are left after this long", f"{GRACE:g} s")
-    group.add_argument("--grace", metavar="SECONDS", default=str(GRACE), help=grace)
-    spread = _text("when stopping, end the connections one by one over this long; 0: all at once", "0 s")
-    group.add_argument("--spread", metavar="SECONDS", default="0", help=spread)
-    level = _text(f"{', '.join(LEVELS)}; info logs each closed connection", LEVEL)
+    group.add_argument(
+        "--grace",
+        metavar="SECONDS",
+        default=str(GRACE),
+        help=_text("when stopping, reset connections that are left after this long", f"{GRACE:g} s"),
+    )
+    group.add_argument(
+        "--spread",
+        metavar="SECONDS",
+        default="0",
+        help=_text("when stopping, end the connections one by one over this long; 0: all at once", "0 s"),
+    )
     loudness = group.add_mutually_exclusive_group()
-    loudness.add_argument("--log-level", metavar="LEVEL", choices=LEVELS, default=LEVEL, help=level)
+    loudness.add_argument(
+        "--log-level",
+        metavar="LEVEL",
+        choices=LEVELS,
+        default=LEVEL,
+        help=_text(f"{', '.join(LEVELS)}; info logs each closed connection", LEVEL),
+    )
     loudness.add_argument(
         "-q", "--quiet", dest="log_level", action="store_const", const="warning", help="same as --log-level warning"
     )

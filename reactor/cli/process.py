@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from ..log import log
 from ..net.connection.account import CloseReport
 from ..net.connection.connection import Connection
 from ..net.server.serve import serve
@@ -22,8 +23,6 @@ from ..net.server.server import Server
 from ..net.sockets.addresses import Address, show
 from .errors import Unusable, described
 from .options import Options, parse
-
-log = logging.getLogger("reactor")
 
 OK, FAILED, UNUSABLE = 0, 1, 2
 
@@ -94,9 +93,8 @@ class _Process:
     def _client(self, address: Address) -> str:
         """The command that talks to the server."""
         if isinstance(address, str):
-            path = (
-                address if os.path.isabs(address) else os.path.realpath(address)
-            )  # the other terminal may be in another directory
+            # The other terminal may be in another directory.
+            path = address if os.path.isabs(address) else os.path.realpath(address)
             command = f"nc -U {shlex.quote(show(path))}"
         else:
             host, port = address
@@ -114,16 +112,19 @@ class _Process:
 
 
 def _log_close(conn: Connection, report: CloseReport) -> None:
-    log.info("%s closed: %s", show(conn.remote_address), _account(report))
-
-
-def _account(report: CloseReport) -> str:
-    """A close report as one line."""
+    """Log a close report, in one line."""
     cause = f" ({described(report.error)})" if report.error is not None else ""
     unacked = f", {report.bytes_unacked} unacknowledged" if report.bytes_unacked else ""
-    return (
-        f"{report.reason.value}{cause}, {report.bytes_read} bytes in, {report.bytes_written} out, "
-        f"{report.bytes_unsent} unsent{unacked}, {report.duration:.3f} s"
+    log.info(
+        "%s closed: %s%s, %d bytes in, %d out, %d unsent%s, %.3f s",
+        show(conn.remote_address),
+        report.reason.value,
+        cause,
+        report.bytes_read,
+        report.bytes_written,
+        report.bytes_unsent,
+        unacked,
+        report.duration,
     )
 
 

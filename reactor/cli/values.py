@@ -48,16 +48,11 @@ def settings_of(given: dict[str, Any]) -> dict[str, Any]:
             if isinstance(value, list):  # given more than once, or with commas, or both
                 value = None if value == ["none"] else [entry.strip() for part in value for entry in part.split(",")]
             elif isinstance(value, str):
-                value = _value_or_tuple(value)
+                values = tuple(value_of(part.strip()) for part in value.split(","))
+                value = values if len(values) > 1 else values[0]
             found[field.name] = field.check(option_of(field.name), value)
     split(found, ServerSettings)  # refuses values that exclude each other
     return found
-
-
-def _value_or_tuple(text: str) -> Any:
-    """A value, or a tuple of values where the text has commas."""
-    values = tuple(value_of(part.strip()) for part in text.split(","))
-    return values[0] if len(values) == 1 else values
 
 
 def target_of(text: str) -> Address:

@@ -281,8 +281,9 @@ class Attempt:
         try:
             if local is not None and literal_family(local[0]) != target.family:
                 raise kernel.os_error(errno.EAFNOSUPPORT, "bind", local)
-            sock = opening.start_connect(poller.system, target.family, target.sockaddr, target.address, local)
-            self.sock = sock
+            sock = self.sock = opening.start_connect(
+                poller.system, target.family, target.sockaddr, target.address, local
+            )
             options.set_no_delay(sock, settings.no_delay)
             if settings.keep_alive:
                 options.set_keep_alive(sock, True, None if settings.keep_alive is True else settings.keep_alive)

@@ -29,7 +29,6 @@ from ... import arguments
 from ...engine.poller import READ
 from ...hints import TYPE_CHECKING, Any, NamedTuple
 from ..sockets import addresses, kernel, opening, options
-from ..sockets.addresses import Address
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
         queues: bool  # ask has_room() before each accept; False: there is always room
 
         def has_room(self) -> bool: ...  # False: leave clients in the backlog for now
-        def admit(self, sock: Sock, remote: Address, acceptor: Acceptor) -> None: ...
+        def admit(self, sock: Sock, remote: addresses.Address, acceptor: Acceptor) -> None: ...
         def make_room(self) -> int: ...  # the number of descriptors that become free in this turn
         def accept_failed(self, error: OSError, shed: int, broken: Acceptor | None) -> None: ...
 
