@@ -63,20 +63,22 @@ __all__ = [
 ]
 
 
+#: What only some programs need, clients and framing, and the modules that are loaded when it is asked for.
+_LATER = {
+    "AttemptsFailed": ".net.client.attempts",
+    "connect": ".net.client.connect",
+    "length_prefixed": ".net.protocols.framing",
+    "lines": ".net.protocols.framing",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """What only some programs need, clients and framing, is loaded with the first of its names."""
-    if name in ("AttemptsFailed", "connect"):
-        from .net.client.attempts import AttemptsFailed
-        from .net.client.connect import connect
-
-        globals().update(AttemptsFailed=AttemptsFailed, connect=connect)
-    elif name in ("length_prefixed", "lines"):
-        from .net.protocols.framing import length_prefixed, lines
-
-        globals().update(length_prefixed=length_prefixed, lines=lines)
-    else:
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return globals()[name]
+    from importlib import import_module
+
+    found = globals()[name] = getattr(import_module(_LATER[name], __name__), name)
+    return found
 
 
 def __dir__() -> list[str]:

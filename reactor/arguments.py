@@ -117,12 +117,11 @@ def closest(word: str, allowed: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(word, allowed, n=1)), None)
 
 
-def function(name: str, value: Any) -> Callable[..., Any]:
+def function(name: str, value: object) -> Callable[..., Any]:
     """A callable object."""
     if not callable(value):
         raise TypeError(f"{name} must be callable, not {value!r}")
-    made: Callable[..., Any] = value
-    return made
+    return value
 
 
 def listener(name: str, value: Any) -> Callable[..., Any]:
@@ -145,10 +144,6 @@ def _is_coroutine_function(value: Any) -> bool:
     """
     if "inspect" in sys.modules:
         return bool(sys.modules["inspect"].iscoroutinefunction(value))
-    return _is_async_def(value)
-
-
-def _is_async_def(value: Any) -> bool:
     while isinstance(value, (MethodType, functools.partial)):
         value = value.__func__ if isinstance(value, MethodType) else value.func
     return bool(getattr(getattr(value, "__code__", None), "co_flags", 0) & CO_COROUTINE)

@@ -58,7 +58,7 @@ class FileFailed(Exception):
 class FilePart(Part):
     """`left` bytes of a file from `offset`. Owns a descriptor of it until it is closed."""
 
-    __slots__ = ("_by_kernel", "_closed", "_name", "_offset", "_source")
+    __slots__ = ("_closed", "_fd", "_name", "_offset", "_source")
 
     def __init__(self, name: str, source: _Source, offset: int, count: int) -> None:
         super().__init__(count)
@@ -66,7 +66,7 @@ class FilePart(Part):
         self._source = source
         self._closed = False
         self._offset = offset
-        self._by_kernel = source.fd is not None and hasattr(os, "sendfile")
+        self._fd = source.fd if hasattr(os, "sendfile") else None  # what sendfile(2) reads; None: it cannot
 
     @property
     def offer(self) -> int:
@@ -74,8 +74,7 @@ class FilePart(Part):
 
     def send(self, sock: Sock) -> int:
         """Hand the next bytes to the kernel; how many it took. Raises the socket's OSError, or FileFailed."""
-        fd = self._source.fd
-        sent = self._send_by_kernel(sock, fd) if self._by_kernel and fd is not None else None
+        sent = None if self._fd is None else self._send_by_kernel(sock, self._fd)
         if sent is None:
             data = self._read()
             if self._closed:  # by what it is read from, which may be the program's
@@ -94,7 +93,7 @@ class FilePart(Part):
                 raise FileFailed(self._error(error.errno or errno.EIO)) from None
             if error.errno not in _CANNOT:
                 raise
-        self._by_kernel = False
+        self._fd = None
         return None
 
     def _read(self) -> bytes:

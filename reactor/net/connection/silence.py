@@ -27,9 +27,6 @@ class Silence:
     def cancel(self) -> None:
         self._timer.cancel()
 
-    def unref(self) -> None:
-        """It never keeps `run()` going."""
-
     def _set(self, when: float) -> Timer:
         return self._conn._loop.call_at(when, self._look).unref()
 

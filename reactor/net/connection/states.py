@@ -101,7 +101,6 @@ _HARMLESS = _CALLS - {Event.DESTROY} | {Event.BROKE}  # where the tables are sil
 _WHILE_CONNECTING = _CALLS | {Event.CONNECTED, Event.LOST}
 _WHEN_OVER = _CALLS | {Event.LOST}
 _CHANGING = {event for _, event in (*_READ, *_WRITE)}
-_EVENTS = tuple(Event)
 
 
 class State:
@@ -166,11 +165,9 @@ def _name(connected: bool, read: Read, write: Write) -> StateName:
 def _phase(connected: bool, read: Read, write: Write) -> Phase:
     if not connected:
         return "connecting"
-    if write is Write.OPEN:
-        return "half_open" if read is Read.ENDED else "open"
-    if write is Write.BROKEN:
-        return "half_open"
-    return "draining" if write is Write.ENDING else "lingering"
+    if write in (Write.ENDING, Write.ENDED):
+        return "draining" if write is Write.ENDING else "lingering"
+    return "half_open" if write is Write.BROKEN or read is Read.ENDED else "open"
 
 
 def _row(state: State) -> dict[Event, tuple[State, tuple[Do, ...]]]:
@@ -185,7 +182,7 @@ def _row(state: State) -> dict[Event, tuple[State, tuple[Do, ...]]]:
         write = _WRITE.get((state.write, event))
         if read is not None or write is not None:
             after = STATES[state.connected, read or state.read, write or state.write]
-            row[event] = after, tuple(_actions(state, after, event))
+            row[event] = after, _actions(state, after, event)
     row[Event.DESTROY] = CLOSED, (Do.TEAR_DOWN,)
     row[Event.LOST] = STATES[state.connected, Read.ENDED, Write.BROKEN], (Do.TEAR_DOWN,)
     if state.both_ended:
@@ -198,17 +195,14 @@ def _row(state: State) -> dict[Event, tuple[State, tuple[Do, ...]]]:
     return row
 
 
-def _actions(before: State, after: State, event: Event) -> list[Do]:
-    actions = []
-    if event is Event.FIN:
-        actions.append(Do.EMIT_END)
-    if event is Event.DRAINED:
-        actions.append(Do.EMIT_FINISH)
-    if before is not after and after.read is Read.ENDED and after.write is Write.ENDED:
-        actions.append(Do.SETTLE)
-    if after.over:
-        actions.append(Do.TEAR_DOWN)
-    return actions
+def _actions(before: State, after: State, event: Event) -> tuple[Do, ...]:
+    wanted = {
+        Do.EMIT_END: event is Event.FIN,
+        Do.EMIT_FINISH: event is Event.DRAINED,
+        Do.SETTLE: before is not after and after.both_ended,
+        Do.TEAR_DOWN: after.over,
+    }
+    return tuple(do for do in Do if wanted[do])
 
 
 STATES: dict[tuple[bool, Read, Write], State] = {parts: State(*parts) for parts in product((True, False), Read, Write)}
@@ -220,9 +214,8 @@ CLOSED.name = "closed"
 
 for _state in STATES.values():
     _cells = _row(_state)
-    _state.on.update((_event, _cells[_event]) for _event in _EVENTS if _event in _cells)
-for _event in (*_HARMLESS, Event.DESTROY):
-    CLOSED.on[_event] = (CLOSED, ())
+    _state.on.update((_event, _cells[_event]) for _event in Event if _event in _cells)
+CLOSED.on.update(dict.fromkeys((*_HARMLESS, Event.DESTROY), (CLOSED, ())))
 
 
 def reachable(start: State) -> list[State]:

@@ -104,24 +104,19 @@ class Agenda:
         """Up to `limit` members whose moment has come, in order, their entries removed. There may be more:
         see `next_moment`.
         """
-        self._open_seconds(int(now))
-        found: list[Any] = []
         near = self._near
+        while self._seconds and self._seconds[0] <= now:  # this second has begun: its members go to the heap
+            members = self._far.pop(heapq.heappop(self._seconds))
+            near.extend((member._look_at, next(self._order), member) for member in members)
+            heapq.heapify(near)
+        self._reached = max(self._reached, int(now))
+        found: list[Any] = []
         while near and near[0][0] <= now and len(found) < limit:
             moment, _, member = heapq.heappop(near)
             if member._look_at == moment:
                 member._look_at = NEVER
                 found.append(member)
         return found
-
-    def _open_seconds(self, reached: int) -> None:
-        """Move the members of the seconds that have begun to the heap."""
-        near = self._near
-        while self._seconds and self._seconds[0] <= reached:
-            members = self._far.pop(heapq.heappop(self._seconds))
-            near.extend((member._look_at, next(self._order), member) for member in members)
-            heapq.heapify(near)
-        self._reached = max(self._reached, reached)
 
     def __len__(self) -> int:
         # Distinct: one that was taken back and entered for the same moment again is in the heap twice.

@@ -14,8 +14,15 @@ from ...hints import TYPE_CHECKING
 from .agenda import NEVER
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from ..limits import Excess, Speed
-    from .agenda import Cancellable
+
+    class Silent(Protocol):
+        """What `set_timeout` has made."""
+
+        def cancel(self) -> None: ...
+
 
 NOT_YET = -float("inf")
 
@@ -57,14 +64,16 @@ class Gauges:
 
     __slots__ = ("above_since", "end_by", "kept_at", "lot", "read", "silence", "written")
 
+    above_since: float | None  # since when more has been pending than `slow_reader` allows
+    lot: float | None  # from 0 to 1, fixed for each connection: its share of `jitter`
+    silence: Silent | None  # the timer of `set_timeout`
+
     def __init__(self) -> None:
         self.read = Window()
         self.written = Window()
-        self.above_since: float | None = None  # since when more has been pending than `slow_reader` allows
+        self.above_since = self.lot = self.silence = None
         self.kept_at = NOT_YET  # the last touch()
         self.end_by = NEVER  # from end(timeout=) or destroy_soon(timeout=)
-        self.lot: float | None = None  # from 0 to 1, fixed for each connection: its share of `jitter`
-        self.silence: Cancellable | None = None  # the timer of `set_timeout`
 
     def excess(self, now: float, held: int, limit: Excess) -> float | None:
         """When the patience with this reader ends; None: it holds no more than it may."""

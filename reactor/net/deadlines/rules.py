@@ -84,7 +84,7 @@ def soonest(state: State, settings: Settings, at: Moments) -> tuple[float, Reaso
             found.append((at.now + min(ACK_LOOK, settings.linger_timeout / LOOKS_PER_STALL), None))
     if _program_must_act(state, at) and settings.half_open_timeout is not None:
         found.append((max(at.since, at.wrote_at) + settings.half_open_timeout, Reason.HALF_OPEN_TIMEOUT))
-    moment, reason = min(found, key=_moment)
+    moment, reason = min(found, key=lambda entry: entry[0])
     return (moment, reason) if moment != NEVER else (NEVER, None)
 
 
@@ -120,7 +120,3 @@ def _program_must_act(state: State, at: Moments) -> bool:
     if state.paused:
         return at.gone or state.fin_sent or state.broken
     return state.read_ended and state.writable and not at.pending
-
-
-def _moment(entry: tuple[float, Reason | None]) -> float:
-    return entry[0]

@@ -42,14 +42,16 @@ class Held:
 
     __slots__ = ("began_at", "fault", "framer", "heard", "need", "partial", "ready", "trim")
 
+    trim: bool  # a line among those that are ready ends with \r
+    heard: bool  # by somebody beside the framer, when it came
+
     def __init__(self, framer: Framer) -> None:
         self.framer = framer
         self.ready: list[bytes] = []  # complete, the oldest last
         self.partial: bytearray | bytes = b""  # of an unfinished message; a new object for each
         self.began_at = 0.0  # when its first byte came
         self.need = 0  # so much of it must be there before it is looked at again
-        self.trim = False  # does a line among those that are ready end with \r?
-        self.heard = False  # by somebody beside the framer, when it came
+        self.trim = self.heard = False
         self.fault: Reason | None = None  # what comes after those that are ready cannot be cut
 
     def size(self) -> int:

@@ -13,13 +13,13 @@ import socket
 from ...hints import TYPE_CHECKING
 from . import options
 
-_OUTQ: int | None = None  # the number of SIOCOUTQ (tcp(7))
-_INQ: int | None = None
+_OUTQ: int | None  # the number of SIOCOUTQ (tcp(7))
+_INQ: int | None
 try:
     import fcntl
     import termios
 except ImportError:  # Windows has neither; nothing is known of its queues
-    pass
+    _OUTQ = _INQ = None
 else:
     _OUTQ, _INQ = getattr(termios, "TIOCOUTQ", None), getattr(termios, "FIONREAD", None)
 

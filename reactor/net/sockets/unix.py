@@ -43,7 +43,6 @@ from . import addresses, kernel
 
 _LINUX = sys.platform in ("linux", "android")
 _SUN_PATH = 108 if _LINUX else 104  # bytes of sockaddr_un.sun_path: unix(7); <sys/un.h> of the BSDs and macOS
-_SHOWN = 64  # characters of a value in the text of an error
 ALL_BITS = 0o777  # of a mode: the permissions, and none of set-user-ID and its kin, which mean nothing on a socket
 
 
