@@ -72,10 +72,10 @@ def test_the_peers_fin_ends_it_as_it_ends_any_connection(loop: Reactor, place: P
     assert heard.names()[-3:] == ["end", "finish", "close"]
 
 
-def test_the_peers_reset_is_an_error_and_a_report(loop: Reactor, far: FarEnds) -> None:
-    heard = Heard(connect(loop, HOST, far.port))
-    far.accept(loop).reset()
-    report = heard.report(loop)
+def test_the_peers_reset_is_an_error_and_a_report(each_loop: Reactor, far: FarEnds) -> None:
+    heard = Heard(connect(each_loop, HOST, far.port))
+    far.accept(each_loop).reset()
+    report = heard.report(each_loop)
     assert (report.reason, report.phase) == (Reason.PEER_RESET, "open")
     assert isinstance(heard.error(), ConnectionResetError)
     assert heard.names()[-2:] == ["error", "close"]

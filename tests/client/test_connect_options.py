@@ -14,7 +14,7 @@ import pytest
 
 from reactor import Connection, Reactor, Reason, connect
 from reactor.testing import ManualClock, pump, settle
-from tests.support.far_ends import ACCEPTS, SILENT, FarEnds, connected
+from tests.support.far_ends import ACCEPTS, SILENT, FarEnds, connected, free_port
 from tests.support.recording import Heard
 
 HOST = "127.0.0.1"
@@ -39,16 +39,9 @@ def failed(loop: Reactor, conn: Connection) -> OSError:
 # Where it connects from.
 
 
-def free_port() -> int:
-    """A port of 127.0.0.9 that nobody is bound to."""
-    with socket.create_server(("127.0.0.9", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
-
-
 @pytest.mark.parametrize("given", [False, True])
 def test_it_connects_from_local_address_and_port_0_is_a_free_one(given: bool, each_loop: Reactor, far: FarEnds) -> None:
-    port = free_port() if given else 0
+    port = free_port("127.0.0.9") if given else 0
     conn = connect(each_loop, HOST, far.port, local_address=("127.0.0.9", port))
     peer = far.accept(each_loop)
     connected(each_loop, conn)
@@ -73,7 +66,7 @@ def test_a_local_port_in_time_wait_may_be_used_again(loop: Reactor, far: FarEnds
 
 def test_one_local_port_serves_attempts_to_several_addresses(loop: Reactor, clock: ManualClock) -> None:
     with FarEnds({"127.0.0.3": SILENT, "127.0.0.4": ACCEPTS}) as ends:
-        local = "127.0.0.9", free_port()
+        local = "127.0.0.9", free_port("127.0.0.9")
         conn = ends.connect(loop, local_address=local)
         settle(loop)
         clock.advance(0.25)

@@ -11,22 +11,10 @@ import pytest
 
 from reactor import Connection, Reactor, Reason, connect
 from reactor.testing import Peer, pump, settle
-from tests.support.far_ends import ACCEPTS, FarEnds
+from tests.support.far_ends import ACCEPTS, FarEnds, family, free_port
 from tests.support.recording import Heard
 
 families = pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-
-
-def family_of(host: str) -> int:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
-
-
-def free_port(host: str) -> int:
-    """A port of the ephemeral range that nobody is bound to."""
-    with socket.socket(family_of(host)) as sock:
-        sock.bind((host, 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def to_itself(loop: Reactor, host: str) -> tuple[Connection, tuple[str, int]]:
@@ -37,7 +25,7 @@ def to_itself(loop: Reactor, host: str) -> tuple[Connection, tuple[str, int]]:
 
 @families
 def test_the_kernel_does_connect_a_socket_to_itself(host: str) -> None:
-    with socket.socket(family_of(host)) as sock:
+    with socket.socket(family(host)) as sock:
         sock.bind((host, free_port(host)))
         sock.connect(sock.getsockname())
         sock.sendall(b"echo")
@@ -64,7 +52,7 @@ def test_it_fails_as_where_nobody_listens(host: str, each_loop: Reactor) -> None
 def test_the_port_is_free_for_its_server_at_once(host: str, loop: Reactor) -> None:
     conn, address = to_itself(loop, host)
     pump(loop, lambda: conn.report)
-    with socket.socket(family_of(host)) as server:  # without SO_REUSEADDR: not even in TIME_WAIT
+    with socket.socket(family(host)) as server:  # without SO_REUSEADDR: not even in TIME_WAIT
         server.bind(address)
         server.listen()
         with Peer(address):

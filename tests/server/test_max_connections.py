@@ -19,11 +19,13 @@ def _full(harness: Any, when_full: str = "drop", **settings: Any) -> tuple[Any, 
 
 @pytest.mark.parametrize(("when_full", "outcome"), [("drop", "FIN"), ("reset", "ECONNRESET")])
 def test_a_client_too_many_is_turned_away_in_the_way_chosen(harness: Any, when_full: str, outcome: str) -> None:
-    h, _, _ = _full(harness, when_full)
+    h, peer, conn = _full(harness, when_full)
     dropped = h.server_told("drop")
     (extra,) = h.queue(1)
     settle(h.loop)
     assert extra.outcome() == outcome
+    conn.write(b"still here")
+    assert peer.receive(10) == b"still here"
     assert dropped == [(h.address, extra.address)]
     assert len(h.record.connections) == 1
     assert (h.server.statistics().refused, h.server.statistics().ended) == (1, {Reason.REFUSED: 1})
@@ -36,15 +38,6 @@ def test_the_drop_event_names_the_address_the_client_came_to_behind_a_wildcard(h
     (extra,) = h.queue(1, ("127.0.0.1", port))
     settle(h.loop)
     assert dropped == [(("127.0.0.1", port), extra.address)]
-
-
-def test_those_inside_are_not_disturbed(harness: Any) -> None:
-    h, peer, conn = _full(harness)
-    (extra,) = h.queue(1)
-    settle(h.loop)
-    assert extra.outcome() == "FIN"
-    conn.write(b"still here")
-    assert peer.receive(10) == b"still here"
 
 
 def test_wait_leaves_clients_in_the_backlog_until_a_place_is_free(each_loop: Reactor, harness: Any) -> None:

@@ -183,8 +183,20 @@ def _accepted(loop: Reactor, listening: socket.socket) -> socket.socket:
     return found[0]
 
 
+def family(host: str) -> int:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def free_port(host: str) -> int:
+    """A port of the ephemeral range that nobody is bound to."""
+    with socket.socket(family(host)) as sock:
+        sock.bind((host, 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
 def _socket(host: str) -> socket.socket:
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    sock = socket.socket(family(host), socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # for `answer`, beside the one that listens
     return sock
 

@@ -41,17 +41,6 @@ def test_end_delivers_everything_and_then_listens(each_loop: Reactor, unix: Any)
     assert answers.told == [("write", None), ("end", None)]
 
 
-def test_the_peers_end_is_answered(each_loop: Reactor, unix: Any) -> None:
-    h = unix(loop=each_loop)
-    peer, conn = h.connect()
-    peer.send(b"hello")
-    peer.end()
-    report = h.closed(conn)
-    assert peer.outcome() == "FIN"
-    assert h.record.names() == ["data", "end", "finish", "close"]
-    assert (report.reason, report.clean, report.bytes_read) == (Reason.PEER_ENDED, True, 5)
-
-
 def test_destroy_soon_delivers_and_drops_what_comes(each_loop: Reactor, unix: Any) -> None:
     h = unix(loop=each_loop)
     peer, conn = h.connect()
