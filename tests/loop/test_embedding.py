@@ -190,7 +190,7 @@ def test_the_next_deadline_is_no_later_than_that_of_a_connection(
 
 @pytest.mark.parametrize("selector", [None, selectors.EpollSelector])
 def test_a_host_hears_of_a_paused_peers_leaving(harness: Any, selector: type[selectors.EpollSelector] | None) -> None:
-    with Reactor(selector and selector()) as loop:
+    with Reactor(selector() if selector else None) as loop:
         h = harness(loop=loop, pause_on_connect=True)
         peer, _ = h.connect()
         settle(loop)
