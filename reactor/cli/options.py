@@ -66,13 +66,21 @@ def _place(host: str | None, port: str | None, path: str | None, mode: str | Non
     if path is None:
         if mode is not None:
             raise ValueError("--mode is for --path only: it is the mode of the socket's file")
-        number = PORT if port is None else arguments.integer("--port", value_of(port), 0, 65535)
-        return {"host": host_of(HOST if host is None else host), "port": number, "path": None, "mode": None}
+        return {
+            "port": PORT if port is None else arguments.integer("--port", value_of(port), 0, 65535),
+            "host": host_of(HOST if host is None else host),
+            "path": None,
+            "mode": None,
+        }
     for option, value in (("--host", host), ("--port", port)):
         if value is not None:
             raise ValueError(f"--path and {option} exclude each other")
-    checked = None if mode is None else mode_of(mode)
-    return {"host": None, "port": 0, "path": check_path(path, "--path"), "mode": checked}
+    return {
+        "port": 0,
+        "host": None,
+        "mode": None if mode is None else mode_of(mode),
+        "path": check_path(path, "--path"),
+    }
 
 
 def _app(name: str, to: str | None, timeout: str | None) -> apps.App:

@@ -110,9 +110,12 @@ def _parser() -> _Parser:
 
 
 def _apps_text() -> str:
-    lines = [f"{name:<16}{text}" for name, (_, text) in apps.BUILT_IN.items()]
-    lines.append(f"{RELAY:<16}connects each client to another server (--to)")
-    return "\n".join((*lines, f"{'module:callable':<16}calls your function with each new connection"))
+    told = {
+        **{name: text for name, (_, text) in apps.BUILT_IN.items()},
+        RELAY: "connects each client to another server (--to)",
+        "module:callable": "calls your function with each new connection",
+    }
+    return "\n".join(f"{name:<16}{text}" for name, text in told.items())
 
 
 def _add_place(group: argparse._ArgumentGroup) -> None:

@@ -13,7 +13,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
 from ..log import log
 from ..net.connection.account import CloseReport
@@ -69,7 +69,7 @@ class _Process:
             if self._started:
                 raise
             return _complain(FAILED, f"could not start: {_explained(error)}")
-        _say(f"{report}\n")
+        _say(f"{report}\n", sys.stdout)
         if report.cut:
             return _complain(FAILED, f"connections reset by a second signal or at the end of the grace: {report.cut}")
         return OK
@@ -87,7 +87,8 @@ class _Process:
         self._started = True
         _say(
             f"{self._options.app_name} listens on {show(address)} (Ctrl-C stops it). "
-            f"To try it, type in another terminal: {self._client(address)}\n"
+            f"To try it, type in another terminal: {self._client(address)}\n",
+            sys.stdout,
         )
 
     def _client(self, address: Address) -> str:
@@ -104,10 +105,11 @@ class _Process:
         return command + (" | head" if self._options.app_name == "chargen" else "")
 
     def _draining(self, server: Server, deadline: float) -> None:
-        count = len(server.connections)
-        if count:
+        if server.connections:
             log.info(
-                "stopping within %g s, connections: %d; a second signal resets those left", self._options.grace, count
+                "stopping within %g s, connections: %d; a second signal resets those left",
+                self._options.grace,
+                len(server.connections),
             )
 
 
@@ -141,11 +143,10 @@ def _complain(status: int, text: str) -> int:
     return status
 
 
-def _say(text: str, stream: Any = None) -> None:
+def _say(text: str, out: TextIO | None) -> None:
     """Write and flush. A server goes on if its reader has gone (`| head`) or the disk is full: the stream is then
     connected to /dev/null, which also takes what the interpreter flushes at exit.
     """
-    out: TextIO | None = stream if stream is not None else sys.stdout
     if out is None:  # closed before the process was started
         return
     try:

@@ -92,8 +92,7 @@ class EpollPoller(selectors.BaseSelector):
             ready = self.poll(timeout if timeout is None else max(timeout, 0))
         except InterruptedError:
             return []
-        keys = ((self._keys[fd], mask) for fd, mask in ready if fd in self._keys)
-        return [(key, to_events(mask) & key.events) for key, mask in keys]
+        return [(key, to_events(mask) & key.events) for fd, mask in ready if (key := self._keys.get(fd))]
 
     def get_key(self, fileobj: Any) -> selectors.SelectorKey:
         if self._epoll.closed:

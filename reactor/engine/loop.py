@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import time
 from _thread import get_ident
-from collections.abc import Callable
 
 from .. import arguments
 from ..errors import ReactorError, WrongThread
@@ -23,6 +22,7 @@ from .turn import Turns
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
     from concurrent.futures import Future
     from selectors import BaseSelector
     from typing import Self
@@ -230,7 +230,7 @@ class Reactor:
         TypeError or ValueError for `seconds` that are no finite number, 0 or more.
         """
         turns = self._turns
-        now = turns._clock()
+        now = turns.clock_time()
         when = now + arguments.seconds("seconds", seconds, zero=True)
         return turns.arm(when, now, arguments.function("fn", fn), args)
 
@@ -239,7 +239,7 @@ class Reactor:
         Returns the timer and raises as `call_later`.
         """
         turns = self._turns
-        return turns.arm(arguments.moment("when", when), turns._clock(), arguments.function("fn", fn), args)
+        return turns.arm(arguments.moment("when", when), turns.clock_time(), arguments.function("fn", fn), args)
 
     def call_soon_threadsafe(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
         """Call `fn(*args)` on the loop's thread; from any thread. Returns a `concurrent.futures.Future` with what `fn`
@@ -335,11 +335,11 @@ class Reactor:
         """
         turns = self._turns
         if turns._queued():
-            return turns._clock()
+            return turns.clock_time()
         deadline, patience = turns._timers.next_deadline(), turns.poller.patience
         if patience is None:
             return deadline
-        look = turns._clock() + patience
+        look = turns.clock_time() + patience
         return look if deadline is None else min(look, deadline)
 
     def statistics(self) -> ReactorStatistics:
@@ -351,7 +351,7 @@ class Reactor:
             timers=len(turns._timers),
             held=turns._held,
             jobs=turns._jobs.pending,
-            uptime=turns._clock() - self._born,
+            uptime=turns.clock_time() - self._born,
         )
 
     @property

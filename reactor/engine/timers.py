@@ -52,8 +52,8 @@ class Timer:
         return self._set_ref(False)
 
     def _set_ref(self, wanted: bool) -> Timer:
-        if self._fn is not None and wanted != self._ref:
-            self._heap.refs += 1 if wanted else -1
+        if self._fn is not None:
+            self._heap.refs += wanted - self._ref
         self._ref = wanted
         return self
 
@@ -117,14 +117,12 @@ class TimerHeap:
         if when is None or when > now or self.heap[0][1] >= before:
             return None
         timer = heapq.heappop(self.heap)[2]
-        if timer._ref:
-            self.refs -= 1
+        self.refs -= timer._ref
         return timer
 
     def forget(self, timer: Timer) -> None:
         """Called by a timer that was cancelled while in the heap."""
-        if timer._ref:
-            self.refs -= 1
+        self.refs -= timer._ref
         self._cancelled += 1
         if self._cancelled * 2 > len(self.heap):
             self.heap = [entry for entry in self.heap if entry[2].active]

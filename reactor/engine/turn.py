@@ -15,7 +15,6 @@ from __future__ import annotations
 import time
 from _thread import get_ident
 from collections import deque
-from collections.abc import Callable
 
 from ..errors import WrongThread
 from ..hints import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from .timers import TimerHeap
 from .wakeup import Wakeup
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Future
 
     from .interfaces import Readable, Staged, Tenant
@@ -60,7 +60,8 @@ class Turns:
 
     def __init__(self, reactor: Any, poller: Poller, clock: Callable[[], float], debug: bool) -> None:
         self.reactor = reactor  # what programs have: a Reactor, of which nothing is called here
-        self._clock = clock
+        #: The clock's time, later than `turn_now` by what this turn has taken: deadlines of new work begin here.
+        self.clock_time = clock
         self.poller = poller
         self.debug = debug
         self.ask_clock()
@@ -125,10 +126,10 @@ class Turns:
             return 0
         wait = LONGEST_SLEEP if timeout is None else min(timeout, LONGEST_SLEEP)
         deadline = self._timers.next_deadline()
-        return wait if deadline is None else min(wait, max(deadline - self._clock(), 0))
+        return wait if deadline is None else min(wait, max(deadline - self.clock_time(), 0))
 
     def _note_stall(self) -> None:
-        ended = self._clock()
+        ended = self.clock_time()
         if ended - self.turn_now >= STALL:
             self.stalls[self.turn_now] = ended
             if len(self.stalls) > STALLS_KEPT:
@@ -317,12 +318,8 @@ class Turns:
 
     def ask_clock(self) -> float:
         """Set `turn_now` to the clock's time; also between turns, where the last turn may be long ago."""
-        self.turn_now = self._clock() + 0.0
+        self.turn_now = self.clock_time() + 0.0
         return self.turn_now
-
-    def clock_time(self) -> float:
-        """The clock's time, later than `turn_now` by what this turn has taken: deadlines of new work begin here."""
-        return self._clock()
 
     def call_soon(self, fn: Callable[..., object], *args: Any) -> None:
         """Call `fn(*args)` in the next turn, after those queued before it."""
@@ -347,12 +344,12 @@ class Turns:
 
     def call_later(self, seconds: float, fn: Callable[..., object], *args: Any) -> Timer:
         """Call `fn(*args)` in `seconds`, counted from now and not from the start of the turn."""
-        now = self._clock()
+        now = self.clock_time()
         return self.arm(now + seconds, now, fn, args)
 
     def call_at(self, when: float, fn: Callable[..., object], *args: Any) -> Timer:
         """Call `fn(*args)` at `when`; in the next turn if that is past."""
-        return self.arm(when, self._clock(), fn, args)
+        return self.arm(when, self.clock_time(), fn, args)
 
     def arm(self, when: float, now: float, fn: Callable[..., object], args: tuple[Any, ...]) -> Timer:
         """A timer for `when`, at `now` of the clock; cancelled at once if the reactor is closed."""

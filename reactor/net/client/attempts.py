@@ -19,11 +19,12 @@ A call that comes too early, or after the end of the race, changes nothing.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 
 from ...hints import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .names import Target
 
 

@@ -7,11 +7,8 @@ It checks the arguments and returns the connection at once, in state "connecting
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ... import arguments
 from ...engine.loop import Reactor, turns_of
-from ...engine.turn import Turns
 from ...errors import ReactorError
 from ...hints import TYPE_CHECKING
 from ..connection.account import Reason
@@ -26,9 +23,10 @@ from ..sockets.unix import check_path
 from .stand_in import Connecting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any, Unpack
 
+    from ...engine.turn import Turns
     from ..keywords import ConnectKeywords
 
 

@@ -19,10 +19,8 @@ import socket
 from collections.abc import Iterable
 
 from ...engine.poller import WRITE
-from ...engine.timers import Timer
 from ...hints import TYPE_CHECKING, Any
 from ..connection.account import Reason
-from ..settings import ClientSettings, Settings
 from ..sockets import addresses, kernel, opening, options
 from ..sockets.addresses import Address, literal_family
 from . import names
@@ -33,8 +31,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from typing import TypeVar
 
+    from ...engine.timers import Timer
     from ...engine.turn import Turns
     from ..connection.connection import Connection
+    from ..settings import ClientSettings, Settings
 
     E = TypeVar("E", bound=BaseException)
 
@@ -264,7 +264,7 @@ class Connecting:
 class Attempt:
     """One socket on its way to one address."""
 
-    __slots__ = ("_connecting", "_loop", "_watched", "sock", "target")
+    __slots__ = ("_connecting", "_loop", "sock", "target")
 
     _flowing = False
 
@@ -273,7 +273,6 @@ class Attempt:
         self._connecting = connecting
         self.target = target
         self.sock: socket.socket | None = None
-        self._watched = False
 
     def begin(self, settings: Settings, local: tuple[str, int] | None) -> None:
         """Begin to connect. The outcome is told in a later turn, never inside this call."""
@@ -288,15 +287,13 @@ class Attempt:
             if settings.keep_alive:
                 options.set_keep_alive(sock, True, None if settings.keep_alive is True else settings.keep_alive)
             poller.add(sock.fileno(), WRITE, self)
-            self._watched = True
         except OSError as error:
             self._loop.call_soon(self._connecting.failed, target, _bare(error))
 
     def _on_ready(self, mask: int) -> None:
         """The kernel has decided: the socket is connected, or has an error."""
         sock, target = self.sock, self.target
-        if sock is None or not self._watched:  # closed in this turn, after the poll
-            return
+        assert sock is not None
         code = kernel.pending_error(sock)
         local = addresses.local_address(sock)
         remote = addresses.remote_address(sock) or target.address
@@ -310,9 +307,9 @@ class Attempt:
 
     def unwatch(self) -> None:
         """Stop waiting for the kernel; the socket stays open."""
-        if self.sock is not None and self._watched:
-            self._loop.poller.remove(self.sock.fileno())
-            self._watched = False
+        poller = self._loop.poller
+        if self.sock is not None and poller.handlers.get(self.sock.fileno()) is self:
+            poller.remove(self.sock.fileno())
 
     def close(self, reset: bool) -> None:
         """Close the socket, with RST if `reset`."""

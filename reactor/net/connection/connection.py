@@ -355,9 +355,11 @@ class Connection(Stream, Live, Listening):
     @property
     def peer_gone(self) -> bool:
         """True if the peer is known to have ended or reset its side."""
-        cause = self._cause
-        broken = cause.fault is Fault.NETWORK and not self._never_connected
-        return (self._pause is not None and self._pause.gone) or cause.orderly is not None or broken
+        return (
+            (self._pause is not None and self._pause.gone)
+            or self._cause.orderly is not None
+            or (self._cause.fault is Fault.NETWORK and not self._never_connected)
+        )
 
     @property
     def local_address(self) -> Address:

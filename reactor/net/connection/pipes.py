@@ -41,8 +41,7 @@ def join(source: Stream, destination: Any, ends: bool) -> None:
     if isinstance(destination, Stream) and destination._loop is not source._loop:
         raise ValueError(f"destination must be a connection of the same reactor, not {destination!r}")
     if not source._loop.closed:
-        kind = Pipe if isinstance(destination, Stream) else PipeToObject
-        kind(source, destination, ends).open()
+        (Pipe if isinstance(destination, Stream) else PipeToObject)(source, destination, ends).open()
 
 
 class Pipe:
@@ -69,8 +68,10 @@ class Pipe:
             self.source._add_listener(event, listener, once=False)
         self.source._loop.call_soon(self._catch_up)
 
-    def leave(self) -> bool:
-        """Nothing passes any more. False: that was so before, perhaps by a listener of the same event."""
+    def leave(self, *_: Any) -> bool:
+        """Nothing passes any more, also because somebody else has ended the destination (`finish`). False: that was so
+        before, perhaps by a listener of the same event.
+        """
         if self.source._pause is None or not self.source._pause.forget(self):
             return False
         self.waiting = False
@@ -98,7 +99,7 @@ class Pipe:
         return [(PIPED, self._on_data), ("end", self._on_end), ("close", self._on_source_closed)]
 
     def _of_destination(self) -> list[tuple[str, Any]]:
-        return [("drain", self.on_drain), ("finish", self._on_finish), ("close", self._on_destination_closed)]
+        return [("drain", self.on_drain), ("finish", self.leave), ("close", self._on_destination_closed)]
 
     def _catch_up(self) -> None:
         source = self.source
@@ -137,10 +138,6 @@ class Pipe:
         self.waiting = False
         self.source._update_pause()
 
-    def _on_finish(self, *_: Any) -> None:
-        """Somebody else has ended it: nothing more can be passed on."""
-        self.leave()
-
     def _on_destination_closed(self, destination: Any = None, report: CloseReport | None = None) -> None:
         if self.leave() and self.ends:
             if report is not None and _was_silent(report):
@@ -171,7 +168,7 @@ class Pipe:
         if destination.report is not None:
             self._on_destination_closed(destination, destination.report)
         elif destination._life.fin_sent:
-            self._on_finish()
+            self.leave()
 
     def _write(self, data: bytes) -> bool:
         """False: wait for `drain`."""

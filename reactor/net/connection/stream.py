@@ -320,15 +320,12 @@ class Stream(Closing):
             except FileFailed as failed:
                 self._fail(Reason.FILE_FAILED, failed.error)
                 return
-            except (BlockingIOError, InterruptedError):
-                sent = 0
             except OSError as error:
-                self._break(error.errno or errno.EIO, "write")
-                return
+                sent = self._send_failed(error)
             except MemoryError:  # to join what is pending
                 self._lose(errno.ENOMEM, "write")
                 return
-            if self._out is not out:  # a file of the program's own making has ended the connection
+            if self._out is not out:  # the connection is broken, or a file of the program's own making has ended it
                 return
             if sent:
                 out.consume(sent)

@@ -53,8 +53,7 @@ class Window:
             self.begin(began_at, began_with)
         elif self._began_at == NOT_YET:
             self.begin(now, count)
-        over = now >= self._began_at + speed.seconds
-        if over and count - self._count >= speed.bytes_per_second * speed.seconds:
+        if now >= self._began_at + speed.seconds and count - self._count >= speed.bytes_per_second * speed.seconds:
             self.begin(now, count)
         return self._began_at + speed.seconds
 

@@ -69,8 +69,7 @@ def soonest(state: State, settings: Settings, at: Moments) -> tuple[float, Reaso
         if settings.read_timeout is not None and state.flowing:
             found.append((max(at.read_at, at.since, at.kept_at) + settings.read_timeout + more, Reason.READ_TIMEOUT))
     ending = state.draining or state.fin_sent  # a broken connection has nothing that could still move
-    stalled = at.pending or (at.unacked and ending)
-    if stalled and settings.write_timeout is not None:
+    if (at.pending or (at.unacked and ending)) and settings.write_timeout is not None:
         found.append((max(at.wrote_at, at.acked_at) + settings.write_timeout, Reason.WRITE_TIMEOUT))
         found.append((at.now + settings.write_timeout / LOOKS_PER_STALL, None))
     if state.fin_sent and not state.paused and settings.linger_timeout is not None:

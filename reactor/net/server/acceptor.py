@@ -194,19 +194,18 @@ class Acceptor:
                 return
 
     def _trouble(self, error: OSError) -> None:
+        named = kernel.os_error(error.errno or errno.EIO, "accept", self.address)
         if error.errno not in _EXHAUSTED:
             self.unwatch()
-            self._host.accept_failed(_named(error, self.address), 0, self)
+            self._host.accept_failed(named, 0, self)
             return
         if error.errno == errno.EMFILE and self._host.make_room():
             return
         now = self._loop.now
-        shed = 0
         if now >= self._host.quiet_until:
             self._host.quiet_until = now + PAUSE
-            if error.errno == errno.EMFILE:
-                shed = self._shed()
-            self._host.accept_failed(_named(error, self.address), shed, None)
+            shed = self._shed() if error.errno == errno.EMFILE else 0
+            self._host.accept_failed(named, shed, None)
         self.unwatch()
         if self.sock.fileno() >= 0:
             self._pause_until(self._host.quiet_until)
@@ -278,7 +277,3 @@ def open_listening(
         raise TypeError(f"host must be a string or None, not {host!r}")
     arguments.integer("port", port, 0, 65535)
     return Opened(opening.listen_tcp(system, host or None, port, backlog, reuse_port=reuse_port, ipv6_only=ipv6_only))
-
-
-def _named(error: OSError, address: Any) -> OSError:
-    return kernel.os_error(error.errno or errno.EIO, "accept", address)

@@ -11,7 +11,6 @@ Idle connections are searched for only in this case: one pass over all connectio
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from heapq import nsmallest
 from itertools import islice
 
@@ -22,6 +21,8 @@ from ..deadlines.gauges import NOT_YET
 from ..deadlines.keeper import loses_nothing
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ..connection.stream import Stream
 
 LINGERING_BATCH = 64  # given up at a time

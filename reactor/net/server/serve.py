@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-
 from ... import arguments
 from ...engine.loop import Reactor
 from ...hints import TYPE_CHECKING
-from ..connection.connection import Connection
 from .server import Server
 from .stopping import check_stop
-from .tally import ShutdownReport
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
     from typing import Any, Unpack
 
+    from ..connection.connection import Connection
     from ..keywords import ServerKeywords
+    from .tally import ShutdownReport
 
 
 def serve(

@@ -6,10 +6,6 @@ It owns its acceptors, its connections and their listeners. What happens to a cl
 
 from __future__ import annotations
 
-import os
-import socket
-from collections.abc import Callable, KeysView
-
 from ... import arguments
 from ...engine.loop import Reactor, turns_of
 from ...errors import ReactorError, ServerClosed
@@ -17,23 +13,26 @@ from ...former import Former
 from ...hints import TYPE_CHECKING
 from ...log import log
 from ..connection.account import Reason
-from ..connection.connection import Connection
 from ..connection.listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listeners, Once, without
 from ..deadlines.keeper import Keeper
 from ..settings import CONNECTION_SETTINGS, AtOpening, Live, OfServer, ServerSettings, split
 from ..sockets import addresses, options
-from ..sockets.addresses import Address
 from .acceptor import Acceptor, open_listening
 from .admission import Admission
 from .stopping import Stop, check_stop
 from .tally import ServerStatistics, Tally
 
 if TYPE_CHECKING:
+    import os
+    import socket
+    from collections.abc import Callable, KeysView
     from typing import Any, Unpack
 
     from ...engine.turn import Turns
+    from ..connection.connection import Connection
     from ..connection.listeners import Listener
     from ..keywords import ServerKeywords
+    from ..sockets.addresses import Address
     from .listening import Listening
     from .memory import MemoryLimit
 
@@ -249,10 +248,9 @@ class Server(Live, AtOpening, OfServer, Listening):
         self._admission.left(conn.remote_address)
 
     def _connection_closed(self, conn: Connection) -> None:
-        report = conn.report
-        assert report is not None
         del self._connections[conn]
-        self._tally.add(report)
+        assert conn.report is not None
+        self._tally.add(conn.report)
         if self._stop is not None:
             self._stop.check()
 

@@ -53,8 +53,7 @@ def os_error(code: int, syscall: str, address: Address | None = None) -> OSError
     `.syscall`, `.address`, `.port`.
     """
     text = f"{syscall} {errno.errorcode.get(code, f'errno {code}')}"
-    error = OSError(code, text if address is None else f"{text} {show(address)}")
-    return _with_details(error, syscall, address)
+    return _with_details(OSError(code, text if address is None else f"{text} {show(address)}"), syscall, address)
 
 
 def name_error(host: str, error: Exception) -> OSError:
