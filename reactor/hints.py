@@ -29,7 +29,8 @@ else:
             made = namedtuple(name, fields, defaults=defaults, module=body["__module__"])
             for key, value in body.items():
                 setattr(made, key, value)
-            for line in (body.get("__doc__") or "").split("\n    - `")[1:]:
+            lines = (body.get("__doc__") or "").replace("\n    ", "\n")  # as Python 3.13 has it already
+            for line in lines.split("\n- `")[1:]:
                 field, _, text = line.partition("`: ")
                 getattr(made, field).__doc__ = " ".join(text.split())
             return made
