@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
 
 from .. import arguments
-from ..hints import Any
+from ..hints import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 def check_call(signum: Any, fn: Any) -> None:

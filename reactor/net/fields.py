@@ -91,8 +91,7 @@ class Snapshot:
 
     def __init__(self, **given: Any) -> None:
         for name, field in self.FIELDS.items():
-            value = field.check(name, given.pop(name)) if name in given else field.default
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, field.check(name, given.pop(name)) if name in given else field.default)
         if given:
             raise TypeError(f"{type(self).__name__} has no field {next(iter(given))!r}")
         self._complete()

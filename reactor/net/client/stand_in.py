@@ -22,10 +22,8 @@ from ...engine.poller import WRITE
 from ...hints import TYPE_CHECKING, Any
 from ..connection.account import Reason
 from ..sockets import addresses, kernel, opening, options
-from ..sockets.addresses import Address, literal_family
 from . import names
-from .attempts import Decision, Race
-from .names import Target
+from .attempts import Race
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -35,10 +33,12 @@ if TYPE_CHECKING:
     from ...engine.turn import Turns
     from ..connection.connection import Connection
     from ..settings import ClientSettings, Settings
+    from ..sockets.addresses import Address
+    from .attempts import Decision
+    from .names import Target
 
     E = TypeVar("E", bound=BaseException)
-
-Option = tuple[int, int, int | bytes]  # level, name, value
+    Option = tuple[int, int, int | bytes]  # level, name, value
 
 
 class Connecting:
@@ -137,10 +137,10 @@ class Connecting:
         if self._client.connect_timeout is not None:
             self._limit = self._loop.call_later(self._client.connect_timeout, self._timed_out).unref()
         if isinstance(self._where, str):
-            self._try([Target(socket.AF_UNIX, self._where, self._where, 0)])
+            self._try([names.Target(socket.AF_UNIX, self._where, self._where, 0)])
             return
         host, port = self._where
-        if literal_family(host) is not None:
+        if addresses.literal_family(host) is not None:
             try:
                 self._try(names.resolve_literal(host, port))
             except OSError as error:  # a scope that is no interface
@@ -162,11 +162,10 @@ class Connecting:
         listed = [addresses] if isinstance(addresses, str) else list(addresses or ()) if error is None else []
         self._answered = True
         assert isinstance(self._where, tuple)
-        host, port = self._where
         found: list[Target] = []
         if error is None:
             try:
-                found = names.answered(host, port, self._client.family, listed)
+                found = names.answered(*self._where, self._client.family, listed)
             except (OSError, ValueError) as refused:
                 error = _bare(refused)
         self._loop.call_soon(self._resolved, found, error)  # the program may call `done` inside `lookup`
@@ -278,7 +277,7 @@ class Attempt:
         """Begin to connect. The outcome is told in a later turn, never inside this call."""
         target, poller = self.target, self._loop.poller
         try:
-            if local is not None and literal_family(local[0]) != target.family:
+            if local is not None and addresses.literal_family(local[0]) != target.family:
                 raise kernel.os_error(errno.EAFNOSUPPORT, "bind", local)
             sock = self.sock = opening.start_connect(
                 poller.system, target.family, target.sockaddr, target.address, local
