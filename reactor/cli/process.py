@@ -12,17 +12,23 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Sequence
-from typing import TextIO
 
+from ..hints import TYPE_CHECKING
 from ..log import log
-from ..net.connection.account import CloseReport
-from ..net.connection.connection import Connection
 from ..net.server.serve import serve
-from ..net.server.server import Server
-from ..net.sockets.addresses import Address, show
+from ..net.sockets.addresses import show
 from .errors import Unusable, described
-from .options import Options, parse
+from .options import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
+
+    from ..net.connection.account import CloseReport
+    from ..net.connection.connection import Connection
+    from ..net.server.server import Server
+    from ..net.sockets.addresses import Address
+    from .options import Options
 
 OK, FAILED, UNUSABLE = 0, 1, 2
 

@@ -72,6 +72,9 @@ class Reactor:
     release = Former("_turns.release", "a watched descriptor, a ref'd timer or a job in a thread keeps run() going")
     check_thread = Former("_turns.check_thread", "a reactor in debug mode checks the thread of each call")
 
+    _thread: threading.Thread | None  # of start_thread(): run() then goes on while nothing is to do
+    _signals: Signals | None
+
     def __init__(
         self,
         selector: BaseSelector | None = None,
@@ -82,8 +85,7 @@ class Reactor:
         self._turns = Turns(self, poller_for(selector), arguments.function("clock", clock), debug)
         self._born = self._turns.turn_now
         self._running = False
-        self._thread: threading.Thread | None = None  # of start_thread(): run() then goes on while nothing is to do
-        self._signals: Signals | None = None
+        self._thread = self._signals = None
         self._watched: dict[int, Watch] = {}
 
     # Running.

@@ -52,8 +52,8 @@ def _give_up_idle(connections: Collection[Stream], since: float) -> int:
 
 def _lingers(conn: Stream) -> bool:
     """True if every byte of ours is delivered, and what the peer may still say is dropped."""
-    fin = 1  # it alone may still be unacknowledged
-    return conn._life.discarding and conn._life.fin_sent and (conn._sock.unacknowledged() or 0) <= fin
+    # Of what was sent the FIN alone may still be unacknowledged; it counts one.
+    return conn._life.discarding and conn._life.fin_sent and (conn._sock.unacknowledged() or 0) <= 1
 
 
 def _moved_at(conn: Stream) -> float:

@@ -72,6 +72,9 @@ class Server(Live, AtOpening, OfServer, Listening):
         "loop": "The reactor on which this server runs.",
     }  # fmt: skip
 
+    _stop: Stop | None
+    _memory: MemoryLimit | None
+
     _EVENTS = CONNECTION_EVENTS + SERVER_EVENTS
 
     get_setting = Former("_get_setting", "settings are attributes; use getattr")
@@ -92,8 +95,7 @@ class Server(Live, AtOpening, OfServer, Listening):
         self._connections: dict[Connection, None] = {}
         self._ref, self._holding = True, False
         self._tally = Tally()
-        self._stop: Stop | None = None
-        self._memory: MemoryLimit | None = None
+        self._stop = self._memory = None
         self._keeper = _keeper(self._loop)
         self._admission = Admission(self)
         self._apply_limits()
@@ -210,8 +212,7 @@ class Server(Live, AtOpening, OfServer, Listening):
         self._begin_stop().shorten(now + grace, end, now + spread)
 
     def _begin_stop(self) -> Stop:
-        if self._stop is None:
-            self._stop = Stop(self)
+        self._stop = self._stop or Stop(self)
         return self._stop
 
     def _close_acceptors(self) -> None:
