@@ -104,8 +104,7 @@ def _parser() -> _Parser:
         add_help=False,
         allow_abbrev=False,
     )
-    what = parser.add_argument_group("what to serve", _apps_text())
-    what.add_argument("app", metavar="APP", help=argparse.SUPPRESS)
+    parser.add_argument_group("what to serve", _apps_text()).add_argument("app", metavar="APP", help=argparse.SUPPRESS)
     _add_place(parser.add_argument_group("where to listen"))
     _add_relay(parser.add_argument_group(RELAY))
     _add_process(parser.add_argument_group("the process"))

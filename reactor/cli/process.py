@@ -121,17 +121,15 @@ class _Process:
 
 def _log_close(conn: Connection, report: CloseReport) -> None:
     """Log a close report, in one line."""
-    cause = f" ({described(report.error)})" if report.error is not None else ""
-    unacked = f", {report.bytes_unacked} unacknowledged" if report.bytes_unacked else ""
     log.info(
         "%s closed: %s%s, %d bytes in, %d out, %d unsent%s, %.3f s",
         show(conn.remote_address),
         report.reason.value,
-        cause,
+        f" ({described(report.error)})" if report.error is not None else "",
         report.bytes_read,
         report.bytes_written,
         report.bytes_unsent,
-        unacked,
+        f", {report.bytes_unacked} unacknowledged" if report.bytes_unacked else "",
         report.duration,
     )
 

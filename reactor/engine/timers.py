@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable
 
-from ..hints import Any
+from ..hints import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 class Timer:

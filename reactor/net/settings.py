@@ -298,17 +298,19 @@ class Settings(Snapshot, Live, AtOpening):
     def _complete(self) -> None:
         if self.low_water is not None and self.low_water > self.high_water:
             raise ValueError(f"low_water must be at most high_water ({self.high_water}), not {self.low_water}")
-        object.__setattr__(self, "drain_at", self.high_water // 4 if self.low_water is None else self.low_water)
-        object.__setattr__(self, "room", min(self.high_water, self.buffer_limit))
         guards = (self.first_byte_timeout, self.max_lifetime, self.jitter)
         windows = [
             pace.seconds for pace in (self.min_read_rate, self.min_write_rate, self.slow_reader) if pace is not None
         ]
-        object.__setattr__(self, "paced", bool(windows))
-        object.__setattr__(self, "guarded", self.paced or any(guard is not None for guard in guards))
         timeouts = (self.write_timeout, self.linger_timeout, self.half_open_timeout, *windows)
-        object.__setattr__(
-            self, "first_look", min([FIRST_LOOK, *(one / LOOKS_PER_STALL for one in timeouts if one is not None)])
+        self._set(
+            {
+                "drain_at": self.high_water // 4 if self.low_water is None else self.low_water,
+                "room": min(self.high_water, self.buffer_limit),
+                "paced": bool(windows),
+                "guarded": bool(windows) or any(guard is not None for guard in guards),
+                "first_look": min([FIRST_LOOK, *(one / LOOKS_PER_STALL for one in timeouts if one is not None)]),
+            }
         )
 
 
@@ -322,7 +324,7 @@ class ServerSettings(Snapshot, OfServer):
 
     def _complete(self) -> None:
         limits = (self.max_connections, self.max_per_address, self.accept_rate, self.block or None, self.allow or None)
-        object.__setattr__(self, "gated", any(limit is not None for limit in limits))
+        self._set({"gated": any(limit is not None for limit in limits)})
 
 
 class ClientSettings(Snapshot, OfConnect):

@@ -193,21 +193,19 @@ class Connecting:
         """Do what the race has decided, but for the telling."""
         self._close(decision.close)
         if decision.look_next_turn:
-            self._look_in_next_turn()
+            if self._look is not None:
+                self._look.cancel()
+            if not self._look_queued:  # once, however many attempts have failed in this turn
+                self._look_queued = True
+                self._loop.call_soon(self._look_now)
         elif decision.look_at is not None:
             self._look = self._loop.call_at(decision.look_at, self._look_now).unref()
         if decision.open is not None:
-            self._open(decision.open)
+            attempt = self._attempts[decision.open] = Attempt(self._loop, self, decision.open)
+            self.attempted.append(decision.open.address)
+            attempt.begin(self._settings, self._client.local_address)
         if decision.error is not None:
             self._loop.call_soon(self._fail, decision.error)
-
-    def _look_in_next_turn(self) -> None:
-        """Once, however many attempts have failed in this turn."""
-        if self._look is not None:
-            self._look.cancel()
-        if not self._look_queued:
-            self._look_queued = True
-            self._loop.call_soon(self._look_now)
 
     def _look_now(self) -> None:
         self._look_queued = False
@@ -220,11 +218,6 @@ class Connecting:
             conn._tell("connection_attempt_timeout", *_as_told(decision.late))
         if decision.open is not None:
             conn._tell("connection_attempt", *_as_told(decision.open))
-
-    def _open(self, target: Target) -> None:
-        attempt = self._attempts[target] = Attempt(self._loop, self, target)
-        self.attempted.append(target.address)
-        attempt.begin(self._settings, self._client.local_address)
 
     def _close(self, targets: Iterable[Target]) -> None:
         for target in targets:

@@ -156,8 +156,12 @@ class Admission:
         """accept(2) has failed: `shed` clients were reset for it, and the socket of `broken` is of no more use."""
         server = self._server
         server._tally.refused["descriptors"] += shed
-        told = f"; {shed} waiting clients were reset" if shed else ""
-        log.warning("%s with %d connections open%s", error.strerror, self.inside, told)
+        log.warning(
+            "%s with %d connections open%s",
+            error.strerror,
+            self.inside,
+            f"; {shed} waiting clients were reset" if shed else "",
+        )
         if broken is not None:
             server._acceptor_broken(broken)
         server._emit("accept_error", error)

@@ -120,9 +120,7 @@ class Gate:
 
     def __init__(self, limits: Limits, inside: Iterable[Address], bucket: Bucket | None, refusals: RefusalLog) -> None:
         self._limits = limits
-        self._inside: Counter[str | int | None] = Counter()
-        if limits.max_per_address is not None:
-            self._inside.update(map(_client_of, inside))
+        self._inside = Counter(map(_client_of, inside) if limits.max_per_address is not None else ())
         self.bucket = bucket
         self.refusals = refusals
 

@@ -31,23 +31,17 @@ IDLE_BATCH = 32  # given up at a time; nginx drains up to 32
 
 def give_up(connections: Collection[Stream], idle: float | None, now: float) -> int:
     """End some of them. Returns the number of descriptors that become free."""
-    return _give_up_lingering(connections) or (0 if idle is None else _give_up_idle(connections, now - idle))
-
-
-def _give_up_lingering(connections: Collection[Stream]) -> int:
     lingering = list(islice(filter(_lingers, connections), LINGERING_BATCH))
     for conn in lingering:
         conn._cut(Reason.GIVEN_UP)
-    return len(lingering)
-
-
-def _give_up_idle(connections: Collection[Stream], since: float) -> int:
-    still = (conn for conn in connections if _moved_at(conn) <= since)
-    idle = list(filter(_is_idle, nsmallest(IDLE_BATCH, still, key=_moved_at)))
-    for conn in idle:
+    if lingering or idle is None:
+        return len(lingering)
+    still = (conn for conn in connections if _moved_at(conn) <= now - idle)
+    longest = list(filter(_is_idle, nsmallest(IDLE_BATCH, still, key=_moved_at)))
+    for conn in longest:
         conn._because(Reason.GIVEN_UP)
         conn._step(DESTROY)
-    return len(idle)
+    return len(longest)
 
 
 def _lingers(conn: Stream) -> bool:

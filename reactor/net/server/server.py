@@ -139,8 +139,9 @@ class Server(Live, AtOpening, OfServer, Listening):
             raise ReactorError("listen() after the reactor was closed")
         if self._stop is not None:
             raise ServerClosed("listen() while the server is stopping: wait for `stopped`")
-        system = self._loop.poller.system
-        opened = open_listening(system, host, port, backlog, path, mode, reuse_port, ipv6_only, sock, fd)
+        opened = open_listening(
+            self._loop.poller.system, host, port, backlog, path, mode, reuse_port, ipv6_only, sock, fd
+        )
         try:
             options.inherit_options(opened.sock, self._settings.no_delay, self._settings.keep_alive)
             acceptor = Acceptor(self._loop, self._admission, opened)

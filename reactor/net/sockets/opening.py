@@ -10,11 +10,11 @@ import os
 import socket
 
 from ...hints import TYPE_CHECKING, Any
-from .addresses import Address
 from .kernel import name_error, os_error
 from .sock import StreamSocket, UnixStreamSocket
 
 if TYPE_CHECKING:
+    from .addresses import Address
     from .sock import Sock
 
 _UNIX = getattr(socket, "AF_UNIX", None)  # Python on Windows has none
@@ -32,8 +32,9 @@ def connected_socket(sock: Any) -> Sock:
     if type(sock) is not socket.socket:
         made: Sock = sock
         return made
-    kind = UnixStreamSocket if sock.family == _UNIX else StreamSocket
-    return kind(int(sock.family), int(sock.type), 0, sock.detach())
+    return (UnixStreamSocket if sock.family == _UNIX else StreamSocket)(
+        int(sock.family), int(sock.type), 0, sock.detach()
+    )
 
 
 def start_connect(system: Any, family: int, raw: Any, address: Address, local: tuple[str, int] | None) -> socket.socket:
@@ -99,20 +100,16 @@ def _listen_address(host: str | None, port: int) -> tuple[socket.AddressFamily, 
     if host is None:
         both = socket.has_dualstack_ipv6()
         return (socket.AF_INET6, ("::", port)) if both else (socket.AF_INET, ("0.0.0.0", port))
+    # As bytes if it is plain ASCII with labels that a name can have: text takes the codec `idna`, which would give the
+    # same, and takes as long to load as half of this library.
+    plain = host.isascii() and all(0 < len(label) < 64 for label in host.split("."))
+    name = host.encode() if plain else host
     try:
-        found = socket.getaddrinfo(_plain(host), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError) as error:
         raise name_error(host, error) from None
     family, _, _, _, address = found[0]
     return family, address
-
-
-def _plain(host: str) -> str | bytes:
-    """As bytes if it is plain ASCII with labels that a name can have: text takes the codec `idna`, which would give the
-    same, and takes as long to load as half of this library.
-    """
-    plain = host.isascii() and all(0 < len(label) < 64 for label in host.split("."))
-    return host.encode() if plain else host
 
 
 def adopt(sock: Any) -> socket.socket:
