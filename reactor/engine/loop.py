@@ -231,8 +231,9 @@ class Reactor:
         """
         turns = self._turns
         now = turns.clock_time()
-        when = now + arguments.seconds("seconds", seconds, zero=True)
-        return turns.arm(when, now, arguments.function("fn", fn), args)
+        return turns.arm(
+            now + arguments.seconds("seconds", seconds, zero=True), now, arguments.function("fn", fn), args
+        )
 
     def call_at(self, when: float, fn: Callable[..., object], *args: Any) -> Timer:
         """Call `fn(*args)` at `when`, in seconds of the reactor's time (`now`); in the next turn if that is past.

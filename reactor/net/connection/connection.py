@@ -84,8 +84,9 @@ class Connection(Stream, Live, Listening):
         now (0: at once) what is left is reset, reason `END_TIMEOUT`. `callback(conn, None)` comes when the kernel has
         the FIN, `callback(conn, error)` if it cannot get it. Raises as `write` does if there is data.
         """
-        seconds = arguments.maybe_seconds("timeout", timeout, zero=True)
-        arguments.maybe_function("callback", callback)
+        seconds = None if timeout is None else arguments.seconds("timeout", timeout, zero=True)
+        if callback is not None:
+            arguments.function("callback", callback)
         refused = False
         if data if isinstance(data, bytes) else len(bytes_view(data)):
             refused = not self._life.writable

@@ -52,8 +52,7 @@ def _lingers(conn: Stream) -> bool:
 
 def _moved_at(conn: Stream) -> float:
     """The last movement, as far as it has been noticed."""
-    kept_at = NOT_YET if conn._gauges is None else conn._gauges.kept_at
-    return max(conn._read_at, conn._wrote_at, conn._acked_at, kept_at)
+    return max(conn._read_at, conn._wrote_at, conn._acked_at, conn._gauges.kept_at if conn._gauges else NOT_YET)
 
 
 def _is_idle(conn: Stream) -> bool:

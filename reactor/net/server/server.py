@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, KeysView
     from typing import Any, Unpack
 
-    from ...engine.turn import Turns
     from ..connection.connection import Connection
     from ..connection.listeners import Listener
     from ..keywords import ServerKeywords
@@ -96,7 +95,11 @@ class Server(Live, AtOpening, OfServer, Listening):
         self._ref, self._holding = True, False
         self._tally = Tally()
         self._stop = self._memory = None
-        self._keeper = _keeper(self._loop)
+        self._keeper = Keeper(self._loop)
+        if self._loop.debug:
+            from ..debug import CheckedKeeper
+
+            self._keeper = CheckedKeeper(self._loop)
         self._admission = Admission(self)
         self._apply_limits()
         arguments.maybe_function("on_connection", on_connection)
@@ -339,11 +342,3 @@ class Server(Live, AtOpening, OfServer, Listening):
     def __repr__(self) -> str:
         where = ", ".join(addresses.show(address) for address in self.addresses) or "not listening"
         return f"<Server {where} connections={len(self._connections)}>"
-
-
-def _keeper(loop: Turns) -> Keeper:
-    if not loop.debug:
-        return Keeper(loop)
-    from ..debug import CheckedKeeper
-
-    return CheckedKeeper(loop)
