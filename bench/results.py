@@ -59,7 +59,7 @@ def chance(ratios: Iterable[float]) -> float:
     """The sign test: how probable it is that equal versions give ratios as one-sided as these, 1 at most."""
     signs = [ratio > 1 for ratio in ratios if ratio != 1]
     fewer, all_of_them = min(signs.count(True), signs.count(False)), len(signs)
-    return min(1.0, 2 * sum(math.comb(all_of_them, number) for number in range(fewer + 1)) / 2**all_of_them)
+    return min(1.0, 2 * sum(math.comb(all_of_them, number) for number in range(fewer + 1)) / (1 << all_of_them))
 
 
 @dataclass(slots=True)

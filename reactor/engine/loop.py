@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
     from selectors import BaseSelector
+    from typing import Self
 
     from .jobs import Callback
     from .signals import Signals
@@ -172,7 +173,7 @@ class Reactor:
             self._signals.close()  # last: a signal that comes while the reactor closes is still the reactor's
         turns.raise_kept()
 
-    def __enter__(self) -> Reactor:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

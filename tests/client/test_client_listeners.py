@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ IN_LISTENERS: dict[str, tuple[Callable[[Connection], object], Reason]] = {
 @pytest.mark.parametrize("what", IN_LISTENERS)
 @pytest.mark.parametrize("event", EVENTS)
 def test_a_listener_of_every_event_may_end_the_client_or_raise(
-    event: str, what: str, loop: Reactor, clock: ManualClock, caplog: pytest.LogCaptureFixture
+    event: Any, what: str, loop: Reactor, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     call, reason = IN_LISTENERS[what]
     with FarEnds({"127.0.0.2": EVENTS[event], "127.0.0.3": ACCEPTS}) as ends:
@@ -69,7 +70,7 @@ def test_a_listener_of_every_event_may_end_the_client_or_raise(
 
 
 @pytest.mark.parametrize("event", ["lookup", "connection_attempt", "connection_attempt_failed", "connect"])
-def test_a_listener_of_every_event_may_end_it_in_an_orderly_way(event: str, loop: Reactor) -> None:
+def test_a_listener_of_every_event_may_end_it_in_an_orderly_way(event: Any, loop: Reactor) -> None:
     with FarEnds({"127.0.0.2": REFUSES, "127.0.0.3": ACCEPTS}) as ends:
         conn = ends.connect(loop)
         conn.once(event, lambda conn, *_: conn.end(b"bye"))
@@ -81,7 +82,7 @@ def test_a_listener_of_every_event_may_end_it_in_an_orderly_way(event: str, loop
 
 
 @pytest.mark.parametrize("event", EVENTS)
-def test_a_listener_that_leaves_run_does_not_hold_up_the_client(event: str, loop: Reactor, clock: ManualClock) -> None:
+def test_a_listener_that_leaves_run_does_not_hold_up_the_client(event: Any, loop: Reactor, clock: ManualClock) -> None:
     def leave(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -103,7 +104,7 @@ def test_a_listener_that_leaves_run_does_not_hold_up_the_client(event: str, loop
 
 
 def test_a_servers_connections_hear_no_client_events(loop: Reactor) -> None:
-    server = Server(loop)
+    server: Any = Server(loop)
     for event in EVENTS:
         with pytest.raises(ValueError, match=f"event must be one of .*, not '{event}'"):
             server.on(event, print)

@@ -89,7 +89,7 @@ def test_after_the_reactor_was_closed_it_is_refused() -> None:
     loop.close()
     for where in ({"host": HOST, "port": 80}, {"path": "/x"}, {"host": "name", "port": 80}):
         with pytest.raises(ReactorError, match=r"connect\(\) after the reactor was closed"):
-            connect(loop, **where)  # type: ignore[arg-type]  # a mixture of them
+            connect(loop, **where)
 
 
 def test_what_is_called_on_a_client_after_the_reactor_was_closed_is_harmless() -> None:

@@ -189,9 +189,9 @@ def test_the_error_of_one_address_is_told_as_it_is(each_loop: Reactor) -> None:
         heard = Heard(connect(each_loop, ONE, ends.port))
         report = heard.report(each_loop)
         error = heard.error()
-        assert type(error) is ConnectionRefusedError
         assert (error.errno, error.strerror) == (errno.ECONNREFUSED, f"connect ECONNREFUSED {ONE}:{ends.port}")
         assert (error.syscall, error.address, error.port) == ("connect", ONE, ends.port)
+        assert type(error) is ConnectionRefusedError
         assert heard.of("connection_attempt_failed") == [(ONE, ends.port, socket.AF_INET, error)]
         assert heard.names() == ["connection_attempt", "connection_attempt_failed", "error", "close"]
         assert (report.reason, report.phase, report.error) == (Reason.CONNECT_FAILED, "connecting", error)
@@ -208,10 +208,10 @@ def test_several_failures_are_one_error_that_names_every_attempt(loop: Reactor, 
         error = heard.error()
         refused = [f"connect ECONNREFUSED [::1]:{ends.port}", f"connect ECONNREFUSED {TWO}:{ends.port}"]
         reset = f"connect ECONNRESET {ONE}:{ends.port}"
-        assert type(error) is AttemptsFailed
         assert [each.strerror for each in error.errors] == [*refused, reset]  # in the order in which they failed
         assert error.strerror == "; ".join([*refused, reset])
         assert (error.errno, error.syscall, error.address) == (errno.ECONNREFUSED, "connect", "::1")
+        assert type(error) is AttemptsFailed
         assert [args[-1] for args in heard.of("connection_attempt_failed")] == error.errors
         assert (report.reason, report.phase, report.error) == (Reason.CONNECT_FAILED, "connecting", error)
 
@@ -259,9 +259,9 @@ def test_connect_timeout_bounds_all_addresses(limit: float | None, each_loop: Re
         assert attempts_under_way() == 0
         report = heard.report(each_loop)
         error = heard.error()
-        assert isinstance(error, TimeoutError)
         assert (error.errno, error.strerror) == (errno.ETIMEDOUT, f"connect ETIMEDOUT far.test:{ends.port}")
         assert (error.syscall, error.address, error.port) == ("connect", "far.test", ends.port)
+        assert isinstance(error, TimeoutError)
         assert (report.reason, report.phase, report.error) == (Reason.CONNECT_TIMEOUT, "connecting", error)
         assert heard.names()[-2:] == ["error", "close"]
 

@@ -62,9 +62,9 @@ def test_an_unknown_name_is_a_lookup_with_an_error_and_a_failed_connect(name: st
     error = heard.error()
     assert heard.names() == ["lookup", "error", "close"]
     assert heard.of("lookup") == [(error, None, None, name)]
-    assert isinstance(error, socket.gaierror)
     assert (error.errno, error.strerror) == (socket.EAI_NONAME, f"getaddrinfo ENOTFOUND {name}")
     assert (error.syscall, error.address) == ("getaddrinfo", name)
+    assert isinstance(error, socket.gaierror)
     assert (report.reason, report.phase, report.error) == (Reason.CONNECT_FAILED, "connecting", error)
 
 

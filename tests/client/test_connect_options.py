@@ -59,8 +59,9 @@ def test_a_local_port_in_time_wait_may_be_used_again(loop: Reactor, far: FarEnds
     peer.close()
     pump(loop, lambda: first.report)
     # We ended first, so TIME_WAIT is ours (unless the kernel has too many of them: tcp_max_tw_buckets).
+    local: Any = first.local_address
     with FarEnds({HOST: ACCEPTS}) as another:
-        second = connected(loop, connect(loop, HOST, another.port, local_address=first.local_address))
+        second = connected(loop, connect(loop, HOST, another.port, local_address=local))
         assert another.accept(loop).sock.getpeername() == second.local_address == first.local_address
 
 

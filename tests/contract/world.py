@@ -111,7 +111,7 @@ class World(logging.Filter):
         self.problems: list[str] = []
         self.small = small
         self.clock = ManualClock()
-        self.loop = Reactor(selector and selector(), clock=self.clock, debug=True)
+        self.loop = Reactor(selector() if selector else None, clock=self.clock, debug=True)
         self.server = Server(self.loop, **settings)
         self.tracks: list[Track] = []
         self.clients: list[Client] = []
@@ -175,7 +175,7 @@ class World(logging.Filter):
             self.refusing = self.refusing or what == "max_connections"
             setattr(self.server, what, value)
 
-    def once(self, event: str) -> None:
+    def once(self, event: Any) -> None:
         """A listener that may be called for one event of one connection only."""
         heard: list[str] = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Callable
 from itertools import permutations, product
 from pathlib import Path
 
@@ -130,8 +131,14 @@ def test_writing_after_it_raises_also_when_everything_is_closed_and_sends_nothin
     s.conn.write(b"once")
     getattr(s.conn, call)()
 
+    writes: list[Callable[[], object]] = [
+        lambda: s.conn.write(b"x"),
+        lambda: s.conn.writelines([b"x"]),
+        lambda: s.conn.end(b"x"),
+    ]
+
     def all_raise() -> None:
-        for write in (lambda: s.conn.write(b"x"), lambda: s.conn.writelines([b"x"]), lambda: s.conn.end(b"x")):
+        for write in writes:
             with pytest.raises(error, match=says) as raised:
                 write()
             assert raised.type is error

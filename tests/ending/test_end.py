@@ -153,7 +153,7 @@ def test_a_timeout_of_0_is_now(ending: str, scene: Scenes) -> None:
     s = scene(receive_buffer=65536)
     s.bring_to("pending")
     getattr(s.conn, ending)(timeout=0)
-    assert s.conn.report is None
+    assert not s.conn.report
     s.turns(3)
     assert s.conn.report.reason is Reason.END_TIMEOUT
     assert s.peer.outcome() == "ECONNRESET"

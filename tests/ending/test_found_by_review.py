@@ -79,7 +79,7 @@ def test_watching_a_connections_descriptor_is_refused_and_the_connection_lives(e
 
 
 @pytest.mark.parametrize("event", ["draining", "stopped"])
-def test_a_stop_goes_on_after_its_listener_left_run(event: str, scene: Scenes) -> None:
+def test_a_stop_goes_on_after_its_listener_left_run(event: Any, scene: Scenes) -> None:
     s = scene()
     heard: list[str] = []
 
@@ -107,9 +107,10 @@ def test_a_write_of_nothing_is_false_too_above_the_high_water_mark(scene: Scenes
 def test_a_coroutine_function_is_refused_as_a_listener(loop: Reactor, event: str) -> None:
     async def listener(conn: Connection) -> None: ...
 
+    untyped: Any = Server  # type checkers refuse such a listener
     adders: list[Callable[[], object]] = [
-        lambda: Server(loop).on(event, listener),
-        lambda: Server(loop).once(event)(listener),
+        lambda: untyped(loop).on(event, listener),
+        lambda: untyped(loop).once(event)(listener),
     ]
     for add in adders:
         with pytest.raises(TypeError, match="must be a plain function, not the coroutine function"):

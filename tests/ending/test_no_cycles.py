@@ -32,6 +32,7 @@ class Crowd:
         self.peers: list[Peer] = []
 
     def come(self, **options: Any) -> Connection:
+        conn: Connection
         peer, conn = self.h.connect(**options)
         conn.on("data", lambda _, data: conn.touch())
         conn.on("close", lambda _, report: conn.bytes_read)

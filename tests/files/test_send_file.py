@@ -199,7 +199,7 @@ def test_a_callback_may_send_the_next_file(scene: Scenes, path: Path) -> None:
 def test_a_send_between_turns_wakes_the_loop(path: Path) -> None:
     with Reactor() as loop:
         server = Server(loop)
-        with Peer(server.listen("127.0.0.1", 0)) as peer:  # type: ignore[arg-type]  # (host, port)
+        with Peer(server.listen("127.0.0.1", 0)) as peer:
             pump(loop, lambda: server.connections)
             conn = next(iter(server.connections))
             seen: list[Any] = []

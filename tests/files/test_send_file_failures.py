@@ -89,7 +89,7 @@ def test_the_error_names_the_file_however_it_was_given(scene: Scenes, path: Path
 
 def test_where_nobody_listens_it_is_logged_at_info(path: Path, caplog: pytest.LogCaptureFixture, loop: Reactor) -> None:
     server = Server(loop)
-    with Peer(server.listen("127.0.0.1", 0)):  # type: ignore[arg-type]  # (host, port)
+    with Peer(server.listen("127.0.0.1", 0)):
         pump(loop, lambda: server.connections)
         next(iter(server.connections)).send_file(path)
         os.truncate(path, 0)

@@ -152,7 +152,7 @@ def zip_member(path: Path) -> Any:
 
 OBJECTS: dict[str, Callable[[Path], Any]] = {
     "BytesIO": lambda path: io.BytesIO(SOURCE),
-    "BufferedReader of BytesIO": lambda path: io.BufferedReader(io.BytesIO(SOURCE)),  # type: ignore[arg-type]
+    "BufferedReader of BytesIO": lambda path: io.BufferedReader(io.BytesIO(SOURCE)),
     "only seek and read": lambda path: Reluctant(),
     "reads too much": lambda path: Generous(SOURCE),
     "gzip": lambda path: packed(path, gzip.open),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from selectors import EVENT_READ
 from typing import Any
 
@@ -173,7 +174,7 @@ def test_stop_of_a_loop_that_does_not_run_is_harmless(loop: Reactor, heard: list
     assert heard == ["called"]
 
 
-TURNS = {"run": Reactor.run, "run_once": lambda loop: loop.run_once(0)}
+TURNS: dict[str, Callable[[Reactor], None]] = {"run": Reactor.run, "run_once": lambda loop: loop.run_once(0)}
 
 
 @pytest.mark.parametrize("outer", TURNS)

@@ -44,7 +44,8 @@ def _errors(caplog: pytest.LogCaptureFixture) -> list[BaseException | None]:
 def test_what_a_callback_raises_is_logged_and_the_loop_goes_on(
     each_loop: Reactor, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
-    error, heard = RuntimeError("mine"), []
+    error = RuntimeError("mine")
+    heard: list[Any] = []
     left, right = socket.socketpair()
     with left, right:
         if kind == "call":

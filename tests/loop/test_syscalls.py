@@ -48,7 +48,7 @@ class CountedSocket(StreamSocket):
 class CountingListener(socket.socket):
     """A listening socket whose accepted sockets are counted ones."""
 
-    def accept(self) -> tuple[socket.socket, Any]:
+    def accept(self) -> Any:
         accepted, address = super().accept()
         return CountedSocket(int(accepted.family), int(accepted.type), 0, accepted.detach()), address
 

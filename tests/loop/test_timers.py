@@ -111,7 +111,8 @@ def test_a_turn_fires_a_bounded_number_and_calls_are_made_in_between(loop: React
     clock.advance(1)
     turns = 0
     while len(fired) < 5000:
-        before, called = len(fired), []
+        before = len(fired)
+        called: list[bool] = []
         loop.call_soon(called.append, True)
         loop.run_once(0)
         turns += 1

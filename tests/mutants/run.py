@@ -15,8 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-from mutations import MUTATIONS, ROOT, Mutation  # found by the line above
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.mutants.mutations import MUTATIONS, ROOT, Mutation  # found by the line above
 
 LIMIT = 120.0  # seconds for the likeliest tests; who hangs them is noticed too
 WHOLE = 600.0  # seconds for the whole suite

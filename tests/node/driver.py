@@ -78,11 +78,12 @@ class Conn:
         self.conn = conn
         self.reactions = dict(play.program)  # each is played once
         self._run: Any = None  # the digest of consecutive data
+        listen: Any = conn.on  # the names come from the program
         for event in play.events:
-            conn.on(event, self._heard if event == "data" else self._hears(event))
+            listen(event, self._heard if event == "data" else self._hears(event))
 
     def _hears(self, event: str) -> Callable[..., None]:
-        show = ARGUMENTS.get(event, lambda *args: None)
+        show: Callable[..., str | None] = ARGUMENTS.get(event, lambda *args: None)
         return lambda conn, *args: self.happened(event, show(*args))
 
     def _heard(self, conn: Connection, data: bytes | str) -> None:

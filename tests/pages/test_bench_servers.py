@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_a_server_sends_a_file(server: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_server_told_to_stop_delivers_what_is_pending_and_exits(server: str) -> None:
     options = f"pull --conns=10 --bytes={SIZE} --gate --receive-buffer=4096 --segment=1460"
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with (
         Program.of("-m", f"bench.servers.{server}", "stop", str(SIZE), cwd=CHECKOUT) as process,
         subprocess.Popen(load_command(options, process.out.next()), text=True, cwd=CHECKOUT, **pipes) as load,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from reactor import Server
+from reactor import Connection, Server
 from tests.support.programs import ROOT, running
 from tests.support.tools import hosted, needs, run
 
@@ -110,8 +110,12 @@ def test_curl_gets_a_refusal_of_a_megabyte_whole_though_it_reads_slowly(upload: 
     page = random.Random(2).randbytes(MIB)
     answer = b"HTTP/1.0 403 Forbidden\r\nContent-Length: %d\r\n\r\n" % len(page) + page
 
+    def say_it(conn: Connection, data: bytes) -> None:
+        conn.write(answer)
+        conn.destroy_soon()
+
     def refuse(server: Server) -> None:
-        server.on("data", lambda conn, data: (conn.write(answer), conn.destroy_soon()))
+        server.on("data", say_it)
 
     with hosted(refuse) as server:
         host, port = server.address

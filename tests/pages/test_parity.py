@@ -94,7 +94,8 @@ def test_both_addresses_are_known_after_the_close_though_nobody_asked_before(
     server = Server(loop)
     seen: list[Connection] = []
     server.on("connection", seen.append)
-    _, port = server.listen(listens, 0)
+    address: Any = server.listen(listens, 0)
+    _, port = address
     with Peer((comes, port)) as peer:
         where = peer.address
         pump(loop, lambda: seen)
@@ -106,7 +107,8 @@ def test_both_addresses_are_known_after_the_close_though_nobody_asked_before(
 
 def test_a_client_of_ipv4_behind_a_dual_stack_socket_is_named_as_the_kernel_does(loop: Reactor) -> None:
     server = Server(loop)
-    _, port = server.listen(None, 0)
+    address: Any = server.listen(None, 0)
+    _, port = address
     with Peer(("127.0.0.1", port)) as peer:
         pump(loop, lambda: server.connections)
         conn = next(iter(server.connections))
@@ -180,7 +182,7 @@ def test_a_server_has_no_events_of_clients(loop: Reactor, call: str, event: str)
 
 
 @pytest.mark.parametrize("event", SERVER_EVENTS)
-def test_a_client_has_no_events_of_servers(loop: Reactor, harness: Any, event: str) -> None:
+def test_a_client_has_no_events_of_servers(loop: Reactor, harness: Any, event: Any) -> None:
     conn = connect(loop, *harness().address)
     with pytest.raises(ValueError, match=f"event must be one of .* not '{event}'"):
         conn.on(event, print)

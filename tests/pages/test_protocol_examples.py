@@ -36,7 +36,7 @@ class Talk:
             for piece in pieces:
                 peer.send(piece)
                 read += len(piece)
-                pump(self.loop, lambda so_far=read: conn.bytes_read == so_far)
+                pump(self.loop, lambda: conn.bytes_read == read)  # noqa: B023 - called at once
             peer.end()
             pump(self.loop, lambda: len(self.reports) > ended)
             return peer.receive_all()

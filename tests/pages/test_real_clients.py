@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from reactor import Reason, Server
+from reactor import Connection, Reason, Server
 from tests.support.tools import Hosted, hosted, needs, needs_netcat, openbsd_netcat, run
 
 MIB = 1 << 20
@@ -40,7 +40,12 @@ def answer_after_the_end(server: Server) -> None:
 
 def refuse(server: Server) -> None:
     """Answers as soon as something comes, and listens no more."""
-    server.on("data", lambda conn, data: (conn.write(ANSWER), conn.destroy_soon()))
+
+    def answer(conn: Connection, data: bytes) -> None:
+        conn.write(ANSWER)
+        conn.destroy_soon()
+
+    server.on("data", answer)
 
 
 @pytest.fixture(params=["tcp", "unix"])

@@ -40,12 +40,12 @@ def test_both_sides_always_end_and_every_byte_is_accounted_for(ending: str, when
         dam_up(near, far)
     else:
 
-        @near.conn.on("data")
         def strike(conn: Connection, data: bytes) -> None:
             if conn.bytes_read > 100_000:
                 conn.off("data", strike)  # what nobody hears is discarded, and counted as such
                 happens(near, far, ending)
 
+        near.conn.on("data", strike)
         near.pour(BYTES[:MIB])
     hang_up(near, far)
     for source, destination in ((near, far), (far, near)):

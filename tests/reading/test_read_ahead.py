@@ -20,7 +20,9 @@ class Two:
     """Two connections with small messages; `act(other)` is called by the first that hears something."""
 
     def __init__(self, scene: Scenes, **settings: Any) -> None:
-        self.ones = {one.conn: one for one in (scene(data=False, **settings) for _ in range(2))}
+        self.ones: dict[Connection, Scene] = {
+            one.conn: one for one in (scene(data=False, **settings) for _ in range(2))
+        }
         self.heard: list[tuple[Connection, bytes]] = []
         self.act: Callable[[Connection], object] | None = None
         for conn, one in self.ones.items():

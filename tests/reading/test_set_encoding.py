@@ -102,7 +102,7 @@ def heard_of(one: Scene, *steps: Step) -> Texts:
     return heard
 
 
-HALF = ["(listen)", "utf-8", b"\xe2\x82"]  # of a €
+HALF: list[Step] = ["(listen)", "utf-8", b"\xe2\x82"]  # of a €
 HEARD: dict[str, tuple[list[Step], list[Any]]] = {
     "a chunk that completes no character is told to nobody": ([*HALF], []),
     "a character is told when it is whole": ([*HALF, b"\xac"], ["€"]),

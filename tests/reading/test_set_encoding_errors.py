@@ -35,7 +35,7 @@ def test_bad_bytes_reset_the_connection_and_are_told_as_an_error_that_says_what_
 def test_where_nobody_listens_to_error_it_is_logged_at_info(loop: Reactor, caplog: pytest.LogCaptureFixture) -> None:
     server = Server(loop, lambda conn: conn.set_encoding("utf-8"))
     server.on("data", lambda conn, data: None)
-    with Peer(server.listen("127.0.0.1", 0)) as peer:  # type: ignore[arg-type]  # (host, port)
+    with Peer(server.listen("127.0.0.1", 0)) as peer:
         peer.send(b"\xff")
         pump(loop, lambda: server.statistics().ended)
     assert [record.levelno for record in caplog.records if "decode" in record.getMessage()] == [logging.INFO]

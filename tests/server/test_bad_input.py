@@ -11,15 +11,18 @@ from typing import Any
 
 import pytest
 
-from reactor import Reactor, Server, serve
+import reactor
+from reactor import Reactor, Server
 from reactor.testing import settle
 
 NAN, INFINITY = float("nan"), float("inf")
 
+untyped: Any = reactor  # for what type checkers would refuse
+
 Case = tuple[Callable[[Any], object], type[Exception], str, str]
 
 
-def named(cases: dict[str, Case]) -> Any:
+def named(cases: dict[str, Case]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", cases.values(), ids=cases.keys())
 
 
@@ -35,6 +38,10 @@ def check(case: Case, thing: Any) -> None:
     assert any(word in text for word in ("must", "expected")), text
 
 
+def _given(call: Callable[[Any, Any], object], value: Any) -> Callable[[Any], object]:
+    return lambda thing: call(thing, value)
+
+
 def seconds(name: str, call: Callable[[Any, Any], object], zero: bool = True) -> dict[str, Case]:
     """What no duration may be; `zero` says whether 0 means something here."""
     values: list[tuple[Any, type[Exception]]] = [
@@ -43,17 +50,14 @@ def seconds(name: str, call: Callable[[Any, Any], object], zero: bool = True) ->
     ]  # fmt: skip
     if not zero:
         values.append((0, ValueError))
-    return {
-        f"{name} {value!r}": (lambda thing, value=value: call(thing, value), kind, name.split()[-1], repr(value))
-        for value, kind in values
-    }
+    return {f"{name} {value!r}": (_given(call, value), kind, name.split()[-1], repr(value)) for value, kind in values}
 
 
 def setting(name: str, *values: Any, kind: type[Exception]) -> dict[str, Case]:
-    return {
-        f"{name} {value!r}": (lambda thing, value=value: setattr(thing, name, value), kind, name, repr(value))
-        for value in values
-    }
+    def set_it(thing: Any, value: Any) -> None:
+        setattr(thing, name, value)
+
+    return {f"{name} {value!r}": (_given(set_it, value), kind, name, repr(value)) for value in values}
 
 
 BOTH: dict[str, Case] = {
@@ -151,24 +155,24 @@ REACTOR: dict[str, Case] = {
     "on_signal text": (lambda loop: loop.on_signal("TERM", print), TypeError, "signum", "'TERM'"),
     "on_signal 9999": (lambda loop: loop.on_signal(9999, print), ValueError, "signum", "9999"),
     "on_signal fn": (lambda loop: loop.on_signal(10, 5), TypeError, "fn", "5"),
-    "server of no loop": (lambda loop: Server("loop"), TypeError, "loop", "'loop'"),
-    "on_connection": (lambda loop: Server(loop, "greet"), TypeError, "on_connection", "'greet'"),
-    "unknown setting": (lambda loop: Server(loop, idle_timeuot=5), TypeError, "idle_timeuot", "idle_timeout"),
-    "marks": (lambda loop: Server(loop, high_water=10, low_water=11), ValueError, "low_water", "11"),
-    "selector": (lambda loop: Reactor("epoll"), TypeError, "selector", "'epoll'"),
-    "selector class": (lambda loop: Reactor(Reactor), TypeError, "selector", "Reactor"),
-    "clock": (lambda loop: Reactor(clock=5), TypeError, "clock", "5"),
-    "debug": (lambda loop: Reactor(debug="yes"), TypeError, "debug", "'yes'"),
+    "server of no loop": (lambda loop: untyped.Server("loop"), TypeError, "loop", "'loop'"),
+    "on_connection": (lambda loop: untyped.Server(loop, "greet"), TypeError, "on_connection", "'greet'"),
+    "unknown setting": (lambda loop: untyped.Server(loop, idle_timeuot=5), TypeError, "idle_timeuot", "idle_timeout"),
+    "marks": (lambda loop: untyped.Server(loop, high_water=10, low_water=11), ValueError, "low_water", "11"),
+    "selector": (lambda loop: untyped.Reactor("epoll"), TypeError, "selector", "'epoll'"),
+    "selector class": (lambda loop: untyped.Reactor(Reactor), TypeError, "selector", "Reactor"),
+    "clock": (lambda loop: untyped.Reactor(clock=5), TypeError, "clock", "5"),
+    "debug": (lambda loop: untyped.Reactor(debug="yes"), TypeError, "debug", "'yes'"),
 }
 
 SERVE: dict[str, Case] = {
-    "on_connection": (lambda _: serve("greet"), TypeError, "on_connection", "'greet'"),
-    "port": (lambda _: serve(print, "127.0.0.1", 70000), ValueError, "port", "70000"),
-    "host": (lambda _: serve(print, 80), TypeError, "host", "80"),
-    **seconds("serve grace", lambda _, value: serve(print, "127.0.0.1", 0, grace=value)),
-    "on_server": (lambda _: serve(print, "127.0.0.1", 0, on_server=5), TypeError, "on_server", "5"),
-    "setting": (lambda _: serve(print, "127.0.0.1", 0, max_connections=0), ValueError, "max_connections", "0"),
-    "unknown": (lambda _: serve(print, "127.0.0.1", 0, colour=1), TypeError, "colour", "max_connections"),
+    "on_connection": (lambda _: untyped.serve("greet"), TypeError, "on_connection", "'greet'"),
+    "port": (lambda _: untyped.serve(print, "127.0.0.1", 70000), ValueError, "port", "70000"),
+    "host": (lambda _: untyped.serve(print, 80), TypeError, "host", "80"),
+    **seconds("serve grace", lambda _, value: untyped.serve(print, "127.0.0.1", 0, grace=value)),
+    "on_server": (lambda _: untyped.serve(print, "127.0.0.1", 0, on_server=5), TypeError, "on_server", "5"),
+    "setting": (lambda _: untyped.serve(print, "127.0.0.1", 0, max_connections=0), ValueError, "max_connections", "0"),
+    "unknown": (lambda _: untyped.serve(print, "127.0.0.1", 0, colour=1), TypeError, "colour", "max_connections"),
 }
 
 
@@ -215,7 +219,7 @@ def test_low_water_above_high_water_is_refused_however_it_comes_about(way: str, 
 
 
 def test_listen_takes_one_kind_of_address(loop: Reactor) -> None:
-    server = Server(loop)
+    server: Any = Server(loop)
     with socket.create_server(("127.0.0.1", 0)) as sock:
         for options in ({"sock": sock, "port": 1}, {"sock": sock, "fd": 3}, {"fd": 3, "host": "127.0.0.1"}):
             with pytest.raises(TypeError, match="one of"):
@@ -234,7 +238,7 @@ def test_a_socket_that_listen_cannot_accept_from_is_refused_and_stays_the_caller
     server = Server(loop)
     with socket.socket(type=kind) as sock:
         with pytest.raises(ValueError, match=f"^{'fd' if as_number else 'sock'} must be .*{text}"):
-            server.listen(**({"fd": sock.fileno()} if as_number else {"sock": sock}))  # type: ignore[arg-type]  # either
+            server.listen(**({"fd": sock.fileno()} if as_number else {"sock": sock}))
         os.fstat(sock.fileno())
     assert not server.listening
 

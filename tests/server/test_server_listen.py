@@ -39,20 +39,20 @@ def test_a_name_is_resolved(server: Server) -> None:
 @pytest.mark.parametrize("client", ["127.0.0.1", "::1"])
 @pytest.mark.parametrize("host", [None, "::"])
 def test_the_wildcard_takes_both_families_by_one_socket(server: Server, host: str | None, client: str) -> None:
-    address = server.listen(host, 0)
+    address: Any = server.listen(host, 0)
     assert len(server.addresses) == 1
     assert is_served(server, (client, address[1]))
 
 
 @pytest.mark.parametrize("host", [None, "::"])
 def test_ipv6_only_leaves_ipv4_out(server: Server, host: str | None) -> None:
-    address = server.listen(host, 0, ipv6_only=True)
+    address: Any = server.listen(host, 0, ipv6_only=True)
     assert is_served(server, ("::1", address[1]))
     assert refused("127.0.0.1", address[1])
 
 
 def test_one_server_serves_on_all_its_addresses_and_port_0_is_a_free_one(server: Server) -> None:
-    addresses = [server.listen("127.0.0.1", 0), server.listen("::1", 0), server.listen("127.0.0.1", 0)]
+    addresses: list[Any] = [server.listen("127.0.0.1", 0), server.listen("::1", 0), server.listen("127.0.0.1", 0)]
     assert server.addresses == addresses
     assert addresses[0] != addresses[2]
     assert all(port > 0 and is_served(server, (host, port)) for host, port in addresses)
@@ -76,7 +76,8 @@ def test_a_descriptor_that_listens_already_is_taken_over(server: Server) -> None
 
 
 def test_an_address_in_use_is_named_as_node_does(server: Server) -> None:
-    host, port = server.listen("127.0.0.1", 0)
+    address: Any = server.listen("127.0.0.1", 0)
+    host, port = address
     with pytest.raises(OSError, match="listen EADDRINUSE") as caught:
         server.listen(host, port)
     error: Any = caught.value
@@ -99,7 +100,8 @@ def test_a_failed_listen_leaves_the_server_usable(server: Server) -> None:
 
 
 def test_reuse_port_lets_two_servers_share_a_port(server: Server) -> None:
-    host, port = server.listen("127.0.0.1", 0, reuse_port=True)
+    address: Any = server.listen("127.0.0.1", 0, reuse_port=True)
+    host, port = address
     other = Server(server.loop)
     assert other.listen(host, port, reuse_port=True) == (host, port)
 
@@ -117,7 +119,7 @@ def test_a_port_with_connections_in_time_wait_can_be_listened_on(server: Server,
 
 def test_the_listening_event_comes_in_the_next_turn(server: Server) -> None:
     heard: list[tuple[Server, Any]] = []
-    server.on("listening", lambda *args: heard.append(args))  # type: ignore[arg-type]
+    server.on("listening", lambda *args: heard.append(args))
     first = server.listen("127.0.0.1", 0)
     second = server.listen("127.0.0.1", 0)
     assert server.listening

@@ -31,7 +31,11 @@ def _spoken(name: str) -> str:
 
 
 def _is_stress(config: pytest.Config) -> bool:
-    return config.getoption("markexpr") == "slow"
+    return bool(config.getoption("markexpr") == "slow")
+
+
+def _is_on_terminal() -> bool:
+    return sys.__stdout__ is not None and sys.__stdout__.isatty()
 
 
 class Progress:
@@ -44,7 +48,7 @@ class Progress:
 
 def _progress(config: pytest.Config, text: str, seldom: float = SELDOM) -> None:
     now = time.monotonic()
-    if not _is_stress(config) or (now < Progress.shown_at + seldom and not sys.__stdout__.isatty()):
+    if not _is_stress(config) or (now < Progress.shown_at + seldom and not _is_on_terminal()):
         return
     Progress.shown_at = now
     seconds = int(now - Progress.begun)
@@ -52,7 +56,7 @@ def _progress(config: pytest.Config, text: str, seldom: float = SELDOM) -> None:
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
     capture: Any = config.pluginmanager.get_plugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        if sys.__stdout__.isatty():
+        if _is_on_terminal():
             reporter.write("\r" + line[:WIDTH].ljust(WIDTH))
         else:
             reporter.write(line + "\n")

@@ -60,7 +60,7 @@ class Clients:
     def connecting(self, port: int) -> int:
         """How many of its sockets are on their way to that port, or there."""
         known = psutil.Process(self._popen.pid).net_connections("tcp")
-        return sum(one.raddr != () and one.raddr.port == port for one in known)
+        return sum(len(one.raddr) > 0 and one.raddr.port == port for one in known)
 
     def kill(self) -> None:
         self.signal(signal.SIGKILL)

@@ -87,7 +87,8 @@ class Ledger(Track):
     def moved_at(self) -> float:
         """When something last happened to it, as nobody but the kernel knows."""
         here = self.kernel_side
-        return max(here.came_at, here.acked_at, here.took_at, self.acted_at, self.crowd.acted_at)
+        latest: float = max(here.came_at, here.acked_at, here.took_at, self.acted_at, self.crowd.acted_at)
+        return latest
 
     def check_overdue(self, now: float) -> None:
         """Is it there longer than its deadlines allow?"""

@@ -88,6 +88,9 @@ class Client:
     def _stalled(self) -> bool:
         return self.plan.reader == "stalls" and self.got >= self.plan.reads
 
+    def is_over(self) -> bool:
+        return bool(self.outcome)
+
     def on_ready(self, mask: int, now: float) -> None:
         """Sets `outcome` when it is over."""
         try:
@@ -157,12 +160,12 @@ def _turn(
     live: dict[int, tuple[Client, int]],
     done: list[Client],
 ) -> None:
-    if client.outcome:
+    if client.is_over():
         return
     if mask:
         client.on_ready(mask, now)
     fd = client.sock.fileno()
-    if client.outcome:
+    if client.is_over():
         del live[fd]
         client.sock.close()
         done.append(client)

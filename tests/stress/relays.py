@@ -182,13 +182,14 @@ class Relays(World):
             got = len(remote.received)
             if self.behind != "half an answer" and remote.received != PATTERN[:got]:
                 self.problems.append(f"{script}: what came back is not what was sent")
-            book = self.fronts.get(remote.address)
-            if book is not None and self.is_fair_to(script) and not book.asked_to_stop:
-                self.check_honest(remote, script, book)
+            front = self.fronts.get(remote.address)
+            if front is not None and self.is_fair_to(script) and not front.asked_to_stop:
+                self.check_honest(remote, script, front)
 
     def check_honest(self, remote: Remote, script: Script, book: Book) -> None:
         sent, got, outcome = remote.endpoint.taken, len(remote.received), remote.outcome
         if self.behind.startswith("echo"):
+            assert book.report is not None
             right = (got, outcome) == (sent, "FIN") and book.report.reason in (Reason.ENDED, Reason.PEER_ENDED)
         else:  # what was cut must not look complete
             right = outcome != "FIN" or self.behind == "half an answer" or (self.behind == "reset" and sent <= 1000)

@@ -133,7 +133,8 @@ class Served:
     def _left(self) -> int:
         now = self.look()
         more = [now[name] - self.at_rest[name] for name in COUNTS]
-        return sum(map(abs, more)) + abs(self.descriptors() - self._descriptors) + now["closed_twice"]
+        left: int = sum(map(abs, more)) + abs(self.descriptors() - self._descriptors) + now["closed_twice"]
+        return left
 
     def close(self) -> None:
         for sock in self._clients:

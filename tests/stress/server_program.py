@@ -219,7 +219,7 @@ class Program:
             "busy": time.process_time() - self._begun[1],
         }
 
-    def tell_states(self) -> dict[int, list[Any]]:
+    def tell_states(self) -> dict[Any, list[Any]]:
         """Of each connection, by its client's port: state, pending bytes, bytes read."""
         known = self.server.connections
         return {conn.remote_address[1]: [conn.state, conn.pending_bytes, conn.bytes_read] for conn in known}

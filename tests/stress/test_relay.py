@@ -44,7 +44,7 @@ class Relay:
         self._target = target
 
     def _relay(self, near: Connection) -> None:
-        host, _ = near.remote_address
+        host = near.remote_address[0]
         number = raw_ends.number_of(host)
         near.high_water = HIGH_WATER[number % 3]
         far = connect(
@@ -60,7 +60,12 @@ class Relay:
         reports = self.reports[number][role]
         conn.on("close", lambda conn, report: reports.append(report))
         limit = other.high_water + READ
-        conn.on("data", lambda conn, data: other.pending_bytes > limit and self.overfull.append(number))
+
+        def look(conn: Connection, data: bytes) -> None:
+            if other.pending_bytes > limit:
+                self.overfull.append(number)
+
+        conn.on("data", look)
 
 
 @dataclass(frozen=True)

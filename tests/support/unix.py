@@ -17,9 +17,9 @@ from reactor.testing import Peer, pump, settle
 NOBODY = 65534
 
 
-def is_served(server: Server, path: str) -> bool:
-    """Is a client at `path` let in, and greeted with `hi`?"""
-    with Peer(path) as peer:
+def is_served(server: Server, address: tuple[str, int] | str) -> bool:
+    """Is a client at `address` let in, and greeted with `hi`?"""
+    with Peer(address) as peer:
         before = server.statistics().accepted
         pump(server.loop, lambda: server.statistics().accepted > before)
         settle(server.loop)

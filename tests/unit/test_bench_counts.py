@@ -15,6 +15,7 @@ from bench.counting import callgrind, lockstep
 from bench.counting.callgrind import Part, between_marks, parse
 from bench.counting.judge import METRIC, Judged, judged, percent, width
 from bench.counting.workloads import WORKLOADS
+from bench.machine import ROOT
 from bench.report import against_base, ratio_verdict
 from bench.results import BASE, OURS, Results, Run, chance
 from bench.stage import Failed
@@ -118,7 +119,7 @@ def test_the_programs_mark_twice_and_exit_in_lockstep_with_their_load(
     """The whole of it natively: the server meets its load at every gate, and exits with 0 after the last batch."""
     stand_in(tmp_path, monkeypatch)
     with pytest.raises(Failed) as failed:
-        callgrind.count(WORKLOADS[name], versions.ROOT, 1)
+        callgrind.count(WORKLOADS[name], ROOT, 1)
     assert str(failed.value) == "callgrind saw 0 marks, and not two", "all else went well"
 
 

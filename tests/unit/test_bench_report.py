@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from bench import report
@@ -18,7 +20,7 @@ def run(peer: str, workload: str = "echo", **metrics: float) -> Run:
     return Run(workload, peer, 0, 0, metrics)
 
 
-def busy(rate: float, per_cpu: float, share: float = 1.0) -> dict[str, float]:
+def busy(rate: float, per_cpu: float, share: float = 1.0) -> dict[str, Any]:
     return {"rate": rate, "per_cpu": per_cpu, "server_busy": share, "load_busy": 0.5}
 
 
@@ -122,11 +124,11 @@ def test_numbers_of_a_busy_machine_are_called_doubtful() -> None:
 
 def test_a_comparison_says_better_worse_or_within_the_spread() -> None:
     def told(before: list[float], after: list[float], metric: str, workload: str) -> str:
-        files = [
+        first, second = (
             Results({}, [Run(workload, OURS, number, 0, {metric: value}) for number, value in enumerate(values)])
             for values in (before, after)
-        ]
-        return report.comparison(*files, WORKLOADS).splitlines()[-1]
+        )
+        return report.comparison(first, second, WORKLOADS).splitlines()[-1]
 
     assert "better" in told([10, 11], [20, 21], "rate", "echo")
     assert "worse" in told([10, 11], [20, 21], "bytes_each", "idle-memory")

@@ -76,9 +76,9 @@ def test_an_error_without_an_address_has_the_attributes_all_the_same() -> None:
 )
 def test_a_name_that_is_unknown_is_told_as_node_tells_it(code: int, text: str) -> None:
     error: Any = kernel.name_error("no.such.name", socket.gaierror(code, "whatever the C library says"))
-    assert isinstance(error, socket.gaierror)
     assert (error.errno, error.strerror) == (code, text)
     assert (error.syscall, error.address) == ("getaddrinfo", "no.such.name")
+    assert isinstance(error, socket.gaierror)
 
 
 def test_a_name_that_cannot_be_encoded_is_an_unknown_one() -> None:

@@ -61,7 +61,7 @@ def test_a_literal_resolves_to_itself(address: Any, port: int) -> None:
 
 def test_a_literal_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    real = socket.getaddrinfo
+    real: Any = socket.getaddrinfo
 
     def noting(*args: Any, flags: int = 0) -> Any:
         asked.append(flags)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from reactor import Reactor
+from reactor.engine.loop import turns_of
 from reactor.net.client.stand_in import Connecting
 from reactor.net.settings import ClientSettings, Settings
 
@@ -15,7 +16,7 @@ from reactor.net.settings import ClientSettings, Settings
 @pytest.fixture
 def stand_in() -> Iterator[Connecting]:
     loop = Reactor()
-    yield Connecting(loop, ("127.0.0.1", 9), Settings(), ClientSettings())
+    yield Connecting(turns_of(loop), ("127.0.0.1", 9), Settings(), ClientSettings())
     loop.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def test_where_there_are_no_abstract_names_they_are_refused(monkeypatch: pytest.
 
 
 def test_where_python_has_no_unix_sockets_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(unix.socket, "AF_UNIX")
+    monkeypatch.delattr(socket, "AF_UNIX")
     with pytest.raises(ValueError, match="path needs a system that Python has Unix sockets on"):
         check_path("/run/x")
 

@@ -157,7 +157,7 @@ def test_the_file_of_a_socket_that_was_passed_in_stays(server: Server, path: str
         sock.bind(path)
         sock.listen()
         given = {"sock": sock} if way == "sock" else {"fd": sock.detach()}
-        assert server.listen(**given) == path  # type: ignore[arg-type]  # each value goes with its key
+        assert server.listen(**given) == path
         assert is_served(server, path)
         server.close()
     assert os.path.lexists(path)

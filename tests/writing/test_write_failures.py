@@ -54,8 +54,8 @@ def test_what_had_arrived_comes_then_error_then_close(kind: str, does: Any, sysc
     assert (report.reason, report.clean, report.bytes_read) == (Reason.PEER_RESET, False, 10)
     error = report.error
     assert one.record.events[one.conn][-2] == ("error", error)
-    assert type(error) is {"ECONNRESET": ConnectionResetError, "EPIPE": BrokenPipeError}[kind]
     assert (error.errno, error.strerror, error.syscall) == (getattr(errno, kind), f"{syscall} {kind}", syscall)
+    assert type(error) is {"ECONNRESET": ConnectionResetError, "EPIPE": BrokenPipeError}[kind]
 
 
 @KINDS

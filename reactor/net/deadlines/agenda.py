@@ -12,7 +12,7 @@ begins, its table is moved to a heap, and handed out in exact order, in portions
 lazy, but no entry is in it for longer than a second.
 
 Rejected: a plain FIFO for each duration, which cannot take back in order a connection whose stamp lies
-between two others (it would be reaped up to a whole period late), and grows a queue for each odd timeout that
+between two others (it would be ended up to a whole period late), and grows a queue for each odd timeout that
 a program gives to a single `end()`; a heap alone, which keeps every connection that came and went until its
 timeout is over; moving an entry at each message.
 """

@@ -1,6 +1,6 @@
 """Which deadlines run, and which is the next: the table of closing.md as one pure function.
 
-Nothing here is kept up to date by traffic. A connection that has an appointment (`idle.Agenda`) describes
+Nothing here is kept up to date by traffic. A connection that has an appointment (`agenda.Agenda`) describes
 itself in `Moments`, and `soonest` says when its earliest deadline expires, which may be past, present or
 future.
 
