@@ -21,7 +21,7 @@ class Clockwork:
     def call_later(self, seconds: float, fn: Callable[[], object]) -> Any:
         timer = (seconds, fn)
         self.timers.append(timer)
-        handle = SimpleNamespace(cancel=lambda: self.timers.remove(timer), unref=lambda: handle)
+        handle: Any = SimpleNamespace(cancel=lambda: self.timers.remove(timer), unref=lambda: handle)
         return handle
 
     def ring(self) -> None:
