@@ -1,7 +1,5 @@
 """`python -m reactor APP`, and the entry point of the command `reactor`."""
 
-from __future__ import annotations
-
 import sys
 
 from .cli.process import main

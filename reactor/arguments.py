@@ -9,10 +9,13 @@ from __future__ import annotations
 import functools
 import math
 import sys
-from collections.abc import Callable, Iterable
 from types import MethodType
 
-from .hints import Any
+from .hints import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
 CO_COROUTINE = 0x80  # of a code object: made by `async def` (inspect.CO_COROUTINE)
 

@@ -6,8 +6,6 @@ they reach an ``error`` listener and the close report as the fitting subclass of
 ``ValueError`` (``reactor.arguments``).
 """
 
-from __future__ import annotations
-
 
 class ReactorError(Exception):
     """The base class of all exceptions that this library defines."""

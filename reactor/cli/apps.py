@@ -7,13 +7,18 @@ table `BUILT_IN`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+from ..hints import TYPE_CHECKING
 from ..log import log
 from ..net.client.connect import connect
 from ..net.connection.connection import Connection
 from ..net.settings import CONNECTION_SETTINGS
-from ..net.sockets.addresses import Address, show
+from ..net.sockets.addresses import show
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..net.sockets.addresses import Address
 
 App = Callable[[Connection], object]
 

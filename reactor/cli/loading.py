@@ -35,8 +35,9 @@ def load(name: str) -> apps.App:
         try:
             thing = getattr(thing, part)
         except AttributeError:
-            hint = did_you_mean(part, dir(thing))
-            raise Unusable(f"{module_name} has no attribute {part!r}{hint}, which {name} asks for") from None
+            raise Unusable(
+                f"{module_name} has no attribute {part!r}{did_you_mean(part, dir(thing))}, which {name} asks for"
+            ) from None
     return _checked(name, thing)
 
 

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
-from typing import Any
 
 from .. import arguments
+from ..hints import TYPE_CHECKING
 from ..net.sockets.unix import check_path
 from . import apps
 from .errors import Unusable
 from .loading import RELAY, load
 from .parser import CONNECT_TIMEOUT, HOST, PORT, given
 from .values import host_of, mode_of, settings_of, target_of, value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -9,17 +9,21 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
-from typing import Any, NoReturn
 
 from .. import __version__
 from ..arguments import closest, flag
-from ..net.fields import Setting
+from ..hints import TYPE_CHECKING
 from ..net.settings import SERVER_SETTINGS
 from . import apps
 from .errors import Unusable
 from .loading import RELAY
 from .values import fields, option_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
+
+    from ..net.fields import Setting
 
 HOST, PORT, BACKLOG, GRACE, CONNECT_TIMEOUT, LEVEL = "127.0.0.1", 8080, 4096, 10.0, 60.0, "info"
 LEVELS = ("debug", "info", "warning", "error")
@@ -100,8 +104,7 @@ def _parser() -> _Parser:
         add_help=False,
         allow_abbrev=False,
     )
-    what = parser.add_argument_group("what to serve", _apps_text())
-    what.add_argument("app", metavar="APP", help=argparse.SUPPRESS)
+    parser.add_argument_group("what to serve", _apps_text()).add_argument("app", metavar="APP", help=argparse.SUPPRESS)
     _add_place(parser.add_argument_group("where to listen"))
     _add_relay(parser.add_argument_group(RELAY))
     _add_process(parser.add_argument_group("the process"))

@@ -12,17 +12,23 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Sequence
-from typing import TextIO
 
+from ..hints import TYPE_CHECKING
 from ..log import log
-from ..net.connection.account import CloseReport
-from ..net.connection.connection import Connection
 from ..net.server.serve import serve
-from ..net.server.server import Server
-from ..net.sockets.addresses import Address, show
+from ..net.sockets.addresses import show
 from .errors import Unusable, described
-from .options import Options, parse
+from .options import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
+
+    from ..net.connection.account import CloseReport
+    from ..net.connection.connection import Connection
+    from ..net.server.server import Server
+    from ..net.sockets.addresses import Address
+    from .options import Options
 
 OK, FAILED, UNUSABLE = 0, 1, 2
 
@@ -115,17 +121,15 @@ class _Process:
 
 def _log_close(conn: Connection, report: CloseReport) -> None:
     """Log a close report, in one line."""
-    cause = f" ({described(report.error)})" if report.error is not None else ""
-    unacked = f", {report.bytes_unacked} unacknowledged" if report.bytes_unacked else ""
     log.info(
         "%s closed: %s%s, %d bytes in, %d out, %d unsent%s, %.3f s",
         show(conn.remote_address),
         report.reason.value,
-        cause,
+        f" ({described(report.error)})" if report.error is not None else "",
         report.bytes_read,
         report.bytes_written,
         report.bytes_unsent,
-        unacked,
+        f", {report.bytes_unacked} unacknowledged" if report.bytes_unacked else "",
         report.duration,
     )
 

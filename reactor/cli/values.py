@@ -7,13 +7,17 @@ library meets, with the option's name in its sentence. All functions raise TypeE
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from .. import arguments
-from ..net.fields import Setting
+from ..hints import TYPE_CHECKING
 from ..net.settings import ServerSettings, Settings, split
-from ..net.sockets.addresses import Address
 from ..net.sockets.unix import ALL_BITS, check_path
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..net.fields import Setting
+    from ..net.sockets.addresses import Address
 
 
 def fields() -> tuple[Setting, ...]:

@@ -74,8 +74,7 @@ class EpollPoller(selectors.BaseSelector):
         return key
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        key = self.get_key(fileobj)
-        del self._keys[key.fd]
+        key = self._keys.pop(self.get_key(fileobj).fd)
         self.remove(key.fd)
         return key
 

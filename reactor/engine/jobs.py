@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from ..hints import TYPE_CHECKING, Any
+from ..hints import TYPE_CHECKING
 from ..log import log
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Future, ThreadPoolExecutor
+    from typing import Any
 
-Callback = Callable[[Any, BaseException | None], object]
+    Callback = Callable[[Any, BaseException | None], object]
 
 
 class Jobs:

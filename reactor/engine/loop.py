@@ -16,7 +16,7 @@ from ..errors import ReactorError, WrongThread
 from ..former import Former
 from ..hints import TYPE_CHECKING, Any, NamedTuple
 from .jobs import resolve
-from .poller import READABLE, WRITABLE, to_mask
+from .poller import READABLE, WRITABLE, Watch, to_mask
 from .poller_choice import poller_for
 from .turn import Turns
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from .jobs import Callback
     from .signals import Signals
     from .timers import Timer
-    from .watch import Watch
 
 
 class ReactorStatistics(NamedTuple):
@@ -73,6 +72,9 @@ class Reactor:
     release = Former("_turns.release", "a watched descriptor, a ref'd timer or a job in a thread keeps run() going")
     check_thread = Former("_turns.check_thread", "a reactor in debug mode checks the thread of each call")
 
+    _thread: threading.Thread | None  # of start_thread(): run() then goes on while nothing is to do
+    _signals: Signals | None
+
     def __init__(
         self,
         selector: BaseSelector | None = None,
@@ -83,8 +85,7 @@ class Reactor:
         self._turns = Turns(self, poller_for(selector), arguments.function("clock", clock), debug)
         self._born = self._turns.turn_now
         self._running = False
-        self._thread: threading.Thread | None = None  # of start_thread(): run() then goes on while nothing is to do
-        self._signals: Signals | None = None
+        self._thread = self._signals = None
         self._watched: dict[int, Watch] = {}
 
     # Running.
@@ -231,8 +232,9 @@ class Reactor:
         """
         turns = self._turns
         now = turns.clock_time()
-        when = now + arguments.seconds("seconds", seconds, zero=True)
-        return turns.arm(when, now, arguments.function("fn", fn), args)
+        return turns.arm(
+            now + arguments.seconds("seconds", seconds, zero=True), now, arguments.function("fn", fn), args
+        )
 
     def call_at(self, when: float, fn: Callable[..., object], *args: Any) -> Timer:
         """Call `fn(*args)` at `when`, in seconds of the reactor's time (`now`); in the next turn if that is past.
@@ -276,8 +278,6 @@ class Reactor:
         watched descriptor replaces the former watch. Call `unwatch` before closing the descriptor. Raises OSError for
         what cannot be polled (a plain file), TypeError or ValueError for other arguments.
         """
-        from .watch import Watch
-
         turns = self._turns
         turns.check_thread()
         number = arguments.descriptor("fd", fd)

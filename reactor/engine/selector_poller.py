@@ -77,10 +77,9 @@ class SelectorPoller:
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         self.removed.clear()
         if not self._hangups or self._hangup_poll is None:
-            return [(key.fd, to_mask(events)) for key, events in self._select(timeout)]
+            return self._select(timeout)
         wait = max(self._next_look - self._monotonic(), 0)
-        found = self._select(wait if timeout is None else min(wait, timeout))
-        ready = [(key.fd, to_mask(events)) for key, events in found]
+        ready = self._select(wait if timeout is None else min(wait, timeout))
         if self._monotonic() >= self._next_look:
             # POLLIN..POLLRDHUP have epoll's values on Linux, the one platform that has POLLRDHUP (poll(2),
             # epoll_ctl(2)).
@@ -88,9 +87,9 @@ class SelectorPoller:
             self._next_look = self._monotonic() + HANGUP_PERIOD
         return ready
 
-    def _select(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+    def _select(self, timeout: float | None) -> list[tuple[int, int]]:
         try:
-            return self._selector.select(timeout)
+            return [(key.fd, to_mask(events)) for key, events in self._selector.select(timeout)]
         except OSError as error:  # select(2) is called again after a signal, whose handler may have closed a descriptor
             if error.errno != errno.EBADF or not self.removed:
                 raise

@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
 
 from .. import arguments
-from ..hints import Any
+from ..hints import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 def check_call(signum: Any, fn: Any) -> None:
@@ -42,8 +45,7 @@ class Signals:
         """Queue `fn(signum)` when the signal arrives. Raises ValueError outside the main thread, OSError for a
         signal that cannot be caught.
         """
-        before = signal.signal(signum, lambda number, frame: self._queue(fn, number))
-        self._before.setdefault(signum, before)
+        self._before.setdefault(signum, signal.signal(signum, lambda number, frame: self._queue(fn, number)))
         if self._wakeup_before is None:
             found = signal.set_wakeup_fd(self._wakeup_fd, warn_on_full_buffer=False)
             if found != -1:

@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable
 
-from ..hints import Any
+from ..hints import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 class Timer:
@@ -79,14 +82,13 @@ class TimerHeap:
 
     __slots__ = ("_cancelled", "heap", "order", "refs")
 
+    order: int  #: The number of the next timer. `pop_due` takes it as `before`: what a turn arms fires in a later one.
+    refs: int  #: The number of armed timers that `run()` waits for.
+
     def __init__(self) -> None:
         #: (due, number, timer), the soonest first, cancelled ones among them. The loop looks at the first in each turn.
         self.heap: list[tuple[float, int, Timer]] = []
-        #: The number of the next timer. `pop_due` takes it as `before`: what a turn arms fires in a later one.
-        self.order = 0
-        self._cancelled = 0
-        #: The number of armed timers that `run()` waits for.
-        self.refs = 0
+        self.order = self.refs = self._cancelled = 0
 
     def __len__(self) -> int:
         return len(self.heap) - self._cancelled

@@ -22,7 +22,7 @@ from __future__ import annotations
 from ..hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any, ClassVar, Generic, Self, overload
 
     from typing_extensions import TypeVar
@@ -90,9 +90,12 @@ class Snapshot:
     FIELDS: ClassVar[dict[str, Setting]]
 
     def __init__(self, **given: Any) -> None:
-        for name, field in self.FIELDS.items():
-            value = field.check(name, given.pop(name)) if name in given else field.default
-            object.__setattr__(self, name, value)
+        self._set(
+            {
+                name: field.check(name, given.pop(name)) if name in given else field.default
+                for name, field in self.FIELDS.items()
+            }
+        )
         if given:
             raise TypeError(f"{type(self).__name__} has no field {next(iter(given))!r}")
         self._complete()
@@ -100,14 +103,16 @@ class Snapshot:
     def replaced(self, name: str, value: Any) -> Self:
         """The same with another value, checked as the first was."""
         made = object.__new__(type(self))
-        for other in self.FIELDS:
-            object.__setattr__(made, other, getattr(self, other))
-        object.__setattr__(made, name, self.FIELDS[name].check(name, value))
+        made._set({other: getattr(self, other) for other in self.FIELDS} | {name: self.FIELDS[name].check(name, value)})
         made._complete()
         return made
 
     def _complete(self) -> None:
         """Work out what follows from the values. Raises ValueError for those that do not go together."""
+
+    def _set(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"cannot assign to field {name!r}")

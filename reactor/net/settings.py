@@ -40,16 +40,17 @@ KIB = 1024
 MIB = 1024 * KIB
 
 
-def _timeout(name: str, value: Any) -> float | None:
-    return arguments.maybe_seconds(name, value)
+def _maybe(check: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+    """The same check where None is allowed too."""
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def _one_of(*words: str) -> Callable[[str, Any], str]:
+    return lambda name, value: arguments.choice(name, value, words)
 
 
 def _size(name: str, value: Any) -> int:
     return arguments.integer(name, value, 0)
-
-
-def _maybe_size(name: str, value: Any) -> int | None:
-    return None if value is None else _size(name, value)
 
 
 def _keep_alive(name: str, value: Any) -> bool | float:
@@ -60,8 +61,8 @@ def _keep_alive(name: str, value: Any) -> bool | float:
     return arguments.seconds_up_to(name, value, LONGEST_KEEP_ALIVE)
 
 
-def _limit(name: str, value: Any) -> int | None:
-    return None if value is None else arguments.integer(name, value, 1)
+def _limit(name: str, value: Any) -> int:
+    return arguments.integer(name, value, 1)
 
 
 def _networks(name: str, value: Any) -> tuple[Network, ...]:
@@ -70,10 +71,8 @@ def _networks(name: str, value: Any) -> tuple[Network, ...]:
     return check_networks(name, value)
 
 
-def _accept_rate(name: str, value: Any) -> Rate | None:
+def _accept_rate(name: str, value: Any) -> Rate:
     """Connections a second, or these and a burst; by itself the burst is what comes in one second."""
-    if value is None:
-        return None
     from .limits import Rate
 
     rate, burst = value if _is_pair(value) else (value, None)
@@ -88,10 +87,8 @@ def _accept_rate(name: str, value: Any) -> Rate | None:
     return Rate(arguments.positive(expected, rate, value), burst)
 
 
-def _speed(name: str, value: Any) -> Speed | None:
+def _speed(name: str, value: Any) -> Speed:
     """Bytes a second, or these and the seconds of a window."""
-    if value is None:
-        return None
     from .limits import Speed
 
     rate, seconds = value if _is_pair(value) else (value, WINDOW)
@@ -102,9 +99,7 @@ def _speed(name: str, value: Any) -> Speed | None:
 RATES = frozenset({"min_read_rate", "min_write_rate", "slow_reader"})  # judged over a time that begins with them
 
 
-def _excess(name: str, value: Any) -> Excess | None:
-    if value is None:
-        return None
+def _excess(name: str, value: Any) -> Excess:
     from .limits import Excess
 
     expected = f"{name} must be a pair of bytes and seconds, like (1000000, 30)"
@@ -119,17 +114,7 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value, (tuple, list)) and len(value) == 2
 
 
-def _on_idle(name: str, value: Any) -> str:
-    return arguments.choice(name, value, ("close", "reset"))
-
-
-def _when_full(name: str, value: Any) -> str:
-    return arguments.choice(name, value, ("drop", "reset", "wait"))
-
-
-def _local_address(name: str, value: Any) -> tuple[str, int] | None:
-    if value is None:
-        return None
+def _local_address(name: str, value: Any) -> tuple[str, int]:
     if not (isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)):
         raise TypeError(f"{name} must be a tuple (address, port), port 0 being any, not {value!r}")
     from .sockets.addresses import literal_family
@@ -156,34 +141,37 @@ class Live:
     __slots__ = ()
 
     idle_timeout: Attribute[float | None] = setting(
-        None, _timeout, "close a connection that has been idle for this long", "s"
+        None, arguments.maybe_seconds, "close a connection that has been idle for this long", "s"
     )
     read_timeout: Attribute[float | None] = setting(
-        None, _timeout, "close a connection that has sent nothing for this long", "s"
+        None, arguments.maybe_seconds, "close a connection that has sent nothing for this long", "s"
     )
     write_timeout: Attribute[float | None] = setting(
-        60.0, _timeout, "reset a connection that has taken none of its pending output for this long", "s"
+        60.0, arguments.maybe_seconds, "reset a connection that has taken none of its pending output for this long", "s"
     )
     linger_timeout: Attribute[float | None] = setting(
-        30.0, _timeout, "after our FIN, wait this long for the peer's FIN, then reset", "s"
+        30.0, arguments.maybe_seconds, "after our FIN, wait this long for the peer's FIN, then reset", "s"
     )
     half_open_timeout: Attribute[float | None] = setting(
-        600.0, _timeout, "reset a connection left half-closed, or paused after its peer has gone, for this long", "s"
+        600.0,
+        arguments.maybe_seconds,
+        "reset a connection left half-closed, or paused after its peer has gone, for this long",
+        "s",
     )
     first_byte_timeout: Attribute[float | None] = setting(
-        None, _timeout, "close a new connection that sends no byte for this long", "s"
+        None, arguments.maybe_seconds, "close a new connection that sends no byte for this long", "s"
     )
     max_lifetime: Attribute[float | None] = setting(
-        None, _timeout, "end a connection in order at this age, busy or not", "s"
+        None, arguments.maybe_seconds, "end a connection in order at this age, busy or not", "s"
     )
     jitter: Attribute[float | None] = setting(
         None,
-        _timeout,
+        arguments.maybe_seconds,
         "lengthen idle_timeout, read_timeout, max_lifetime by a random time up to this, fixed for each connection",
         "s",
     )
     on_idle: Attribute[Literal["close", "reset"]] = setting(
-        "close", _on_idle, "how an idle, silent or slow connection ends: close (in order) or reset"
+        "close", _one_of("close", "reset"), "how an idle, silent or slow connection ends: close (in order) or reset"
     )
     allow_half_open: Attribute[bool] = setting(False, arguments.flag, "keep our half open after the peer's FIN")
     high_water: Attribute[int] = setting(
@@ -191,7 +179,7 @@ class Live:
     )
     low_water: Attribute[int | None] = setting(
         None,
-        _maybe_size,
+        _maybe(_size),
         "emit drain when pending output has fallen to this; by default a quarter of high_water",
         "bytes",
     )
@@ -199,18 +187,18 @@ class Live:
         64 * MIB, _size, "reset a connection that writes while more output than this is pending", "bytes"
     )
     slow_reader: Attribute[Excess | None, tuple[int, float] | None] = setting(
-        None, _excess, "reset a connection that has had more output than this pending for this long", "bytes, s"
+        None, _maybe(_excess), "reset a connection that has had more output than this pending for this long", "bytes, s"
     )
     min_read_rate: Attribute[Speed | None, float | tuple[float, float] | None] = setting(
         None,
-        _speed,
+        _maybe(_speed),
         "close a connection that sends fewer bytes a second, averaged over 5 s or the given seconds; "
         "with lines or frames, only within a message",
         "bytes/s",
     )
     min_write_rate: Attribute[Speed | None, float | tuple[float, float] | None] = setting(
         None,
-        _speed,
+        _maybe(_speed),
         "reset a connection that takes less pending output a second, averaged over 5 s or the given seconds",
         "bytes/s",
     )
@@ -235,17 +223,21 @@ class OfServer:
 
     __slots__ = ()
 
-    max_connections: Attribute[int | None] = setting(None, _limit, "accept up to this many connections at a time")
+    max_connections: Attribute[int | None] = setting(
+        None, _maybe(_limit), "accept up to this many connections at a time"
+    )
     max_per_address: Attribute[int | None] = setting(
-        None, _limit, "accept up to this many connections at a time from one address (IPv6: one /64)"
+        None, _maybe(_limit), "accept up to this many connections at a time from one address (IPv6: one /64)"
     )
     accept_rate: Attribute[Rate | None, float | tuple[float, int] | None] = setting(
         None,
-        _accept_rate,
+        _maybe(_accept_rate),
         "accept up to this many connections a second, and up to the burst at once after a quiet time",
     )
     when_full: Attribute[Literal["drop", "reset", "wait"]] = setting(
-        "drop", _when_full, "what happens to a client over a limit: drop (close), reset, or wait in the backlog"
+        "drop",
+        _one_of("drop", "reset", "wait"),
+        "what happens to a client over a limit: drop (close), reset, or wait in the backlog",
     )
     block: Attribute[tuple[Network, ...], Iterable[str | Network] | None] = setting(
         (), _networks, "drop clients from these networks"
@@ -254,11 +246,14 @@ class OfServer:
         (), _networks, "drop clients from all other networks; none: accept from all"
     )
     memory_limit: Attribute[int | None] = setting(
-        None, _limit, "while more output than this is pending in all, reset the connection with the most", "bytes"
+        None,
+        _maybe(_limit),
+        "while more output than this is pending in all, reset the connection with the most",
+        "bytes",
     )
     give_up_idle: Attribute[float | None] = setting(
         None,
-        _timeout,
+        arguments.maybe_seconds,
         "when descriptors run out, close connections idle for this long, the longest idle first",
         "s",
     )
@@ -270,7 +265,7 @@ class OfConnect:
     __slots__ = ()
 
     local_address: Attribute[tuple[str, int] | None] = setting(
-        None, _local_address, "connect from this (address, port); port 0 is any"
+        None, _maybe(_local_address), "connect from this (address, port); port 0 is any"
     )
     family: Attribute[int] = setting(
         socket.AF_UNSPEC, _family, "resolve names to addresses of this family only: AF_INET or AF_INET6"
@@ -282,7 +277,7 @@ class OfConnect:
         0.25, arguments.seconds, "if an address has not answered for this long, try the next one too (RFC 8305)", "s"
     )
     connect_timeout: Attribute[float | None] = setting(
-        60.0, _timeout, "give up connecting after this long, all addresses together", "s"
+        60.0, arguments.maybe_seconds, "give up connecting after this long, all addresses together", "s"
     )
 
 
@@ -303,16 +298,19 @@ class Settings(Snapshot, Live, AtOpening):
     def _complete(self) -> None:
         if self.low_water is not None and self.low_water > self.high_water:
             raise ValueError(f"low_water must be at most high_water ({self.high_water}), not {self.low_water}")
-        object.__setattr__(self, "drain_at", self.high_water // 4 if self.low_water is None else self.low_water)
-        object.__setattr__(self, "room", min(self.high_water, self.buffer_limit))
         guards = (self.first_byte_timeout, self.max_lifetime, self.jitter)
-        paces = (self.min_read_rate, self.min_write_rate, self.slow_reader)
-        windows = [pace.seconds for pace in paces if pace is not None]
-        object.__setattr__(self, "paced", bool(windows))
-        object.__setattr__(self, "guarded", self.paced or any(guard is not None for guard in guards))
+        windows = [
+            pace.seconds for pace in (self.min_read_rate, self.min_write_rate, self.slow_reader) if pace is not None
+        ]
         timeouts = (self.write_timeout, self.linger_timeout, self.half_open_timeout, *windows)
-        object.__setattr__(
-            self, "first_look", min([FIRST_LOOK, *(one / LOOKS_PER_STALL for one in timeouts if one is not None)])
+        self._set(
+            {
+                "drain_at": self.high_water // 4 if self.low_water is None else self.low_water,
+                "room": min(self.high_water, self.buffer_limit),
+                "paced": bool(windows),
+                "guarded": bool(windows) or any(guard is not None for guard in guards),
+                "first_look": min([FIRST_LOOK, *(one / LOOKS_PER_STALL for one in timeouts if one is not None)]),
+            }
         )
 
 
@@ -326,7 +324,7 @@ class ServerSettings(Snapshot, OfServer):
 
     def _complete(self) -> None:
         limits = (self.max_connections, self.max_per_address, self.accept_rate, self.block or None, self.allow or None)
-        object.__setattr__(self, "gated", any(limit is not None for limit in limits))
+        self._set({"gated": any(limit is not None for limit in limits)})
 
 
 class ClientSettings(Snapshot, OfConnect):
@@ -348,8 +346,9 @@ def split(given: Mapping[str, Any], others: type[S]) -> tuple[Settings, S]:
     unknown = given.keys() - known
     if unknown:
         name, names = min(unknown), sorted(known)
-        meant = arguments.did_you_mean(name, names)
-        raise TypeError(f"unknown setting {name!r}: expected one of {', '.join(names)}{meant}")
+        raise TypeError(
+            f"unknown setting {name!r}: expected one of {', '.join(names)}{arguments.did_you_mean(name, names)}"
+        )
     return (
         Settings(**{name: value for name, value in given.items() if name in CONNECTION_SETTINGS}),
         others(**{name: value for name, value in given.items() if name in others.FIELDS}),

@@ -21,7 +21,8 @@ class Clockwork:
     def call_later(self, seconds: float, fn: Callable[[], object]) -> Any:
         timer = (seconds, fn)
         self.timers.append(timer)
-        return SimpleNamespace(cancel=lambda: self.timers.remove(timer), unref=lambda: None)
+        handle: Any = SimpleNamespace(cancel=lambda: self.timers.remove(timer), unref=lambda: handle)
+        return handle
 
     def ring(self) -> None:
         self.timers[0][1]()

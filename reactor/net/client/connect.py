@@ -149,8 +149,9 @@ class Clients:
     def add(self, where: Address, settings: Settings, client: ClientSettings) -> Connection:
         """Return a new client, which begins to connect in the next turn."""
         connecting = Connecting(self._loop, where, settings, client)  # stands in for a socket until there is one
-        kind = CheckedConnection if self._loop.debug else Connection
-        conn = kind(self._loop, self, connecting, where, None, settings, self._listeners, CONNECTING)
+        conn = (CheckedConnection if self._loop.debug else Connection)(
+            self._loop, self, connecting, where, None, settings, self._listeners, CONNECTING
+        )
         conn.attempted_addresses = connecting.attempted
         self._connections[conn] = None
         if settings.pause_on_connect:

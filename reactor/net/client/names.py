@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import itertools
 import socket
-from collections.abc import Iterable
 
-from ...hints import Any, NamedTuple
+from ...hints import TYPE_CHECKING, Any, NamedTuple
 from ..sockets import addresses, kernel
-from ..sockets.addresses import literal_family
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Target(NamedTuple):
@@ -55,14 +56,14 @@ def resolve_literal(host: str, port: int) -> list[Target]:
     return resolve(host, port, socket.AF_UNSPEC, socket.AI_NUMERICHOST | socket.AI_NUMERICSERV)
 
 
-def answered(host: str, port: int, family: int, addresses: Iterable[str]) -> list[Target]:
+def answered(host: str, port: int, family: int, listed: Iterable[str]) -> list[Target]:
     """The addresses that the program's own lookup found, in the order in which to try them; at least one.
 
     Raises ValueError for what is no IP address, OSError if none is of `family`.
     """
     found: list[Target] = []
-    for address in addresses:
-        kind = literal_family(address) if isinstance(address, str) else None
+    for address in listed:
+        kind = addresses.literal_family(address) if isinstance(address, str) else None
         if kind is None:
             raise ValueError(f"the lookup of {host!r} must answer with IP addresses, not {address!r}")
         if family in (socket.AF_UNSPEC, kind):

@@ -22,10 +22,8 @@ from ...engine.poller import WRITE
 from ...hints import TYPE_CHECKING, Any
 from ..connection.account import Reason
 from ..sockets import addresses, kernel, opening, options
-from ..sockets.addresses import Address, literal_family
 from . import names
-from .attempts import Decision, Race
-from .names import Target
+from .attempts import Race
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -35,10 +33,12 @@ if TYPE_CHECKING:
     from ...engine.turn import Turns
     from ..connection.connection import Connection
     from ..settings import ClientSettings, Settings
+    from ..sockets.addresses import Address
+    from .attempts import Decision
+    from .names import Target
 
     E = TypeVar("E", bound=BaseException)
-
-Option = tuple[int, int, int | bytes]  # level, name, value
+    Option = tuple[int, int, int | bytes]  # level, name, value
 
 
 class Connecting:
@@ -137,10 +137,10 @@ class Connecting:
         if self._client.connect_timeout is not None:
             self._limit = self._loop.call_later(self._client.connect_timeout, self._timed_out).unref()
         if isinstance(self._where, str):
-            self._try([Target(socket.AF_UNIX, self._where, self._where, 0)])
+            self._try([names.Target(socket.AF_UNIX, self._where, self._where, 0)])
             return
         host, port = self._where
-        if literal_family(host) is not None:
+        if addresses.literal_family(host) is not None:
             try:
                 self._try(names.resolve_literal(host, port))
             except OSError as error:  # a scope that is no interface
@@ -162,11 +162,10 @@ class Connecting:
         listed = [addresses] if isinstance(addresses, str) else list(addresses or ()) if error is None else []
         self._answered = True
         assert isinstance(self._where, tuple)
-        host, port = self._where
         found: list[Target] = []
         if error is None:
             try:
-                found = names.answered(host, port, self._client.family, listed)
+                found = names.answered(*self._where, self._client.family, listed)
             except (OSError, ValueError) as refused:
                 error = _bare(refused)
         self._loop.call_soon(self._resolved, found, error)  # the program may call `done` inside `lookup`
@@ -194,21 +193,19 @@ class Connecting:
         """Do what the race has decided, but for the telling."""
         self._close(decision.close)
         if decision.look_next_turn:
-            self._look_in_next_turn()
+            if self._look is not None:
+                self._look.cancel()
+            if not self._look_queued:  # once, however many attempts have failed in this turn
+                self._look_queued = True
+                self._loop.call_soon(self._look_now)
         elif decision.look_at is not None:
             self._look = self._loop.call_at(decision.look_at, self._look_now).unref()
         if decision.open is not None:
-            self._open(decision.open)
+            attempt = self._attempts[decision.open] = Attempt(self._loop, self, decision.open)
+            self.attempted.append(decision.open.address)
+            attempt.begin(self._settings, self._client.local_address)
         if decision.error is not None:
             self._loop.call_soon(self._fail, decision.error)
-
-    def _look_in_next_turn(self) -> None:
-        """Once, however many attempts have failed in this turn."""
-        if self._look is not None:
-            self._look.cancel()
-        if not self._look_queued:
-            self._look_queued = True
-            self._loop.call_soon(self._look_now)
 
     def _look_now(self) -> None:
         self._look_queued = False
@@ -221,11 +218,6 @@ class Connecting:
             conn._tell("connection_attempt_timeout", *_as_told(decision.late))
         if decision.open is not None:
             conn._tell("connection_attempt", *_as_told(decision.open))
-
-    def _open(self, target: Target) -> None:
-        attempt = self._attempts[target] = Attempt(self._loop, self, target)
-        self.attempted.append(target.address)
-        attempt.begin(self._settings, self._client.local_address)
 
     def _close(self, targets: Iterable[Target]) -> None:
         for target in targets:
@@ -278,7 +270,7 @@ class Attempt:
         """Begin to connect. The outcome is told in a later turn, never inside this call."""
         target, poller = self.target, self._loop.poller
         try:
-            if local is not None and literal_family(local[0]) != target.family:
+            if local is not None and addresses.literal_family(local[0]) != target.family:
                 raise kernel.os_error(errno.EAFNOSUPPORT, "bind", local)
             sock = self.sock = opening.start_connect(
                 poller.system, target.family, target.sockaddr, target.address, local

@@ -1,7 +1,5 @@
 """The attributes of a connection that programs may read, with what `help()` says of each."""
 
-from __future__ import annotations
-
 #: For `__slots__` of a connection: the keys are its public slots.
 ATTRIBUTES = {
     "attempted_addresses": "The addresses to which a client has tried to connect, in order. Empty for a connection "

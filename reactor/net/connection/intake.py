@@ -62,10 +62,7 @@ class Intake:
 
     def frames_of(self, framer: object) -> Frames | None:
         """What this framer holds back; None if it never did."""
-        for held in self.frames:
-            if held.framer is framer:
-                return held
-        return None
+        return next((held for held in self.frames if held.framer is framer), None)
 
     def tell(self, conn: Hearer) -> None:
         """Deliver the messages that framers hold back, as far as the program wants to hear them."""

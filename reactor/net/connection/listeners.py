@@ -124,8 +124,7 @@ class Listeners:
 
     def each(self, event: str) -> tuple[Listener, ...]:
         """All listeners of an event, the parent's first."""
-        inherited = self._parent.each(event) if self._parent is not None else ()
-        return inherited + self._own.get(event, ())
+        return (() if self._parent is None else self._parent.each(event)) + self._own.get(event, ())
 
     def refresh(self) -> None:
         """Fill all slots again: the parent has changed."""
@@ -144,19 +143,14 @@ class Listeners:
         """Pipes and framers have the bytes as they came; other listeners what `set_encoding` makes of them."""
         listeners = self.each("data")
         heard = self.each(PIPED)
-        self.framed = any(map(is_framer, listeners))
-        self.heard_beside = bool(heard) or not all(map(is_framer, listeners))
-        if self._through is not None:
-            heard = (*heard, *(one for one in listeners if is_framer(one)))
-            listeners = tuple(one for one in listeners if not is_framer(one))
-        listener = _combined(listeners)
-        if not heard and listener is None:
-            heard = (discard,)
-        if self._through is not None:
-            listener = self._through(listener)
-        combined = _combined(heard if listener is None else (*heard, listener))
-        assert combined is not None
-        return combined
+        framers = tuple(filter(is_framer, listeners))
+        self.framed = bool(framers)
+        self.heard_beside = bool(heard) or len(framers) < len(listeners)
+        if self._through is None:
+            return _combined((*heard, *listeners)) or discard
+        others = tuple(one for one in listeners if not is_framer(one))
+        heard = (*heard, *framers) or (() if others else (discard,))
+        return _combined((*heard, self._through(_combined(others)))) or discard
 
 
 def is_framer(fn: Listener) -> bool:

@@ -50,9 +50,8 @@ class OutBuffer:
     def __init__(self) -> None:
         #: What waits, in order. Whoever appends here keeps `size` and `held` true: `Connection.write` does.
         self.chunks: deque[Any] = deque()  # bytes, views of bytes, and Parts
-        self._offset = 0
         #: Pending bytes, and how many of them are in memory.
-        self.size = self.held = 0
+        self.size = self.held = self._offset = 0
 
     def append(self, chunk: bytes | memoryview | Part) -> None:
         """Takes the chunk as it is: it must never change. Empty ones are ignored."""

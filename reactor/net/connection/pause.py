@@ -32,12 +32,15 @@ class Pause:
 
     __slots__ = ("by_program", "fed", "gone", "hung_up", "pipes")
 
+    by_program: bool
+    gone: bool  # the peer is known to have left while paused
+    hung_up: bool  # ERR or HUP was seen while not reading: it cannot be masked, so nothing is watched
+    pipes: tuple[Joined, ...]  # that begin here
+    fed: tuple[Joined, ...]  # that end here
+
     def __init__(self) -> None:
-        self.by_program = False
-        self.pipes: tuple[Joined, ...] = ()  # that begin here
-        self.fed: tuple[Joined, ...] = ()  # that end here
-        self.gone = False  # the peer is known to have left while paused
-        self.hung_up = False  # ERR or HUP was seen while not reading: it cannot be masked, so nothing is watched
+        self.by_program = self.gone = self.hung_up = False
+        self.pipes = self.fed = ()
 
     @property
     def holds(self) -> bool:

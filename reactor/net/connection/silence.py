@@ -4,11 +4,11 @@ it.
 
 from __future__ import annotations
 
-from ...engine.timers import Timer
 from ...hints import TYPE_CHECKING
 from ..deadlines.agenda import NEVER
 
 if TYPE_CHECKING:
+    from ...engine.timers import Timer
     from .stream import Stream
 
 

@@ -27,8 +27,7 @@ class Decoder:
 
     def unfinished(self) -> bytes:
         """What is held back of a character that is not complete."""
-        held: bytes = self._decoder.getstate()[0]
-        return self._left + held
+        return self._left + bytes(self._decoder.getstate()[0])
 
     def through(self, listener: Listener | None) -> Listener:
         """What to call with bytes for a listener of text. None: nobody listens; but where characters begin must
@@ -85,8 +84,7 @@ def set_encoding(conn: Stream, encoding: str | None, errors: str) -> None:
     conn._intake = conn._intake or Intake()
     before = conn._intake.decoder
     left = b"" if before is None else before.unfinished()
-    decoder = Decoder(encoding, errors, left) if encoding is not None or left else None
-    conn._intake.decoder = decoder
+    decoder = conn._intake.decoder = Decoder(encoding, errors, left) if encoding is not None or left else None
     conn._own_listeners().pass_data(None if decoder is None else decoder.through)
 
 

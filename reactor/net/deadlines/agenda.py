@@ -26,7 +26,7 @@ from ...hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Protocol
+    from typing import Any, Protocol, Self
 
     class Looked(Protocol):
         """What can be entered: it keeps the moment itself."""
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         """A timer."""
 
         def cancel(self) -> None: ...
-        def unref(self) -> object: ...
+        def unref(self) -> Self: ...
 
     class Clockwork(Protocol):
         """What is needed of a reactor's turns."""

@@ -44,14 +44,15 @@ class Keeper:
 
     __slots__ = ("_agenda", "_loop", "_lots", "_timer", "_wake_at", "memory")
 
+    _timer: Timer | None
+    memory: Memory | None  #: Where there is a limit on what all connections hold together.
+
     def __init__(self, loop: Turns) -> None:
         self._loop = loop
         self._agenda = Agenda()
-        self._timer: Timer | None = None
+        self._timer = self.memory = None
         self._wake_at = NEVER
         self._lots = 0  # drawn so far
-        #: Where there is a limit on what all connections hold together.
-        self.memory: Memory | None = None
 
     def plan(self, stream: Stream) -> None:
         """See to it that somebody looks when the next deadline may have passed: at the end of each flush."""

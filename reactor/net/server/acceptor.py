@@ -97,6 +97,8 @@ class Acceptor:
 
     _flowing = False
 
+    watched: bool  #: True if the loop calls it when a client waits.
+
     def __init__(self, loop: Turns, host: Host, opened: Opened) -> None:
         self._loop = loop
         self._host = host
@@ -108,8 +110,6 @@ class Acceptor:
         #: The local address of all connections accepted here; None where they differ: behind a wildcard.
         wildcard = isinstance(self.address, tuple) and self.address[0] in ("0.0.0.0", "::")
         self.accepted_address = None if wildcard else self.address
-        #: True if the loop calls it when a client waits.
-        self.watched = False
         self._paused: Timer | None = None
         self._register()
         self._spare = self._spare_socket()
@@ -166,8 +166,8 @@ class Acceptor:
 
     def _on_ready(self, mask: int) -> None:
         """A client waits. To ask how many wait costs an eighth of an accept that finds none."""
-        most = kernel.waiting(self.sock) or ACCEPTS_PER_TURN  # 0: a client has gone again, or the socket is broken
-        self.accept(min(most, ACCEPTS_PER_TURN))
+        # 0: a client has gone again, or the socket is broken.
+        self.accept(min(kernel.waiting(self.sock) or ACCEPTS_PER_TURN, ACCEPTS_PER_TURN))
 
     def accept(self, most: int) -> None:
         """Take in up to `most` of the clients that wait."""

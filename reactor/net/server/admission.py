@@ -56,6 +56,9 @@ class Admission:
 
     __slots__ = ("_connection_type", "_gate", "_reopening", "_server", "inside", "queues", "quiet_until")
 
+    _gate: Gate | None
+    _reopening: Timer | None
+
     def __init__(self, server: Admitting) -> None:
         self._server = server
         self._connection_type = _checked() if server._loop.debug else Connection
@@ -65,8 +68,7 @@ class Admission:
         self.queues = False
         #: The acceptors shed and log nothing before this time.
         self.quiet_until = 0.0
-        self._gate: Gate | None = None
-        self._reopening: Timer | None = None
+        self._gate = self._reopening = None
 
     def apply_limits(self, inside: Iterable[Connection]) -> None:
         """A limit of the server has changed; `inside` are the connections that count."""
@@ -154,8 +156,12 @@ class Admission:
         """accept(2) has failed: `shed` clients were reset for it, and the socket of `broken` is of no more use."""
         server = self._server
         server._tally.refused["descriptors"] += shed
-        told = f"; {shed} waiting clients were reset" if shed else ""
-        log.warning("%s with %d connections open%s", error.strerror, self.inside, told)
+        log.warning(
+            "%s with %d connections open%s",
+            error.strerror,
+            self.inside,
+            f"; {shed} waiting clients were reset" if shed else "",
+        )
         if broken is not None:
             server._acceptor_broken(broken)
         server._emit("accept_error", error)

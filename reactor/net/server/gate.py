@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from ..deadlines.agenda import Cancellable
     from ..limits import Rate
-    from ..sockets.networks import Network, Remote
+    from ..sockets.addresses import Address
+    from ..sockets.networks import Network
 
     class Limits(Protocol):
         """What a gate needs of `ServerSettings`."""
@@ -86,10 +87,10 @@ class RefusalLog:
     def __init__(self, loop: Clockwork) -> None:
         self._loop = loop
         self._counts: Counter[str] = Counter()
-        self._last: Remote = ""
+        self._last: Address = ""
         self._timer: Cancellable | None = None
 
-    def note(self, cause: str, remote: Remote) -> None:
+    def note(self, cause: str, remote: Address) -> None:
         """A client was refused for this cause."""
         self._counts[cause] += 1
         self._last = remote
@@ -103,8 +104,7 @@ class RefusalLog:
             last = "{}:{}".format(*self._last) if isinstance(self._last, tuple) else self._last or "a Unix socket"
             log.warning("clients were refused: %s; the last was %s", causes, last)
             self._counts.clear()
-            self._timer = self._loop.call_later(SAMPLE, self._write)
-            self._timer.unref()
+            self._timer = self._loop.call_later(SAMPLE, self._write).unref()
 
     def close(self) -> None:
         """The server has stopped: log the refusals that were not logged yet."""
@@ -118,15 +118,13 @@ class Gate:
 
     __slots__ = ("_inside", "_limits", "bucket", "refusals")
 
-    def __init__(self, limits: Limits, inside: Iterable[Remote], bucket: Bucket | None, refusals: RefusalLog) -> None:
+    def __init__(self, limits: Limits, inside: Iterable[Address], bucket: Bucket | None, refusals: RefusalLog) -> None:
         self._limits = limits
-        self._inside: Counter[str | int | None] = Counter()
-        if limits.max_per_address is not None:
-            self._inside.update(map(_client_of, inside))
+        self._inside = Counter(map(_client_of, inside) if limits.max_per_address is not None else ())
         self.bucket = bucket
         self.refusals = refusals
 
-    def refusal(self, remote: Remote, open_now: int, now: float) -> str | None:
+    def refusal(self, remote: Address, open_now: int, now: float) -> str | None:
         """The cause that keeps this client out, with `open_now` clients inside; None: it is inside from now on."""
         limits = self._limits
         if limits.block and _within(limits.block, remote):
@@ -151,7 +149,7 @@ class Gate:
             return inf
         return 0.0 if self.bucket is None else self.bucket.wait(now)
 
-    def left(self, remote: Remote) -> None:
+    def left(self, remote: Address) -> None:
         """A client that was inside has gone."""
         client = _client_of(remote) if self._inside else None
         if client is not None:
@@ -160,19 +158,19 @@ class Gate:
                 del self._inside[client]
 
 
-def _within(networks: tuple[Network, ...], remote: Remote) -> bool:
+def _within(networks: tuple[Network, ...], remote: Address) -> bool:
     from ..sockets.networks import within  # here: `ipaddress` takes long to import
 
     return within(networks, remote)
 
 
-def _client_of(remote: Remote) -> str | int | None:
+def _client_of(remote: Address) -> str | int | None:
     from ..sockets.networks import client_of
 
     return client_of(remote)
 
 
-def gate_for(loop: Clockwork, limits: Limits, inside: Iterable[Remote], before: Gate | None) -> Gate | None:
+def gate_for(loop: Clockwork, limits: Limits, inside: Iterable[Address], before: Gate | None) -> Gate | None:
     """A gate for these limits, with these clients inside; None where there is no limit. Where the rate is the same as
     before, its bucket keeps its tokens.
     """

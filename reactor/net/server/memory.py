@@ -54,9 +54,8 @@ class MemoryLimit:
         #: Bytes.
         self.limit = limit
         self._holders: dict[Holder, tuple[int, int]] = {}  # bytes as noted, and the most that they may be by now
-        #: The sum of the bytes that were noted.
-        self.total = 0
-        self._most = 0  # the sum of the most that they may be by now
+        #: The sum of the bytes that were noted, and of the most that they may be by now.
+        self.total = self._most = 0
         self._timer: Cancellable | None = None
 
     def note(self, conn: Holder) -> None:
@@ -103,8 +102,7 @@ class MemoryLimit:
                 self.forget(conn)
                 conn._cut(Reason.BUFFER_LIMIT)
         if self._most > self.limit and self._timer is None:
-            self._timer = self._loop.call_later(RECOUNT, self.recount)
-            self._timer.unref()
+            self._timer = self._loop.call_later(RECOUNT, self.recount).unref()
 
 
 def memory_limit_for(

@@ -31,35 +31,28 @@ IDLE_BATCH = 32  # given up at a time; nginx drains up to 32
 
 def give_up(connections: Collection[Stream], idle: float | None, now: float) -> int:
     """End some of them. Returns the number of descriptors that become free."""
-    return _give_up_lingering(connections) or (0 if idle is None else _give_up_idle(connections, now - idle))
-
-
-def _give_up_lingering(connections: Collection[Stream]) -> int:
     lingering = list(islice(filter(_lingers, connections), LINGERING_BATCH))
     for conn in lingering:
         conn._cut(Reason.GIVEN_UP)
-    return len(lingering)
-
-
-def _give_up_idle(connections: Collection[Stream], since: float) -> int:
-    still = (conn for conn in connections if _moved_at(conn) <= since)
-    idle = list(filter(_is_idle, nsmallest(IDLE_BATCH, still, key=_moved_at)))
-    for conn in idle:
+    if lingering or idle is None:
+        return len(lingering)
+    still = (conn for conn in connections if _moved_at(conn) <= now - idle)
+    longest = list(filter(_is_idle, nsmallest(IDLE_BATCH, still, key=_moved_at)))
+    for conn in longest:
         conn._because(Reason.GIVEN_UP)
         conn._step(DESTROY)
-    return len(idle)
+    return len(longest)
 
 
 def _lingers(conn: Stream) -> bool:
     """True if every byte of ours is delivered, and what the peer may still say is dropped."""
-    fin = 1  # it alone may still be unacknowledged
-    return conn._life.discarding and conn._life.fin_sent and (conn._sock.unacknowledged() or 0) <= fin
+    # Of what was sent the FIN alone may still be unacknowledged; it counts one.
+    return conn._life.discarding and conn._life.fin_sent and (conn._sock.unacknowledged() or 0) <= 1
 
 
 def _moved_at(conn: Stream) -> float:
     """The last movement, as far as it has been noticed."""
-    kept_at = NOT_YET if conn._gauges is None else conn._gauges.kept_at
-    return max(conn._read_at, conn._wrote_at, conn._acked_at, kept_at)
+    return max(conn._read_at, conn._wrote_at, conn._acked_at, conn._gauges.kept_at if conn._gauges else NOT_YET)
 
 
 def _is_idle(conn: Stream) -> bool:

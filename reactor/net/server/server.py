@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, KeysView
     from typing import Any, Unpack
 
-    from ...engine.turn import Turns
     from ..connection.connection import Connection
     from ..connection.listeners import Listener
     from ..keywords import ServerKeywords
@@ -72,6 +71,9 @@ class Server(Live, AtOpening, OfServer, Listening):
         "loop": "The reactor on which this server runs.",
     }  # fmt: skip
 
+    _stop: Stop | None
+    _memory: MemoryLimit | None
+
     _EVENTS = CONNECTION_EVENTS + SERVER_EVENTS
 
     get_setting = Former("_get_setting", "settings are attributes; use getattr")
@@ -92,9 +94,12 @@ class Server(Live, AtOpening, OfServer, Listening):
         self._connections: dict[Connection, None] = {}
         self._ref, self._holding = True, False
         self._tally = Tally()
-        self._stop: Stop | None = None
-        self._memory: MemoryLimit | None = None
-        self._keeper = _keeper(self._loop)
+        self._stop = self._memory = None
+        self._keeper = Keeper(self._loop)
+        if self._loop.debug:
+            from ..debug import CheckedKeeper
+
+            self._keeper = CheckedKeeper(self._loop)
         self._admission = Admission(self)
         self._apply_limits()
         arguments.maybe_function("on_connection", on_connection)
@@ -137,8 +142,9 @@ class Server(Live, AtOpening, OfServer, Listening):
             raise ReactorError("listen() after the reactor was closed")
         if self._stop is not None:
             raise ServerClosed("listen() while the server is stopping: wait for `stopped`")
-        system = self._loop.poller.system
-        opened = open_listening(system, host, port, backlog, path, mode, reuse_port, ipv6_only, sock, fd)
+        opened = open_listening(
+            self._loop.poller.system, host, port, backlog, path, mode, reuse_port, ipv6_only, sock, fd
+        )
         try:
             options.inherit_options(opened.sock, self._settings.no_delay, self._settings.keep_alive)
             acceptor = Acceptor(self._loop, self._admission, opened)
@@ -210,8 +216,7 @@ class Server(Live, AtOpening, OfServer, Listening):
         self._begin_stop().shorten(now + grace, end, now + spread)
 
     def _begin_stop(self) -> Stop:
-        if self._stop is None:
-            self._stop = Stop(self)
+        self._stop = self._stop or Stop(self)
         return self._stop
 
     def _close_acceptors(self) -> None:
@@ -337,11 +342,3 @@ class Server(Live, AtOpening, OfServer, Listening):
     def __repr__(self) -> str:
         where = ", ".join(addresses.show(address) for address in self.addresses) or "not listening"
         return f"<Server {where} connections={len(self._connections)}>"
-
-
-def _keeper(loop: Turns) -> Keeper:
-    if not loop.debug:
-        return Keeper(loop)
-    from ..debug import CheckedKeeper
-
-    return CheckedKeeper(loop)

@@ -22,9 +22,7 @@ Address = tuple[str, int] | str
 
 def address_of(raw: Any) -> Address:
     """What users see for an address as the socket module gives it."""
-    if isinstance(raw, tuple):
-        return host_and_port(raw)
-    return os.fsdecode(raw or "")
+    return host_and_port(raw) if isinstance(raw, tuple) else os.fsdecode(raw or "")
 
 
 def host_and_port(raw: Any) -> tuple[str, int]:

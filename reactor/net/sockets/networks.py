@@ -9,10 +9,14 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
-from ...hints import Any
+from ...hints import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .addresses import Address
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Remote = tuple[str, int] | str
 
 # Bits of an IPv6 address that tell clients apart: a subscriber is given a whole /64 (RFC 7421), and may come from each
 # address of it. OpenSSH counts by a netblock too (PerSourceNetBlockSize).
@@ -41,11 +45,10 @@ def _network(expected: str, entry: Any) -> Network:
 
 
 def _unmapped(network: Network) -> Network:
-    if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= 96:
-        mapped = network.network_address.ipv4_mapped
-        if mapped is not None:
-            return ipaddress.IPv4Network((mapped, network.prefixlen - 96))
-    return network
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    if mapped is None or network.prefixlen < 96:
+        return network
+    return ipaddress.IPv4Network((mapped, network.prefixlen - 96))
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
@@ -54,7 +57,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return mapped or address
 
 
-def within(networks: tuple[Network, ...], remote: Remote) -> bool:
+def within(networks: tuple[Network, ...], remote: Address) -> bool:
     """Is this client in one of them?"""
     if not networks or isinstance(remote, str):
         return False
@@ -62,7 +65,7 @@ def within(networks: tuple[Network, ...], remote: Remote) -> bool:
     return any(address in network for network in networks)
 
 
-def client_of(remote: Remote) -> str | int | None:
+def client_of(remote: Address) -> str | int | None:
     """What is the same for all connections of one client: the address, of IPv6 its first 64 bits; None where there is
     none.
     """

@@ -10,11 +10,11 @@ import os
 import socket
 
 from ...hints import TYPE_CHECKING, Any
-from .addresses import Address
 from .kernel import name_error, os_error
 from .sock import StreamSocket, UnixStreamSocket
 
 if TYPE_CHECKING:
+    from .addresses import Address
     from .sock import Sock
 
 _UNIX = getattr(socket, "AF_UNIX", None)  # Python on Windows has none
@@ -32,8 +32,9 @@ def connected_socket(sock: Any) -> Sock:
     if type(sock) is not socket.socket:
         made: Sock = sock
         return made
-    kind = UnixStreamSocket if sock.family == _UNIX else StreamSocket
-    return kind(int(sock.family), int(sock.type), 0, sock.detach())
+    return (UnixStreamSocket if sock.family == _UNIX else StreamSocket)(
+        int(sock.family), int(sock.type), 0, sock.detach()
+    )
 
 
 def start_connect(system: Any, family: int, raw: Any, address: Address, local: tuple[str, int] | None) -> socket.socket:
@@ -97,23 +98,18 @@ def listen_tcp(
 
 def _listen_address(host: str | None, port: int) -> tuple[socket.AddressFamily, Any]:
     if host is None:
-        if socket.has_dualstack_ipv6():
-            return socket.AF_INET6, ("::", port)
-        return socket.AF_INET, ("0.0.0.0", port)
+        both = socket.has_dualstack_ipv6()
+        return (socket.AF_INET6, ("::", port)) if both else (socket.AF_INET, ("0.0.0.0", port))
+    # As bytes if it is plain ASCII with labels that a name can have: text takes the codec `idna`, which would give the
+    # same, and takes as long to load as half of this library.
+    plain = host.isascii() and all(0 < len(label) < 64 for label in host.split("."))
+    name = host.encode() if plain else host
     try:
-        found = socket.getaddrinfo(_plain(host), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError) as error:
         raise name_error(host, error) from None
     family, _, _, _, address = found[0]
     return family, address
-
-
-def _plain(host: str) -> str | bytes:
-    """As bytes if it is plain ASCII with labels that a name can have: text takes the codec `idna`, which would give the
-    same, and takes as long to load as half of this library.
-    """
-    plain = host.isascii() and all(0 < len(label) < 64 for label in host.split("."))
-    return host.encode() if plain else host
 
 
 def adopt(sock: Any) -> socket.socket:
@@ -123,31 +119,27 @@ def adopt(sock: Any) -> socket.socket:
     """
     if not isinstance(sock, socket.socket):
         raise TypeError(f"sock must be a listening socket, not {sock!r}")
-    if sock.type != socket.SOCK_STREAM:
-        raise ValueError(f"sock must be a stream socket, not {sock!r}")
-    _check_listens(sock, "sock", sock)
-    sock.setblocking(False)
-    return sock
+    return _adopted(sock, "sock", "a stream socket", sock)
 
 
 def adopt_descriptor(fd: int) -> socket.socket:
     """The same for a bare descriptor; OSError for one that is no socket at all."""
     sock = socket.socket(fileno=fd)
     try:
-        if sock.type != socket.SOCK_STREAM:
-            raise ValueError(f"fd must be the descriptor of a stream socket, not {fd!r}")
-        _check_listens(sock, "fd", fd)
+        return _adopted(sock, "fd", "the descriptor of a stream socket", fd)
     except BaseException:
         sock.detach()
         raise
-    sock.setblocking(False)
-    return sock
 
 
-def _check_listens(sock: socket.SocketType, name: str, value: Any) -> None:
+def _adopted(sock: socket.socket, name: str, expected: str, value: Any) -> socket.socket:
+    if sock.type != socket.SOCK_STREAM:
+        raise ValueError(f"{name} must be {expected}, not {value!r}")
     accepting = getattr(socket, "SO_ACCEPTCONN", None)
     if accepting is not None and not sock.getsockopt(socket.SOL_SOCKET, accepting):
         raise ValueError(f"{name} must be listening already (call its listen() first), not {value!r}")
+    sock.setblocking(False)
+    return sock
 
 
 def accept(sock: socket.socket, family: int, kind: int) -> tuple[Sock, Any]:

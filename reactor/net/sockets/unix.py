@@ -147,7 +147,8 @@ def _replace_stale(sock: socket.socket, path: str) -> bool:
             return False
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
             probe.setblocking(False)
-            _claim(probe, found)
+            if _LINUX:
+                _claim(probe, found)
             if probe.connect_ex(path) != errno.ECONNREFUSED or not _same(found, os.lstat(path)):
                 return False
             os.unlink(path)
@@ -163,8 +164,6 @@ def _claim(probe: socket.socket, stale: os.stat_result) -> None:
     Otherwise the second could remove what the first has just made. An abstract name is a lock that leaves nothing
     behind and that nobody waits for. Where there are none, two starts within microseconds can still meet.
     """
-    if not _LINUX:
-        return
     try:
         probe.bind(f"\0reactor replaces {stale.st_dev}:{stale.st_ino}")
     except OSError as error:
