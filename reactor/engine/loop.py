@@ -16,7 +16,7 @@ from ..errors import ReactorError, WrongThread
 from ..former import Former
 from ..hints import TYPE_CHECKING, Any, NamedTuple
 from .jobs import resolve
-from .poller import READABLE, WRITABLE, Watch, to_mask
+from .poller import READABLE, WRITABLE, to_mask
 from .poller_choice import poller_for
 from .turn import Turns
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .jobs import Callback
     from .signals import Signals
     from .timers import Timer
+    from .watch import Watch
 
 
 class ReactorStatistics(NamedTuple):
@@ -278,6 +279,8 @@ class Reactor:
         watched descriptor replaces the former watch. Call `unwatch` before closing the descriptor. Raises OSError for
         what cannot be polled (a plain file), TypeError or ValueError for other arguments.
         """
+        from .watch import Watch
+
         turns = self._turns
         turns.check_thread()
         number = arguments.descriptor("fd", fd)

@@ -1,4 +1,4 @@
-"""What the loop waits on: the bits of readiness, what a poller offers, and foreign descriptors.
+"""What the loop waits on: the bits of readiness, and what a poller offers.
 
 The loop and the connections speak of readiness in one set of bits, epoll's own values, so that on Linux no bit is
 translated between the kernel and a handler. Two pollers offer the same few functions, each in a file of its own:
@@ -17,7 +17,6 @@ import selectors
 from ..hints import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Protocol
 
     from .interfaces import Handler
@@ -29,10 +28,7 @@ HANGUP = 0x010  # EPOLLHUP: both directions are down; never asked for, cannot be
 GONE = 0x2000  # EPOLLRDHUP: the peer sent FIN or RST
 EDGE = 0x8000_0000  # EPOLLET: report ERROR and HANGUP when they change, not while they last
 
-READABLE, WRITABLE = (
-    selectors.EVENT_READ,
-    selectors.EVENT_WRITE,
-)  # what `Reactor.watch` takes and calls with
+READABLE, WRITABLE = selectors.EVENT_READ, selectors.EVENT_WRITE  # what `Reactor.watch` takes and calls with
 
 if TYPE_CHECKING:
 
@@ -51,29 +47,6 @@ if TYPE_CHECKING:
         def poll(self, timeout: float | None) -> list[tuple[int, int]]: ...
         def fileno(self) -> int: ...
         def close(self) -> None: ...
-
-
-class Watch:
-    """A foreign descriptor and the function that is called when it is ready. A program that does its own reading and
-    writing has it registered by `Reactor.watch`.
-    """
-
-    __slots__ = ("_events", "_fd", "fn")
-
-    _flowing = False
-
-    def __init__(self, fd: int, events: int, fn: Callable[[int, int], object]) -> None:
-        self._fd = fd
-        self._events = events
-        self.fn: Callable[[int, int], object] | None = fn
-
-    def _on_ready(self, mask: int) -> None:
-        events = to_events(mask) & self._events
-        if self.fn is not None and events:
-            self.fn(self._fd, events)
-
-    def __repr__(self) -> str:
-        return f"watch of descriptor {self._fd} by {self.fn!r}"
 
 
 def to_mask(events: int) -> int:
