@@ -109,8 +109,9 @@ class Admission:
         server = self._server
         server._tally.refused[cause] += 1
         if server._own_listeners.get("drop"):
-            local = acceptor.accepted_address or addresses.local_address(sock)
-            server._loop.call_soon(server._emit, "drop", local, remote)
+            server._loop.call_soon(
+                server._emit, "drop", acceptor.accepted_address or addresses.local_address(sock), remote
+            )
         if server._limits.when_full == "reset":
             options.reset_on_close(sock)
         sock.close()

@@ -217,8 +217,10 @@ class SocketFile:
         except (FileNotFoundError, NotADirectoryError):  # somebody else was faster
             pass
         except OSError as error:
-            named = kernel.os_error(error.errno or errno.EIO, "unlink", self._path)
-            log.warning("the file of a socket stays behind: %s", named.strerror)
+            log.warning(
+                "the file of a socket stays behind: %s",
+                kernel.os_error(error.errno or errno.EIO, "unlink", self._path).strerror,
+            )
 
     def __repr__(self) -> str:
         return f"<SocketFile {addresses.show(self._path)}>"
