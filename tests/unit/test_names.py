@@ -6,6 +6,7 @@ import ipaddress
 import socket
 from itertools import pairwise
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -60,16 +61,10 @@ def test_a_literal_resolves_to_itself(address: Any, port: int) -> None:
 
 
 def test_a_literal_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
-    real: Any = socket.getaddrinfo
-
-    def noting(*args: Any, flags: int = 0) -> Any:
-        asked.append(flags)
-        return real(*args, flags=flags)
-
+    noting = Mock(wraps=socket.getaddrinfo)
     monkeypatch.setattr(socket, "getaddrinfo", noting)
     names.resolve_literal("127.0.0.1", 80)
-    assert asked == [socket.AI_NUMERICHOST | socket.AI_NUMERICSERV]
+    assert [call.kwargs["flags"] for call in noting.call_args_list] == [socket.AI_NUMERICHOST | socket.AI_NUMERICSERV]
 
 
 def test_a_scope_that_is_no_interface_is_an_os_error_that_says_so() -> None:
@@ -88,34 +83,18 @@ def test_the_scope_of_an_address_stays_in_what_users_see_and_in_what_connect_get
 
 
 @given(st.lists(targets))
-def test_interleaving_loses_nothing_and_repeats_nothing(given_targets: list[Target]) -> None:
+def test_the_families_take_turns_while_both_last(given_targets: list[Target]) -> None:
+    """The family of the first begins. Nothing is lost or repeated, within a family the order stays, and interleaving
+    again changes nothing.
+    """
     found = names.interleave(given_targets)
-    assert len(found) == len(set(found))
-    assert set(found) == set(given_targets)
-
-
-@given(st.lists(targets))
-def test_within_a_family_the_order_stays(given_targets: list[Target]) -> None:
-    found = names.interleave(given_targets)
+    assert (len(found), set(found)) == (len(set(found)), set(given_targets))
     for family in (V4, V6):
         first_come = dict.fromkeys(target for target in given_targets if target.family == family)
         assert [target for target in found if target.family == family] == list(first_come)
-
-
-@given(st.lists(targets, min_size=1))
-def test_the_family_of_the_first_begins_and_the_families_take_turns_while_both_last(
-    given_targets: list[Target],
-) -> None:
-    found = names.interleave(given_targets)
-    assert found[0] == given_targets[0]
+    assert found[:1] == given_targets[:1]
     for i, (one, other) in enumerate(pairwise(found)):
-        if one.family == other.family:
-            assert {target.family for target in found[i:]} == {one.family}
-
-
-@given(st.lists(targets))
-def test_interleaving_again_changes_nothing(given_targets: list[Target]) -> None:
-    found = names.interleave(given_targets)
+        assert one.family != other.family or {target.family for target in found[i:]} == {one.family}
     assert names.interleave(found) == found
 
 
@@ -191,12 +170,7 @@ def test_an_answer_whose_scope_is_no_interface_is_an_os_error() -> None:
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
-    def getaddrinfo(*args: Any, **options: Any) -> Any:
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", Mock(side_effect=[answer]))  # an exception is raised
 
 
 def test_a_name_resolves_to_what_was_found_the_families_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,9 +209,7 @@ def test_the_address_of_a_unix_target_is_its_path() -> None:
     assert Target(socket.AF_UNIX, "/a/path", "/a/path", 0).address == "/a/path"
 
 
-def test_a_resolver_that_finds_nothing_and_says_so_with_an_empty_list_is_a_name_not_found(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
+def test_a_resolver_that_answers_with_an_empty_list_has_not_found_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, [])
     with pytest.raises(OSError, match="getaddrinfo ENOTFOUND nobody"):
         names.resolve("nobody", 80, socket.AF_UNSPEC)
