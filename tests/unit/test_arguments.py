@@ -42,28 +42,10 @@ class Open:
 
 
 NO_NUMBERS: list[Any] = [
-    None,
-    "5",
-    b"5",
-    [],
-    (1,),
-    {},
-    True,
-    False,
-    1j,
-    decimal.Decimal(5),
-    fractions.Fraction(1, 2),
-    object,
-]
-NO_SECONDS = [
-    -1,
-    -0.001,
-    -math.inf,
-    math.inf,
-    math.nan,
-    10**400,
-    -(10**400),
-]  # the last two: more than a float can hold
+    None, "5", b"5", [], (1,), {}, True, False, 1j, decimal.Decimal(5), fractions.Fraction(1, 2), object,
+]  # fmt: skip
+# The last two are more than a float can hold.
+NO_SECONDS = [-1, -0.001, -math.inf, math.inf, math.nan, 10**400, -(10**400)]
 NO_FUNCTIONS = [5, "print", b"", [], {}, Odd()]
 WORDS = ("close", "reset")
 

@@ -14,20 +14,13 @@ def results(*rates: tuple[str, int, int, float], workload: str = "echo") -> Resu
     return Results({}, [Run(workload, peer, number, group, {"rate": rate}) for peer, number, group, rate in rates])
 
 
-def test_a_spread_is_the_median_and_the_middle_half() -> None:
-    assert spread([5, 1, 3, 2, 4]) == Spread(3, 2, 4, 5)
-
-
-def test_a_spread_of_an_even_number_lies_between_the_middle_two() -> None:
-    assert spread([1, 2, 3, 10]) == Spread(2.5, 1.75, 4.75, 4)
-
-
-def test_a_spread_of_one_value_has_no_width() -> None:
-    assert spread([7]) == Spread(7, 7, 7, 1)
-
-
-def test_a_spread_of_nothing_is_none() -> None:
-    assert spread([]) is None
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([5, 1, 3, 2, 4], (3, 2, 4, 5)), ([1, 2, 3, 10], (2.5, 1.75, 4.75, 4)), ([7], (7, 7, 7, 1)), ([], None)],
+    ids=["the median and the middle half", "between the middle two", "of one value without a width", "of nothing none"],
+)
+def test_a_spread(values: list[float], expected: tuple[float, float, float, int] | None) -> None:
+    assert spread(values) == (expected and Spread(*expected))
 
 
 def test_a_ratio_divides_ours_by_theirs_of_the_same_round() -> None:

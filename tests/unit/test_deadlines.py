@@ -15,13 +15,7 @@ from reactor.net.deadlines.agenda import NEVER
 from reactor.net.deadlines.rules import Moments, soonest
 from reactor.net.settings import Settings
 
-OFF: dict[str, Any] = {
-    "idle_timeout": None,
-    "read_timeout": None,
-    "write_timeout": None,
-    "linger_timeout": None,
-    "half_open_timeout": None,
-}
+OFF: dict[str, Any] = {f"{kind}_timeout": None for kind in ("idle", "read", "write", "linger", "half_open")}
 NOW = 1000.0
 
 
