@@ -52,11 +52,8 @@ MARKED = "--dump-before=getppid"
 
 def test_a_file_of_callgrind_says_its_part_its_trigger_and_its_instructions() -> None:
     assert parse(FILE) == Part(2, MARKED, 4417180)
-
-
-def test_of_several_events_the_first_is_instructions() -> None:
-    text = FILE.replace("events: Ir", "events: Ir Dr Dw").replace("totals: 4417180", "totals: 4417180 7 8")
-    assert parse(text).instructions == 4417180
+    several = FILE.replace("events: Ir", "events: Ir Dr Dw").replace("totals: 4417180", "totals: 4417180 7 8")
+    assert parse(several) == Part(2, MARKED, 4417180), "of several events the first is instructions"
 
 
 @pytest.mark.parametrize(
@@ -72,13 +69,16 @@ def test_a_count_of_something_else_is_refused() -> None:
         parse(FILE.replace("events: Ir", "events: Bc"))
 
 
-def test_what_counts_is_what_the_second_mark_wrote() -> None:
-    parts = [Part(3, "Program termination", 5), Part(2, MARKED, 70), Part(1, MARKED, 900)]
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [Part(3, "Program termination", 5), Part(2, MARKED, 70), Part(1, MARKED, 900)],
+        [Part(10, MARKED, 70), Part(9, MARKED, 900)],
+    ],
+    ids=["and not the end of the program", "the later one and not the one whose file comes later"],
+)
+def test_what_counts_is_what_the_second_mark_wrote(parts: list[Part]) -> None:
     assert between_marks(parts) == 70
-
-
-def test_the_second_mark_is_the_later_one_and_not_the_one_whose_file_comes_later() -> None:
-    assert between_marks([Part(10, MARKED, 70), Part(9, MARKED, 900)]) == 70
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
@@ -106,9 +106,8 @@ def test_a_library_that_lacks_something_is_told_in_its_own_words(
 ) -> None:
     stand_in(tmp_path, monkeypatch)
     (tmp_path / "reactor.py").write_text("class Reactor:\n    def __init__(self, clock): pass\n")
-    with pytest.raises(
-        Failed, match=r"did not start; it said: AttributeError: module 'reactor' has no attribute 'Server'"
-    ):
+    said = r"did not start; it said: AttributeError: module 'reactor' has no attribute 'Server'"
+    with pytest.raises(Failed, match=said):
         callgrind.count(WORKLOADS["echo"], tmp_path, 0)
 
 
@@ -123,20 +122,13 @@ def test_the_programs_mark_twice_and_exit_in_lockstep_with_their_load(
     assert str(failed.value) == "callgrind saw 0 marks, and not two", "all else went well"
 
 
-def test_a_wrong_answer_is_noticed() -> None:
-    here, there = socket.socketpair()
-    with here, there:
-        there.sendall(b"abx")
-        with pytest.raises(lockstep.Wrong, match="answered b'abx', not b'abc'"):
-            lockstep.expect(here, b"abc")
-
-
-def test_an_answer_that_is_cut_off_is_noticed() -> None:
+@pytest.mark.parametrize(("answer", "said"), [(b"abx", "answered b'abx', not b'abc'"), (b"ab", "after 2 of 3 bytes")])
+def test_an_answer_that_is_wrong_or_cut_off_is_noticed(answer: bytes, said: str) -> None:
     here, there = socket.socketpair()
     with here:
-        there.sendall(b"ab")
-        there.close()
-        with pytest.raises(lockstep.Wrong, match="after 2 of 3 bytes"):
+        with there:
+            there.sendall(answer)
+        with pytest.raises(lockstep.Wrong, match=said):
             lockstep.expect(here, b"abc")
 
 

@@ -105,20 +105,24 @@ def test_an_iterator_will_do() -> None:
 # What the program's own lookup may answer.
 
 
-def test_answers_are_taken_in_their_order_the_families_in_turn() -> None:
-    found = names.answered("x", 80, socket.AF_UNSPEC, ["::1", "::2", "127.0.0.1", "127.0.0.2", "::3"])
-    assert hosts(found) == ["::1", "127.0.0.1", "::2", "127.0.0.2", "::3"]
-    assert {target.port for target in found} == {80}
+ANSWERS: dict[str, tuple[int, list[str], list[str]]] = {
+    "in their order, the families in turn": (
+        socket.AF_UNSPEC, ["::1", "::2", "127.0.0.1", "127.0.0.2", "::3"],
+        ["::1", "127.0.0.1", "::2", "127.0.0.2", "::3"],
+    ),
+    "what comes twice counts once however it is spelt": (
+        socket.AF_UNSPEC, ["::1", "127.0.0.1", "0:0:0:0:0:0:0:1", "127.0.0.1"], ["::1", "127.0.0.1"],
+    ),
+    "of IPv4 alone if that is asked for": (V4, ["::1", "127.0.0.1", "::ffff:127.0.0.2"], ["127.0.0.1"]),
+    "of IPv6 alone": (V6, ["::1", "127.0.0.1", "::ffff:127.0.0.2"], ["::1", "::ffff:127.0.0.2"]),
+}  # fmt: skip
 
 
-def test_an_answer_that_comes_twice_counts_once_however_it_is_spelt() -> None:
-    found = names.answered("x", 80, socket.AF_UNSPEC, ["::1", "127.0.0.1", "0:0:0:0:0:0:0:1", "127.0.0.1"])
-    assert hosts(found) == ["::1", "127.0.0.1"]
-
-
-@pytest.mark.parametrize(("family", "expected"), [(V4, ["127.0.0.1"]), (V6, ["::1", "::ffff:127.0.0.2"])])
-def test_answers_of_another_family_than_the_one_asked_for_are_left_out(family: int, expected: list[str]) -> None:
-    assert hosts(names.answered("x", 80, family, ["::1", "127.0.0.1", "::ffff:127.0.0.2"])) == expected
+@pytest.mark.parametrize("promise", ANSWERS)
+def test_which_answers_are_taken(promise: str) -> None:
+    family, addresses, expected = ANSWERS[promise]
+    found = names.answered("x", 80, family, addresses)
+    assert (hosts(found), {target.port for target in found}) == (expected, {80})
 
 
 @pytest.mark.parametrize(
