@@ -128,8 +128,7 @@ SETTINGS = ("idle_timeout", "read_timeout", "high_water", "low_water")
 
 
 @pytest.mark.parametrize(
-    ("word", "meant"),
-    [("idle_timeuot", "idle_timeout"), ("idletimeout", "idle_timeout"), ("highwater", "high_water")],
+    ("word", "meant"), [("idle_timeuot", "idle_timeout"), ("idletimeout", "idle_timeout"), ("highwater", "high_water")]
 )
 def test_a_misspelt_word_is_answered_with_the_one_most_like_it(word: str, meant: str) -> None:
     assert arguments.did_you_mean(word, SETTINGS) == f" (did you mean {meant!r}?)"

@@ -140,32 +140,25 @@ def test_what_is_under_way_is_a_reason_to_ask_the_kernel_again(keeper: Any, loop
 # plan: when somebody looks.
 
 
-def test_a_look_is_planned_for_the_next_deadline(keeper: Any, loop: Loop) -> None:
+def test_a_look_is_planned_for_the_next_deadline_and_one_that_is_planned_for_earlier_stays(
+    keeper: Any, loop: Loop
+) -> None:
     conn = Conn(loop, idle_timeout=60)
     keeper.plan(conn)
     assert (conn._look_at, len(keeper), len(loop.timers)) == (160.0, 1, 1)
-
-
-def test_a_look_that_is_planned_for_earlier_stays(keeper: Any, loop: Loop) -> None:
-    conn = Conn(loop, idle_timeout=60)
-    keeper.plan(conn)
     conn._read_at = 120.0  # the look will find that out
     keeper.plan(conn)
     assert conn._look_at == 160.0
 
 
-def test_after_our_fin_no_deadline_is_worked_out_before_a_first_look(keeper: Any, loop: Loop) -> None:
-    conn = Conn(loop, state(write=Write.ENDED), linger_timeout=30)
+def test_after_our_fin_no_deadline_is_worked_out_before_a_first_look_or_a_shorter_timeout_of_an_ending(
+    keeper: Any, loop: Loop
+) -> None:
+    conn, hasty = (Conn(loop, state(write=Write.ENDED), linger_timeout=30) for _ in range(2))
+    hasty._made_gauges().end_by = BEGUN + 0.01
     keeper.plan(conn)
-    assert conn._look_at == BEGUN + conn._settings.first_look < 130.0
-
-
-def test_the_timeout_of_an_ending_comes_before_the_first_look_if_it_is_shorter(keeper: Any, loop: Loop) -> None:
-    conn = Conn(loop, state(write=Write.ENDED))
-    conn._gauges = Gauges()
-    conn._gauges.end_by = BEGUN + 0.01
-    keeper.plan(conn)
-    assert conn._look_at == BEGUN + 0.01
+    keeper.plan(hasty)
+    assert hasty._look_at == BEGUN + 0.01 < conn._look_at == BEGUN + conn._settings.first_look < 130.0
 
 
 def test_a_connection_that_is_forgotten_is_not_looked_at(keeper: Any, loop: Loop) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, get_args, get_overloads
 
 import pytest
@@ -57,24 +58,12 @@ def test_nobody_listening_costs_nothing() -> None:
         assert getattr(table, event) == (discard if event == "data" else () if event in FINAL_EVENTS else None)
 
 
-def test_one_listener_is_called_directly(calls: Calls) -> None:
-    table, fn = Listeners(), calls.noter("only")
-    table.add("data", fn)
-    assert table.data is fn
-
-
-def test_data_that_nobody_listens_to_is_counted() -> None:
-    class Counter:
-        _discarded = 0
-
-    table, conn = Listeners(), Counter()
+def test_one_listener_is_called_directly_and_data_that_nobody_listens_to_is_counted(calls: Calls) -> None:
+    table, fn, conn = Listeners(), calls.noter("only"), SimpleNamespace(_discarded=0)
     table.data(conn, b"12345")
     assert conn._discarded == 5
-
-
-def test_when_the_last_data_listener_leaves_data_is_counted_again(calls: Calls) -> None:
-    table, fn = Listeners(), calls.noter("data")
     table.add("data", fn)
+    assert table.data is fn
     table.discard("data", fn)
     assert table.data is discard
 
@@ -101,28 +90,22 @@ def test_once_that_raises_is_gone_all_the_same() -> None:
     assert table.end is None
 
 
-def test_a_bound_method_can_be_removed() -> None:
-    class Program:
-        def __init__(self) -> None:
-            self.heard = 0
+class Program:
+    def __init__(self) -> None:
+        self.heard = 0
 
-        def on_end(self) -> None:
-            self.heard += 1
+    def on_end(self) -> None:
+        self.heard += 1
 
+
+@pytest.mark.parametrize("add", [Listeners.add, Listeners.add_once])
+def test_a_bound_method_can_be_removed(add: Callable[..., None]) -> None:
     program, other, table = Program(), Program(), Listeners()
-    table.add("end", program.on_end)  # each access makes a new object: equal, not identical
-    table.add("end", other.on_end)
+    add(table, "end", program.on_end)  # each access makes a new object: equal, not identical
+    add(table, "end", other.on_end)
     table.discard("end", program.on_end)
     emit(table, "end")
     assert (program.heard, other.heard) == (0, 1)
-
-
-def test_a_once_bound_method_can_be_removed() -> None:
-    heard: list[int] = []
-    table = Listeners()
-    table.add_once("end", heard.append)
-    table.discard("end", heard.append)
-    assert table.end is None
 
 
 def test_listeners_changed_during_an_event_count_from_the_next_one_on(calls: Calls) -> None:

@@ -70,16 +70,18 @@ def test_what_is_joined_stays_within_the_limit() -> None:
     assert JOIN_LIMIT - 1000 < len(buffer.head()) <= JOIN_LIMIT
 
 
-@pytest.mark.parametrize("size", [JOIN_LIMIT, JOIN_LIMIT + 1, 4 * JOIN_LIMIT])
-def test_a_large_chunk_is_never_copied(size: int) -> None:
+@pytest.mark.parametrize(
+    ("size", "others"), [(5, []), (JOIN_LIMIT, [b"after"]), (JOIN_LIMIT + 1, [b"after"]), (4 * JOIN_LIMIT, [b"after"])]
+)
+def test_one_chunk_is_never_copied_however_small_and_a_large_one_is_not_at_all(size: int, others: list[bytes]) -> None:
     chunk = SOURCE[:size]
-    buffer = filled(chunk, b"after")
+    buffer = filled(chunk, *others)
     assert buffer.head() is chunk
-    buffer.consume(10)
+    buffer.consume(2)
     rest = buffer.head()
     assert isinstance(rest, memoryview)
     assert rest.obj is chunk
-    assert rest == chunk[10:]
+    assert rest == chunk[2:]
 
 
 def test_a_large_chunk_behind_a_small_one_is_not_copied() -> None:
@@ -88,16 +90,6 @@ def test_a_large_chunk_behind_a_small_one_is_not_copied() -> None:
     assert head_of(buffer) == b"small"
     buffer.consume(5)
     assert buffer.head() is chunk
-
-
-def test_one_chunk_is_never_copied_however_small() -> None:
-    chunk = b"alone"
-    buffer = filled(chunk)
-    assert buffer.head() is chunk
-    buffer.consume(2)
-    rest = buffer.head()
-    assert isinstance(rest, memoryview)
-    assert rest.obj is chunk
 
 
 def test_what_was_joined_is_not_joined_again_for_each_byte_the_kernel_takes() -> None:
@@ -181,24 +173,13 @@ def test_parts_and_chunks_keep_their_order_and_are_counted_apart(steps: list[tup
     assert all(part.closed == 1 for part in parts)
 
 
-def test_a_part_is_next_only_when_all_before_it_has_gone() -> None:
-    part = Stretch(0, 10)
+def test_a_part_is_next_only_when_all_before_it_has_gone_and_is_joined_with_nothing() -> None:
     buffer = filled(b"be", b"fore")
-    buffer.append(part)
-    buffer.append(b"after")
-    assert head_of(buffer) == b"before"
-    buffer.consume(5)
-    assert head_of(buffer) == b"e"
-    buffer.consume(1)
-    assert buffer.head() is part
-
-
-def test_chunks_on_both_sides_of_a_part_are_never_joined() -> None:
-    buffer = filled(b"a", b"b")
-    buffer.append(Stretch(0, 1))
-    buffer.append(b"c")
-    buffer.append(b"d")
-    assert [take_from(buffer, 100) for _ in range(3)] == [b"ab", SOURCE[:1], b"cd"]
+    for chunk in (Stretch(0, 1), b"af", b"ter"):
+        buffer.append(chunk)
+    assert [take_from(buffer, 5), take_from(buffer, 5)] == [b"befor", b"e"]
+    assert isinstance(buffer.head(), Stretch)
+    assert [take_from(buffer, 100), take_from(buffer, 100)] == [SOURCE[:1], b"after"]
 
 
 def test_a_part_stays_next_until_its_last_byte_and_is_closed_then() -> None:

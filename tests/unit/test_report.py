@@ -32,13 +32,10 @@ def test_there_are_exactly_the_reasons_that_closing_md_names() -> None:
     assert ", ".join(reason.name for reason in Reason) == " ".join(REASONS.split())
 
 
-def test_a_reason_reads_as_words() -> None:
+def test_a_reason_reads_as_words_and_can_be_counted() -> None:
     assert Reason.WRITE_TIMEOUT.value == "write timeout"
     assert len({reason.value for reason in Reason}) == len(Reason)
     assert repr(Reason.IDLE) == "Reason.IDLE"
-
-
-def test_reasons_can_be_counted() -> None:
     assert dict.fromkeys(Reason, 1)[Reason.IDLE] == 1
     assert len(set(Reason)) == len(Reason)
 
@@ -83,11 +80,11 @@ def test_statistics_count_those_never_let_in() -> None:
     assert seen.refused_by == {"block": 2, "max_connections": 1}
 
 
-def test_statistics_are_a_snapshot() -> None:
+def test_statistics_and_a_copy_of_a_tally_are_snapshots() -> None:
     tally = Tally()
-    before = tally.statistics(open_now=0, live=[])
+    before, twin = tally.statistics(open_now=0, live=[]), tally.copy()
     tally.add(report())
-    assert before.ended == {}
+    assert before.ended == twin.statistics(0, []).ended == {}
 
 
 def test_a_shutdown_report_counts_only_what_ended_since_the_stop_began() -> None:
@@ -95,25 +92,12 @@ def test_a_shutdown_report_counts_only_what_ended_since_the_stop_began() -> None
     tally.add(report(bytes_unsent=100, clean=False))
     before = tally.copy()
     tally.add(report())
-    tally.add(report(reason=Reason.SHUTDOWN_DEADLINE, clean=False, bytes_unsent=5))
+    for unsent in (2, 3):
+        tally.add(report(reason=Reason.SHUTDOWN_DEADLINE, clean=False, bytes_unsent=unsent))
     stopped = tally.since(before, seconds=2.5)
-    by_reason = {Reason.ENDED: 1, Reason.SHUTDOWN_DEADLINE: 1}
-    assert stopped == ShutdownReport(connections=2, clean=1, by_reason=by_reason, bytes_unsent=5, seconds=2.5)
-
-
-def test_a_copy_of_a_tally_counts_on_its_own() -> None:
-    tally = Tally()
-    twin = tally.copy()
-    tally.add(report())
-    assert twin.statistics(0, []).ended == {}
-
-
-def test_a_shutdown_report_says_how_many_were_cut() -> None:
-    tally, before = Tally(), Tally()
-    assert tally.since(before, 1.0).cut == 0
-    for _ in range(3):
-        tally.add(report(reason=Reason.SHUTDOWN_DEADLINE, clean=False))
-    assert tally.since(before, 1.0).cut == 3
+    assert (stopped.cut, tally.since(tally.copy(), 1.0).cut) == (2, 0)
+    by_reason = {Reason.ENDED: 1, Reason.SHUTDOWN_DEADLINE: 2}
+    assert stopped == ShutdownReport(connections=3, clean=1, by_reason=by_reason, bytes_unsent=5, seconds=2.5)
 
 
 def test_a_shutdown_report_reads_as_one_line() -> None:
@@ -124,7 +108,4 @@ def test_a_shutdown_report_reads_as_one_line() -> None:
     assert "\n" not in text
     for told in ("2.500 s", "2 connections", "1 of them clean", "1 ended", "1 shutdown deadline", "5 bytes unsent"):
         assert told in text
-
-
-def test_a_stop_without_connections_says_so() -> None:
     assert "0 connections" in str(Tally().since(Tally(), 0.0))
