@@ -63,9 +63,7 @@ def test_nobody_is_blamed_for_no_error() -> None:
 @pytest.mark.parametrize(
     ("ours_first", "shared", "orderly"), [(True, WE_FIRST, Reason.ENDED), (False, PEER_FIRST, Reason.PEER_ENDED)]
 )
-def test_what_orderly_ends_share_is_what_a_fin_makes_of_nothing_and_it_takes_nothing_of_another_cause_away(
-    ours_first: bool, shared: Cause, orderly: Reason
-) -> None:
+def test_a_fin_adds_how_the_end_was_and_takes_nothing_away(ours_first: bool, shared: Cause, orderly: Reason) -> None:
     assert UNKNOWN.fin_read(ours_first) == shared
     cause = UNKNOWN.because(Reason.IDLE).blame(Fault.NETWORK, GONE)
     assert cause.fin_read(ours_first) == cause._replace(orderly=orderly)

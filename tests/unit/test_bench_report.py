@@ -45,7 +45,7 @@ def test_a_side_sets_the_pace_when_its_core_is_busy_all_the_time() -> None:
 @pytest.mark.parametrize(
     ("rate", "share", "expected"), [(90, 1.0, ("rate", 0.9, False)), (100, 0.5, ("per_cpu", 4, True))]
 )
-def test_a_bar_on_work_is_measured_by_the_clock_where_both_servers_set_the_pace_and_else_by_server_cpu(
+def test_work_is_measured_by_the_clock_if_both_set_the_pace_or_by_cpu(
     rate: float, share: float, expected: object
 ) -> None:
     results = Results({}, [run(OURS, **busy(rate, 400, share)), run("uvloop-protocol", **busy(100, 100))])

@@ -66,9 +66,7 @@ def noter(conn: Conn, name: str) -> Any:
         (Until.REFUSED, 10**9, True, False),
     ],
 )  # fmt: skip
-def test_a_position_is_reached_when_the_kernel_has_the_bytes_and_fin_when_it_was_sent(
-    until: int | Until, written: int, fin_sent: bool, expected: bool
-) -> None:
+def test_what_a_callback_waits_for(until: int | Until, written: int, fin_sent: bool, expected: bool) -> None:
     assert reached(until, written, fin_sent) is expected
 
 

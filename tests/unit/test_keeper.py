@@ -140,9 +140,7 @@ def test_what_is_under_way_is_a_reason_to_ask_the_kernel_again(keeper: Any, loop
 # plan: when somebody looks.
 
 
-def test_a_look_is_planned_for_the_next_deadline_and_one_that_is_planned_for_earlier_stays(
-    keeper: Any, loop: Loop
-) -> None:
+def test_a_look_is_planned_for_the_next_deadline_and_an_earlier_one_stays(keeper: Any, loop: Loop) -> None:
     conn = Conn(loop, idle_timeout=60)
     keeper.plan(conn)
     assert (conn._look_at, len(keeper), len(loop.timers)) == (160.0, 1, 1)
@@ -151,9 +149,7 @@ def test_a_look_is_planned_for_the_next_deadline_and_one_that_is_planned_for_ear
     assert conn._look_at == 160.0
 
 
-def test_after_our_fin_no_deadline_is_worked_out_before_a_first_look_or_a_shorter_timeout_of_an_ending(
-    keeper: Any, loop: Loop
-) -> None:
+def test_after_our_fin_a_first_look_comes_or_a_shorter_timeout_of_the_ending(keeper: Any, loop: Loop) -> None:
     conn, hasty = (Conn(loop, state(write=Write.ENDED), linger_timeout=30) for _ in range(2))
     hasty._made_gauges().end_by = BEGUN + 0.01
     keeper.plan(conn)
@@ -241,7 +237,7 @@ def test_when_all_is_acknowledged_after_both_fins_the_connection_settles(keeper:
         (5, 1, 150.0), (0, 5, BEGUN),
     ],
 )  # fmt: skip
-def test_an_acknowledgement_that_was_not_seen_counts_as_of_the_write_or_as_of_now(
+def test_an_unseen_acknowledgement_counts_as_of_the_write_or_now(
     loop: Loop, acked: int, left: int, acked_at: float
 ) -> None:
     conn: Any = Conn(loop)
@@ -258,9 +254,7 @@ def test_our_fin_is_no_byte(loop: Loop) -> None:
 
 
 @pytest.mark.parametrize(("pending", "unacked", "unread"), [(True, 0, 0), (False, 1, 0), (False, 0, 1)])
-def test_closing_loses_what_is_pending_under_way_or_unread(
-    loop: Loop, pending: bool, unacked: int, unread: int
-) -> None:
+def test_closing_loses_what_is_pending_unacked_or_unread(loop: Loop, pending: bool, unacked: int, unread: int) -> None:
     conn: Any = Conn(loop)
     assert loses_nothing(conn)
     conn._out = object() if pending else None

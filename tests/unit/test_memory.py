@@ -59,7 +59,7 @@ def ended(*holders: Holder) -> list[int]:
 @pytest.mark.parametrize(
     ("limit", "held", "gone", "total"), [(400, (50, 300, 200), [300], 250), (150, (150, 300, 200), [300, 200], 150)]
 )
-def test_over_the_limit_those_that_hold_most_end_as_many_as_it_takes_and_no_other(
+def test_as_few_as_it_takes_end_the_largest_first(
     limit: int, held: tuple[int, ...], gone: list[int], total: int
 ) -> None:
     holders = list(map(Holder, held))

@@ -191,9 +191,7 @@ def test_a_name_resolves_to_what_was_found_the_families_in_turn(monkeypatch: pyt
     ("code", "name"),
     [(socket.EAI_NONAME, "ENOTFOUND"), (socket.EAI_AGAIN, "EAI_AGAIN"), (socket.EAI_FAIL, f"EAI {socket.EAI_FAIL}")],
 )
-def test_what_getaddrinfo_refuses_names_the_code_and_the_name(
-    code: int, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refusal_names_the_code_and_the_name(code: int, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, socket.gaierror(code, "some text of libc"))
     with pytest.raises(socket.gaierror) as caught:
         names.resolve("some.name", 80, 0)
