@@ -60,23 +60,18 @@ def test_syscall_address_and_port_are_attributes(address: Any, host: str | None,
 
 
 @pytest.mark.parametrize(
-    ("code", "text"),
+    ("name", "cause", "code", "text"),
     [
-        (socket.EAI_NONAME, "getaddrinfo ENOTFOUND no.such.name"),
-        (socket.EAI_AGAIN, "getaddrinfo EAI_AGAIN no.such.name"),
+        ("no.name", socket.gaierror(socket.EAI_NONAME, "as libc says"), socket.EAI_NONAME, "ENOTFOUND no.name"),
+        ("no.name", socket.gaierror(socket.EAI_AGAIN, "as libc says"), socket.EAI_AGAIN, "EAI_AGAIN no.name"),
+        ("x" * 70, UnicodeError("label too long"), socket.EAI_NONAME, f"ENOTFOUND {'x' * 70}"),
     ],
 )
-def test_a_name_that_is_unknown_is_told_as_node_tells_it(code: int, text: str) -> None:
-    error: Any = kernel.name_error("no.such.name", socket.gaierror(code, "whatever the C library says"))
-    assert (error.errno, error.strerror) == (code, text)
-    assert (error.syscall, error.address) == ("getaddrinfo", "no.such.name")
+def test_a_name_that_is_unknown_is_told_as_node_tells_it(name: str, cause: Any, code: int, text: str) -> None:
+    error: Any = kernel.name_error(name, cause)
+    assert (error.errno, error.strerror) == (code, f"getaddrinfo {text}")
+    assert (error.syscall, error.address) == ("getaddrinfo", name)
     assert isinstance(error, socket.gaierror)
-
-
-def test_a_name_that_cannot_be_encoded_is_an_unknown_one() -> None:
-    error = kernel.name_error("x" * 70, UnicodeError("label too long"))
-    assert isinstance(error, socket.gaierror)
-    assert error.strerror == f"getaddrinfo ENOTFOUND {'x' * 70}"
 
 
 def test_a_reset_is_told_from_other_trouble_of_the_network() -> None:
