@@ -47,13 +47,8 @@ FIRST = {
 
 
 @pytest.mark.parametrize("cause", FIRST.values(), ids=FIRST)
-def test_the_first_reason_counts(cause: Cause) -> None:
-    assert cause.reason is Reason.IDLE
-
-
-@pytest.mark.parametrize("cause", FIRST.values(), ids=FIRST)
-def test_what_was_cut_once_is_closed_with_rst(cause: Cause) -> None:
-    assert cause.abort == (cause != FIRST["because"])
+def test_the_first_reason_counts_and_what_was_cut_once_is_closed_with_rst(cause: Cause) -> None:
+    assert (cause.reason, cause.abort) == (Reason.IDLE, cause != FIRST["because"])
 
 
 def test_the_first_error_counts_with_whose_fault_it_was() -> None:
@@ -65,15 +60,11 @@ def test_nobody_is_blamed_for_no_error() -> None:
     assert UNKNOWN.blame(Fault.PROGRAM, None) is UNKNOWN
 
 
-@pytest.mark.parametrize(("ours_first", "shared"), [(True, WE_FIRST), (False, PEER_FIRST)])
-def test_what_connections_that_end_in_order_share_is_what_a_fin_makes_of_nothing(
-    ours_first: bool, shared: Cause
-) -> None:
+@pytest.mark.parametrize(
+    ("ours_first", "shared", "orderly"), [(True, WE_FIRST, Reason.ENDED), (False, PEER_FIRST, Reason.PEER_ENDED)]
+)
+def test_a_fin_adds_how_the_end_was_and_takes_nothing_away(ours_first: bool, shared: Cause, orderly: Reason) -> None:
     assert UNKNOWN.fin_read(ours_first) == shared
-
-
-@pytest.mark.parametrize(("ours_first", "orderly"), [(True, Reason.ENDED), (False, Reason.PEER_ENDED)])
-def test_a_fin_that_is_read_later_takes_nothing_of_the_cause_away(ours_first: bool, orderly: Reason) -> None:
     cause = UNKNOWN.because(Reason.IDLE).blame(Fault.NETWORK, GONE)
     assert cause.fin_read(ours_first) == cause._replace(orderly=orderly)
 

@@ -169,11 +169,8 @@ def test_an_underscore_of_another_object_is_used_only_in_the_package_that_declar
 # How a module reads.
 
 
-def test_a_module_can_be_read_in_one_go() -> None:
+def test_a_module_can_be_read_in_one_go_and_opens_with_its_theory() -> None:
     assert [name for name, path in MODULES.items() if path.read_text().count("\n") > 400] == []
-
-
-def test_a_module_opens_with_its_theory() -> None:
     assert [name for name, tree in TREES.items() if not ast.get_docstring(tree)] == []
 
 

@@ -20,51 +20,23 @@ class Number(enum.IntEnum):
     FIVE = 5
 
 
-class Closed:
-    def fileno(self) -> int:
-        return -1
+class File:
+    """What has this for a descriptor."""
 
-    def __repr__(self) -> str:
-        return "Closed()"
+    def __init__(self, descriptor: object) -> None:
+        self.descriptor = descriptor
 
-
-class Odd:
-    def fileno(self) -> str:
-        return "3"
-
-    def __repr__(self) -> str:
-        return "Odd()"
+    def fileno(self) -> object:
+        return self.descriptor
 
 
-class Open:
-    def fileno(self) -> int:
-        return 7
-
-
+CLOSED, ODD, OPEN = File(-1), File("3"), File(7)
 NO_NUMBERS: list[Any] = [
-    None,
-    "5",
-    b"5",
-    [],
-    (1,),
-    {},
-    True,
-    False,
-    1j,
-    decimal.Decimal(5),
-    fractions.Fraction(1, 2),
-    object,
-]
-NO_SECONDS = [
-    -1,
-    -0.001,
-    -math.inf,
-    math.inf,
-    math.nan,
-    10**400,
-    -(10**400),
-]  # the last two: more than a float can hold
-NO_FUNCTIONS = [5, "print", b"", [], {}, Odd()]
+    None, "5", b"5", [], (1,), {}, True, False, 1j, decimal.Decimal(5), fractions.Fraction(1, 2), object,
+]  # fmt: skip
+# The last two are more than a float can hold.
+NO_SECONDS = [-1, -0.001, -math.inf, math.inf, math.nan, 10**400, -(10**400)]
+NO_FUNCTIONS = [5, "print", b"", [], {}, ODD]
 WORDS = ("close", "reset")
 
 # What is asked, with what besides, of which values, and in which form they come back; None: as they are.
@@ -93,7 +65,7 @@ def test_what_fits_comes_back_in_the_form_the_library_uses(promise: str) -> None
 
 
 def test_a_descriptor_is_what_fileno_says() -> None:
-    assert arguments.descriptor("thing", Open()) == 7
+    assert arguments.descriptor("thing", OPEN) == 7
 
 
 # What is asked, with what besides, of which values; what is raised, and which words of what was expected are in it.
@@ -122,9 +94,9 @@ REFUSED: dict[str, tuple[Callable[..., Any], dict[str, Any], list[Any], type[Exc
     "a function can be called": (arguments.function, {}, [*NO_FUNCTIONS, None], TypeError, "callable"),
     "or is left out": (arguments.maybe_function, {}, NO_FUNCTIONS, TypeError, "callable"),
     "a descriptor has a number": (
-        arguments.descriptor, {}, [None, "0", b"0", 1.0, True, [], Odd()], TypeError, "file descriptor",
+        arguments.descriptor, {}, [None, "0", b"0", 1.0, True, [], ODD], TypeError, "file descriptor",
     ),
-    "a descriptor is open": (arguments.descriptor, {}, [-1, -100, Closed()], ValueError, "open file descriptor"),
+    "a descriptor is open": (arguments.descriptor, {}, [-1, -100, CLOSED], ValueError, "open file descriptor"),
 }  # fmt: skip
 
 
@@ -146,14 +118,12 @@ SETTINGS = ("idle_timeout", "read_timeout", "high_water", "low_water")
 
 
 @pytest.mark.parametrize(
-    ("word", "meant"),
-    [("idle_timeuot", "idle_timeout"), ("idletimeout", "idle_timeout"), ("highwater", "high_water")],
+    ("word", "meant"), [("idle_timeuot", "idle_timeout"), ("idletimeout", "idle_timeout"), ("highwater", "high_water")]
 )
 def test_a_misspelt_word_is_answered_with_the_one_most_like_it(word: str, meant: str) -> None:
     assert arguments.did_you_mean(word, SETTINGS) == f" (did you mean {meant!r}?)"
 
 
-@pytest.mark.parametrize("word", ["", "x", "colour"])
-def test_a_word_like_no_other_is_answered_with_nothing(word: str) -> None:
-    assert arguments.did_you_mean(word, SETTINGS) == ""
-    assert arguments.did_you_mean(word, iter(())) == ""
+def test_a_word_like_no_other_is_answered_with_nothing() -> None:
+    for word in ("", "x", "colour"):
+        assert arguments.did_you_mean(word, SETTINGS) == arguments.did_you_mean(word, iter(())) == ""

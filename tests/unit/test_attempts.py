@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -38,151 +39,123 @@ def both_under_way(*targets: Target) -> Race:
     return race
 
 
-# The order, and when the next address is tried.
+def begun(target: Target, look_at: float | None = None) -> Decision:
+    return Decision(open=target, look_at=look_at)
+
+
+def late(target: Target) -> Decision:
+    return Decision(late=target, look_next_turn=True)
+
+
+def wait(look_at: float) -> Decision:
+    return Decision(look_at=look_at)
+
+
+def closed(target: Target) -> Decision:
+    return Decision(close=(target,), look_next_turn=True)
+
+
+def won(target: Target, *others: Target) -> Decision:
+    return Decision(winner=target, close=others)
+
+
+# What was found; what happens then: a look at this time, the failure of an attempt, or its success; what is decided.
+Happens = tuple[str, Any, Decision]
+FIRST: Happens = ("look", 0.0, begun(ONE, 0.25))
+BOTH: list[Happens] = [FIRST, ("look", 0.25, late(ONE)), ("look", 0.25, begun(TWO, 0.5))]
+SCENES: dict[str, tuple[list[Target], list[Happens]]] = {
+    "addresses are tried in the order in which they were found": (
+        [THREE, ONE, TWO],
+        [
+            ("look", 0.0, begun(THREE, 0.25)), ("failed", THREE, closed(THREE)), ("look", 0.0, begun(ONE, 0.25)),
+            ("failed", ONE, closed(ONE)), ("look", 0.0, begun(TWO)),
+        ],
+    ),
+    "one that is begun has the attempt delay to answer": ([ONE, TWO], [("look", 7.0, begun(ONE, 7.25))]),
+    "a look that comes too early tries nothing and is asked for again": (
+        [ONE, TWO], [FIRST, *(("look", now, wait(0.25)) for now in (0.0, 0.1, 0.2499)), ("look", 0.25, late(ONE))],
+    ),
+    "one that does not answer is late and the next is tried in the turn after that; the last is never late": (
+        [ONE, TWO], [FIRST, ("look", 0.25, late(ONE)), ("look", 0.25, begun(TWO)), ("look", 1000.0, NOTHING)],
+    ),
+    "each further one waits for a delay of its own": (
+        [ONE, TWO, THREE],
+        [
+            FIRST, ("look", 0.25, late(ONE)), ("look", 0.3, begun(TWO, 0.55)), ("look", 0.5, wait(0.55)),
+            ("look", 0.55, late(TWO)), ("look", 0.55, begun(THREE)),
+        ],
+    ),
+    "after the last address nobody asks again and it is never late": (
+        [ONE], [("look", 0.0, begun(ONE)), ("look", 1000.0, NOTHING)],
+    ),
+    "a time that was slept through begins one attempt and not all": (
+        [ONE, TWO, THREE, FOUR],
+        [FIRST, ("look", 30.0, late(ONE)), ("look", 30.0, begun(TWO, 30.25)), ("look", 30.0, wait(30.25))],
+    ),
+    "after a failure the next is tried in the next turn without a delay, and failures are no error of the winner": (
+        [ONE, TWO],
+        [FIRST, ("failed", ONE, closed(ONE)), ("look", 0.0, begun(TWO)), ("succeeded", TWO, won(TWO))],
+    ),
+    "an older one that fails makes room for the next too": (
+        [ONE, TWO, THREE], [*BOTH, ("failed", ONE, closed(ONE)), ("look", 0.25, begun(THREE))],
+    ),
+    "after two failures in one turn one attempt is begun": (
+        [ONE, TWO, THREE, FOUR],
+        [
+            *BOTH, ("failed", ONE, closed(ONE)), ("failed", TWO, closed(TWO)), ("look", 0.25, begun(THREE, 0.5)),
+            ("look", 0.25, wait(0.5)),
+        ],
+    ),
+    "one that has failed is never late": (
+        [ONE, TWO], [FIRST, ("failed", ONE, closed(ONE)), ("look", 1000.0, begun(TWO))],
+    ),
+    "one that was overtaken after a failure is never late": (
+        [ONE, TWO, THREE, FOUR],
+        [*BOTH, ("failed", ONE, closed(ONE)), ("look", 0.25, begun(THREE, 0.5)), ("look", 1000.0, late(THREE))],
+    ),
+    "the first to succeed wins though it is late, and the other is closed": (
+        [ONE, TWO, THREE], [*BOTH, ("succeeded", ONE, won(ONE, TWO))],
+    ),
+    "or though it was begun later": ([ONE, TWO, THREE], [*BOTH, ("succeeded", TWO, won(TWO, ONE))]),
+    "one that is late stays in the race": (
+        [ONE, TWO], [FIRST, ("look", 0.25, late(ONE)), ("look", 0.25, begun(TWO)), ("succeeded", ONE, won(ONE, TWO))],
+    ),
+    "when one has won nothing that comes later counts": (
+        [ONE, TWO, THREE],
+        [
+            *BOTH, ("succeeded", ONE, won(ONE, TWO)), ("succeeded", TWO, NOTHING), ("failed", TWO, NOTHING),
+            ("look", 1000.0, NOTHING), ("resolved", [FOUR], NOTHING), ("look", 1000.0, NOTHING),
+        ],
+    ),
+    "one that was never begun neither wins nor fails": (
+        [ONE, TWO], [FIRST, ("succeeded", TWO, NOTHING), ("failed", TWO, NOTHING), ("succeeded", ONE, won(ONE))],
+    ),
+    "one that has failed cannot win and cannot fail again": (
+        [ONE, TWO], [FIRST, ("failed", ONE, closed(ONE)), ("succeeded", ONE, NOTHING), ("failed", ONE, NOTHING)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("promise", SCENES)
+def test_which_address_is_tried_next_and_which_attempt_wins(promise: str) -> None:
+    targets, happens = SCENES[promise]
+    race = race_of(*targets)
+    for what, about, decided in happens:
+        arguments = (about, refused(about)) if what == "failed" else (about,)
+        assert getattr(race, what)(*arguments) == decided, (what, about)
 
 
 def test_the_first_address_is_tried_in_the_turn_after_the_names_are_resolved() -> None:
     race = Race(DELAY)
-    assert race.resolved([ONE, TWO]) == Decision(look_next_turn=True)
-    assert race.look(7.0).open == ONE
-
-
-def test_addresses_are_tried_in_the_order_in_which_they_were_found() -> None:
-    race = race_of(THREE, ONE, TWO)
-    tried = []
-    for target in (THREE, ONE, TWO):
-        tried.append(race.look(0.0).open)
-        race.failed(target, refused(target))
-    assert tried == [THREE, ONE, TWO]
-
-
-def test_before_the_names_are_resolved_nothing_is_tried() -> None:
-    assert Race(DELAY).look(1000.0) == NOTHING
-
-
-def test_one_that_is_begun_has_the_attempt_delay_to_answer() -> None:
-    assert race_of(ONE, TWO).look(7.0) == Decision(open=ONE, look_at=7.25)
-
-
-@pytest.mark.parametrize("now", [0.0, 0.1, 0.2499])
-def test_a_look_that_comes_too_early_tries_nothing_and_is_asked_for_again(now: float) -> None:
-    race = race_of(ONE, TWO)
-    race.look(0.0)
-    assert race.look(now) == Decision(look_at=DELAY)
-    assert race.look(DELAY).late == ONE
-
-
-def test_one_that_does_not_answer_is_late_and_the_next_is_tried_in_the_turn_after_that() -> None:
-    race = race_of(ONE, TWO)
-    race.look(0.0)
-    assert race.look(DELAY) == Decision(late=ONE, look_next_turn=True)
-    assert race.look(DELAY).open == TWO
-
-
-def test_each_further_one_waits_for_a_delay_of_its_own() -> None:
-    race = race_of(ONE, TWO, THREE)
-    race.look(0.0)
-    race.look(DELAY)
-    assert race.look(0.3) == Decision(open=TWO, look_at=0.55)
-    assert race.look(0.5) == Decision(look_at=0.55)
-    assert race.look(0.55).late == TWO
-    assert race.look(0.55).open == THREE
-
-
-def test_after_the_last_address_nobody_asks_again_and_it_is_never_late() -> None:
-    race = race_of(ONE)
-    assert race.look(0.0) == Decision(open=ONE)
     assert race.look(1000.0) == NOTHING
+    assert race.resolved([ONE, TWO]) == Decision(look_next_turn=True)
+    assert race.look(1007.0).open == ONE
 
 
-def test_a_time_that_was_slept_through_begins_one_attempt_and_not_all() -> None:
-    race = race_of(ONE, TWO, THREE, FOUR)
-    race.look(0.0)
-    assert race.look(30.0).late == ONE
-    assert race.look(30.0) == Decision(open=TWO, look_at=30.25)
-    assert race.look(30.0).open is None
-
-
-def test_after_a_failure_the_next_is_tried_in_the_next_turn_without_a_delay() -> None:
-    race = race_of(ONE, TWO)
-    race.look(0.0)
-    assert race.failed(ONE, refused(ONE)) == Decision(close=(ONE,), look_next_turn=True)
-    assert race.look(0.0).open == TWO
-
-
-def test_an_older_one_that_fails_makes_room_for_the_next_too() -> None:
-    race = both_under_way(ONE, TWO, THREE)
-    assert race.failed(ONE, refused(ONE)) == Decision(close=(ONE,), look_next_turn=True)
-    assert race.look(DELAY).open == THREE
-
-
-def test_after_two_failures_in_one_turn_one_attempt_is_begun() -> None:
-    race = both_under_way(ONE, TWO, THREE, FOUR)
-    for target in (ONE, TWO):
-        assert race.failed(target, refused(target)).look_next_turn
-    assert race.look(DELAY) == Decision(open=THREE, look_at=2 * DELAY)
-    assert race.look(DELAY) == Decision(look_at=2 * DELAY)
-
-
-def test_one_that_has_failed_is_never_late() -> None:
-    race = race_of(ONE, TWO)
-    race.look(0.0)
-    race.failed(ONE, refused(ONE))
-    assert race.look(1000.0) == Decision(open=TWO)
-
-
-def test_one_that_was_overtaken_after_a_failure_is_never_late() -> None:
-    race = both_under_way(ONE, TWO, THREE, FOUR)
-    race.failed(ONE, refused(ONE))
-    race.look(DELAY)  # THREE
-    assert race.look(1000.0).late == THREE
-
-
-# Which attempt wins.
-
-
-@pytest.mark.parametrize(("winner", "other"), [(ONE, TWO), (TWO, ONE)])
-def test_the_first_to_succeed_wins_late_or_not_and_the_other_is_closed(winner: Target, other: Target) -> None:
-    race = both_under_way(ONE, TWO, THREE)
-    assert race.succeeded(winner) == Decision(winner=winner, close=(other,))
-
-
-def test_one_that_is_late_stays_in_the_race() -> None:
-    race = race_of(ONE, TWO)
-    race.look(0.0)
-    assert race.look(DELAY).close == ()
-    assert race.look(DELAY).close == ()
-    assert race.succeeded(ONE).winner == ONE
-
-
-def test_failures_before_a_success_are_no_error() -> None:
-    race = race_of(ONE, TWO)
-    race.look(0.0)
-    race.failed(ONE, refused(ONE))
-    race.look(0.0)
-    assert race.succeeded(TWO) == Decision(winner=TWO)
-
-
-def test_when_one_has_won_nothing_that_comes_later_counts() -> None:
+def test_who_has_won_has_nothing_to_give_up() -> None:
     race = both_under_way(ONE, TWO, THREE)
     race.succeeded(ONE)
-    assert race.succeeded(TWO) == race.failed(TWO, refused(TWO)) == race.look(1000.0) == NOTHING
-    assert race.resolved([FOUR]) == race.look(1000.0) == NOTHING
     assert race.give_up() == ()
-
-
-def test_one_that_was_never_begun_neither_wins_nor_fails() -> None:
-    race = race_of(ONE, TWO)
-    race.look(0.0)
-    assert race.succeeded(TWO) == race.failed(TWO, refused(TWO)) == NOTHING
-    assert race.succeeded(ONE).winner == ONE
-
-
-def test_one_that_has_failed_cannot_win_and_cannot_fail_again() -> None:
-    race = race_of(ONE, TWO)
-    race.look(0.0)
-    race.failed(ONE, refused(ONE))
-    assert race.succeeded(ONE) == race.failed(ONE, refused(ONE)) == NOTHING
 
 
 # When all fail, and when time is up.
@@ -213,12 +186,9 @@ def test_a_race_that_is_given_up_closes_what_is_under_way_and_begins_nothing() -
     assert race.give_up() == (ONE, TWO)
     assert race.give_up() == ()
     assert race.look(1000.0) == race.failed(ONE, refused(ONE)) == race.succeeded(TWO) == NOTHING
-
-
-def test_a_race_that_is_given_up_before_the_names_are_resolved_never_begins() -> None:
-    race = Race(DELAY)
-    assert race.give_up() == ()
-    assert race.resolved([ONE]) == race.look(0.0) == NOTHING
+    early = Race(DELAY)
+    assert early.give_up() == ()
+    assert early.resolved([ONE]) == early.look(0.0) == NOTHING, "it never begins"
 
 
 # Whatever happens, in whatever order.
@@ -235,7 +205,7 @@ def test_every_attempt_that_is_begun_is_closed_once_or_wins(
 ) -> None:
     race = race_of(*targets)
     now = 0.0
-    begun: list[Target] = []
+    tried: list[Target] = []
     ended: list[Target] = []
     outcomes: list[object] = []
     for name, target, elapsed in happened:
@@ -248,13 +218,13 @@ def test_every_attempt_that_is_begun_is_closed_once_or_wins(
             decision = race.succeeded(target)
         if decision.open is not None:
             assert outcomes == []
-            begun.append(decision.open)
+            tried.append(decision.open)
         ended += decision.close
         if decision.winner is not None:
             ended.append(decision.winner)
         outcomes += [each for each in (decision.winner, decision.error) if each is not None]
         assert decision.look_at is None or decision.look_at > now
     ended += race.give_up()
-    assert begun == targets[: len(begun)]
-    assert sorted(ended) == sorted(begun)
+    assert tried == targets[: len(tried)]
+    assert sorted(ended) == sorted(tried)
     assert len(outcomes) <= 1

@@ -52,11 +52,8 @@ MARKED = "--dump-before=getppid"
 
 def test_a_file_of_callgrind_says_its_part_its_trigger_and_its_instructions() -> None:
     assert parse(FILE) == Part(2, MARKED, 4417180)
-
-
-def test_of_several_events_the_first_is_instructions() -> None:
-    text = FILE.replace("events: Ir", "events: Ir Dr Dw").replace("totals: 4417180", "totals: 4417180 7 8")
-    assert parse(text).instructions == 4417180
+    several = FILE.replace("events: Ir", "events: Ir Dr Dw").replace("totals: 4417180", "totals: 4417180 7 8")
+    assert parse(several) == Part(2, MARKED, 4417180), "of several events the first is instructions"
 
 
 @pytest.mark.parametrize(
@@ -72,13 +69,16 @@ def test_a_count_of_something_else_is_refused() -> None:
         parse(FILE.replace("events: Ir", "events: Bc"))
 
 
-def test_what_counts_is_what_the_second_mark_wrote() -> None:
-    parts = [Part(3, "Program termination", 5), Part(2, MARKED, 70), Part(1, MARKED, 900)]
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [Part(3, "Program termination", 5), Part(2, MARKED, 70), Part(1, MARKED, 900)],
+        [Part(10, MARKED, 70), Part(9, MARKED, 900)],
+    ],
+    ids=["and not the end of the program", "the later one and not the one whose file comes later"],
+)
+def test_what_counts_is_what_the_second_mark_wrote(parts: list[Part]) -> None:
     assert between_marks(parts) == 70
-
-
-def test_the_second_mark_is_the_later_one_and_not_the_one_whose_file_comes_later() -> None:
-    assert between_marks([Part(10, MARKED, 70), Part(9, MARKED, 900)]) == 70
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
@@ -101,19 +101,16 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
 
 
-def test_a_library_that_lacks_something_is_told_in_its_own_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_library_lacks_is_told_in_its_own_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(tmp_path, monkeypatch)
     (tmp_path / "reactor.py").write_text("class Reactor:\n    def __init__(self, clock): pass\n")
-    with pytest.raises(
-        Failed, match=r"did not start; it said: AttributeError: module 'reactor' has no attribute 'Server'"
-    ):
+    said = r"did not start; it said: AttributeError: module 'reactor' has no attribute 'Server'"
+    with pytest.raises(Failed, match=said):
         callgrind.count(WORKLOADS["echo"], tmp_path, 0)
 
 
 @pytest.mark.parametrize("name", ["echo", "lines", "connections", "bulk", "timers"])
-def test_the_programs_mark_twice_and_exit_in_lockstep_with_their_load(
+def test_programs_mark_twice_and_exit_with_their_load(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The whole of it natively: the server meets its load at every gate, and exits with 0 after the last batch."""
@@ -123,20 +120,13 @@ def test_the_programs_mark_twice_and_exit_in_lockstep_with_their_load(
     assert str(failed.value) == "callgrind saw 0 marks, and not two", "all else went well"
 
 
-def test_a_wrong_answer_is_noticed() -> None:
-    here, there = socket.socketpair()
-    with here, there:
-        there.sendall(b"abx")
-        with pytest.raises(lockstep.Wrong, match="answered b'abx', not b'abc'"):
-            lockstep.expect(here, b"abc")
-
-
-def test_an_answer_that_is_cut_off_is_noticed() -> None:
+@pytest.mark.parametrize(("answer", "said"), [(b"abx", "answered b'abx', not b'abc'"), (b"ab", "after 2 of 3 bytes")])
+def test_an_answer_that_is_wrong_or_cut_off_is_noticed(answer: bytes, said: str) -> None:
     here, there = socket.socketpair()
     with here:
-        there.sendall(b"ab")
-        there.close()
-        with pytest.raises(lockstep.Wrong, match="after 2 of 3 bytes"):
+        with there:
+            there.sendall(answer)
+        with pytest.raises(lockstep.Wrong, match=said):
             lockstep.expect(here, b"abc")
 
 
@@ -154,6 +144,7 @@ def test_the_spread_is_that_of_the_library_whose_counts_lie_further_apart() -> N
     assert width([100, 101, 100]) == pytest.approx(0.01)
     assert Judged("echo", [100, 100], [100, 103]).spread == pytest.approx(0.03)
     assert Judged("echo", [100, 103], [100, 100]).spread == pytest.approx(0.03)
+    assert Judged("echo", [100, 100, 160], [110, 110, 50]).change == pytest.approx(0.1), "that of the medians"
 
 
 @pytest.mark.parametrize(
@@ -169,10 +160,6 @@ def test_the_spread_is_that_of_the_library_whose_counts_lie_further_apart() -> N
 )
 def test_a_change_is_one_only_beyond_the_spread(base: list[float], ours: list[float], verdict: str) -> None:
     assert Judged("echo", base, ours).verdict == verdict
-
-
-def test_the_change_is_that_of_the_medians() -> None:
-    assert Judged("echo", [100, 100, 160], [110, 110, 50]).change == pytest.approx(0.1)
 
 
 def test_only_a_workload_that_was_counted_with_both_libraries_is_judged() -> None:
@@ -214,7 +201,7 @@ def test_two_versions_are_compared_by_the_median_of_ratios_within_a_round() -> N
         ("rate", [0.5] * 5, "within the spread"),  # five rounds agree by chance in one of 16 cases
     ],
 )
-def test_ratios_say_something_only_if_nearly_all_lie_on_one_side_of_1(
+def test_ratios_say_something_if_nearly_all_lie_on_one_side_of_1(
     metric: str, ratios: list[float], verdict: str
 ) -> None:
     assert ratio_verdict(metric, ratios) == verdict

@@ -26,11 +26,8 @@ def test_rounds_turn_the_order_around() -> None:
     assert first == second[::-1] == ["node", OURS, "trio"]
 
 
-def test_ours_alone_runs_alone() -> None:
+def test_ours_alone_runs_alone_and_peers_alone_without_ours() -> None:
     assert list(plan([("echo", [OURS])], 1)) == [Step("echo", OURS, 0, 0)]
-
-
-def test_peers_alone_run_without_ours() -> None:
     assert groups(["node", "trio"]) == [["node", "trio"]]
 
 

@@ -27,15 +27,10 @@ def busy(rate: float, per_cpu: float, share: float = 1.0) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("metric", "value", "text"),
     [
-        ("rate", 123456.7, "123,457"),
-        ("rate", 12.345, "12.3"),
-        ("p99", 0.0123, "12.3 ms"),
-        ("p99", 2.5, "2.5 s"),
-        ("cancel", 1.5e-7, "150 ns"),
-        ("server_busy", 0.984, "98%"),
-        ("reap_factor", 2.345, "2.35"),
+        ("rate", 123456.7, "123,457"), ("rate", 12.345, "12.3"), ("p99", 0.0123, "12.3 ms"), ("p99", 2.5, "2.5 s"),
+        ("cancel", 1.5e-7, "150 ns"), ("server_busy", 0.984, "98%"), ("reap_factor", 2.345, "2.35"),
     ],
-)
+)  # fmt: skip
 def test_a_value_is_shown_with_its_unit(metric: str, value: float, text: str) -> None:
     assert shown(metric, value) == text
 
@@ -47,16 +42,15 @@ def test_a_side_sets_the_pace_when_its_core_is_busy_all_the_time() -> None:
     assert saturated(0.6, 0.6) == "neither"
 
 
-def test_a_bar_on_work_is_measured_by_the_clock_where_both_servers_set_the_pace() -> None:
-    results = Results({}, [run(OURS, **busy(90, 400)), run("uvloop-protocol", **busy(100, 100))])
+@pytest.mark.parametrize(
+    ("rate", "share", "expected"), [(90, 1.0, ("rate", 0.9, False)), (100, 0.5, ("per_cpu", 4, True))]
+)
+def test_work_is_measured_by_the_clock_if_both_set_the_pace_or_by_cpu(
+    rate: float, share: float, expected: object
+) -> None:
+    results = Results({}, [run(OURS, **busy(rate, 400, share)), run("uvloop-protocol", **busy(100, 100))])
     (verdict,) = verdicts(results)
-    assert (verdict.metric, verdict.ratio.median, verdict.met) == ("rate", 0.9, False)
-
-
-def test_a_bar_on_work_is_measured_by_server_cpu_where_the_load_set_the_pace() -> None:
-    results = Results({}, [run(OURS, **busy(100, 400, share=0.5)), run("uvloop-protocol", **busy(100, 100))])
-    (verdict,) = verdicts(results)
-    assert (verdict.metric, verdict.ratio.median, verdict.met) == ("per_cpu", 4, True)
+    assert (verdict.metric, verdict.ratio.median, verdict.met) == expected
 
 
 def test_a_bar_on_memory_is_met_from_below() -> None:
@@ -89,21 +83,10 @@ def test_every_workload_shows_known_metrics_and_has_a_server_for_its_role() -> N
 
 
 MACHINE = {
-    "date": "2026-01-01",
-    "commit": "abc",
-    "python": "3.11.7",
-    "system": "Linux",
-    "cpu": "a CPU",
-    "cores": 2,
-    "server_cores": [0],
-    "load_cores": [1],
-    "load_generator": "C",
-    "rounds": 5,
-    "seconds": 1.0,
-    "load_average": 0.1,
-    "versions": {OURS: "1"},
-    "missing": {"node": "no node"},
-}
+    "date": "2026-01-01", "commit": "abc", "python": "3.11.7", "system": "Linux", "cpu": "a CPU", "cores": 2,
+    "server_cores": [0], "load_cores": [1], "load_generator": "C", "rounds": 5, "seconds": 1.0, "load_average": 0.1,
+    "versions": {OURS: "1"}, "missing": {"node": "no node"},
+}  # fmt: skip
 
 
 def test_the_page_tells_who_was_left_out_what_failed_and_who_set_the_pace() -> None:

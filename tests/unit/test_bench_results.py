@@ -14,38 +14,38 @@ def results(*rates: tuple[str, int, int, float], workload: str = "echo") -> Resu
     return Results({}, [Run(workload, peer, number, group, {"rate": rate}) for peer, number, group, rate in rates])
 
 
-def test_a_spread_is_the_median_and_the_middle_half() -> None:
-    assert spread([5, 1, 3, 2, 4]) == Spread(3, 2, 4, 5)
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([5, 1, 3, 2, 4], (3, 2, 4, 5)), ([1, 2, 3, 10], (2.5, 1.75, 4.75, 4)), ([7], (7, 7, 7, 1)), ([], None)],
+    ids=["the median and the middle half", "between the middle two", "of one value without a width", "of nothing none"],
+)
+def test_a_spread(values: list[float], expected: tuple[float, float, float, int] | None) -> None:
+    assert spread(values) == (expected and Spread(*expected))
 
 
-def test_a_spread_of_an_even_number_lies_between_the_middle_two() -> None:
-    assert spread([1, 2, 3, 10]) == Spread(2.5, 1.75, 4.75, 4)
+# Of (peer, round, group, rate), and the ratio to the peer that is named.
+RATIOS: dict[str, tuple[list[tuple[str, int, int, float]], str, Spread | None]] = {
+    "it divides ours by theirs of the same round": (
+        [(OURS, 0, 0, 100), ("node", 0, 0, 50), (OURS, 1, 0, 10), ("node", 1, 0, 5)], "node", Spread(2, 2, 2, 2),
+    ),
+    "the median is that of ratios, 1, 10 and 2, and not the ratio of medians, 3": (
+        [
+            (OURS, 0, 0, 10.0), (OURS, 1, 0, 100.0), (OURS, 2, 0, 30.0), ("node", 0, 0, 10.0), ("node", 1, 0, 10.0),
+            ("node", 2, 0, 15.0),
+        ],
+        "node", Spread(2, 1.5, 6, 3),
+    ),
+    "a peer is compared with our run of its own group": (
+        [(OURS, 0, 0, 100), ("node", 0, 0, 50), (OURS, 0, 1, 10), ("trio", 0, 1, 5)], "trio", Spread(2, 2, 2, 1),
+    ),
+    "a peer that counted nothing has none": ([(OURS, 0, 0, 100), ("node", 0, 0, 0)], "node", None),
+}  # fmt: skip
 
 
-def test_a_spread_of_one_value_has_no_width() -> None:
-    assert spread([7]) == Spread(7, 7, 7, 1)
-
-
-def test_a_spread_of_nothing_is_none() -> None:
-    assert spread([]) is None
-
-
-def test_a_ratio_divides_ours_by_theirs_of_the_same_round() -> None:
-    found = results((OURS, 0, 0, 100), ("node", 0, 0, 50), (OURS, 1, 0, 10), ("node", 1, 0, 5))
-    assert found.ratios("echo", "node", "rate") == Spread(2, 2, 2, 2)
-
-
-def test_the_median_of_ratios_is_told_and_not_the_ratio_of_medians() -> None:
-    ours = [(OURS, 0, 0, 10.0), (OURS, 1, 0, 100.0), (OURS, 2, 0, 30.0)]
-    theirs = [("node", 0, 0, 10.0), ("node", 1, 0, 10.0), ("node", 2, 0, 15.0)]  # 1, 10, 2; of medians: 3
-    ratio = results(*ours, *theirs).ratios("echo", "node", "rate")
-    assert ratio is not None
-    assert ratio.median == 2
-
-
-def test_a_peer_is_compared_with_our_run_of_its_own_group() -> None:
-    found = results((OURS, 0, 0, 100), ("node", 0, 0, 50), (OURS, 0, 1, 10), ("trio", 0, 1, 5))
-    assert found.ratios("echo", "trio", "rate") == Spread(2, 2, 2, 1)
+@pytest.mark.parametrize("promise", RATIOS)
+def test_a_ratio(promise: str) -> None:
+    rates, peer, ratio = RATIOS[promise]
+    assert results(*rates).ratios("echo", peer, "rate") == ratio
 
 
 def test_a_failed_run_counts_for_no_median_and_no_ratio() -> None:
@@ -54,11 +54,6 @@ def test_a_failed_run_counts_for_no_median_and_no_ratio() -> None:
     assert found.values("echo", OURS, "rate") == Spread(100, 100, 100, 1)
     assert found.ratios("echo", "node", "rate") == Spread(2, 2, 2, 1)
     assert [run.failed for run in found.failures()] == ["it lost a byte"]
-
-
-def test_a_peer_that_counted_nothing_has_no_ratio() -> None:
-    found = results((OURS, 0, 0, 100), ("node", 0, 0, 0))
-    assert found.ratios("echo", "node", "rate") is None
 
 
 def test_ours_is_the_first_of_the_peers() -> None:
@@ -93,17 +88,14 @@ def test_comparing_tells_what_became_of_our_numbers_and_of_our_ratios() -> None:
     assert (ratio.peer, ratio.before.median, ratio.after.median, ratio.factor) == ("node", 1, 3, 3)
 
 
-def test_a_change_within_the_spread_is_not_certain() -> None:
-    before = results(*((OURS, number, 0, rate) for number, rate in enumerate([90, 100, 110])))
-    near = results(*((OURS, number, 0, rate) for number, rate in enumerate([95, 105, 115])))
-    far = results(*((OURS, number, 0, rate) for number, rate in enumerate([190, 200, 210])))
-    assert [change.certain for change in compare(before, near, ["rate"])] == [False]
-    assert [change.certain for change in compare(before, far, ["rate"])] == [True]
-
-
-def test_a_change_of_a_hundredth_is_none() -> None:
-    before, after = results((OURS, 0, 0, 100)), results((OURS, 0, 0, 101))
-    assert [change.certain for change in compare(before, after, ["rate"])] == [False]
+@pytest.mark.parametrize(
+    ("before", "after", "certain"),
+    [([90, 100, 110], [95, 105, 115], False), ([90, 100, 110], [190, 200, 210], True), ([100], [101], False)],
+    ids=["within the spread", "beyond it", "of a hundredth"],
+)
+def test_when_a_change_is_certain(before: list[float], after: list[float], certain: bool) -> None:
+    first, second = (results(*((OURS, i, 0, rate) for i, rate in enumerate(rates))) for rates in (before, after))
+    assert [change.certain for change in compare(first, second, ["rate"])] == [certain]
 
 
 def test_comparing_leaves_out_what_only_one_file_has() -> None:

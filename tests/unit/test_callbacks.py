@@ -66,9 +66,7 @@ def noter(conn: Conn, name: str) -> Any:
         (Until.REFUSED, 10**9, True, False),
     ],
 )  # fmt: skip
-def test_a_position_is_reached_when_the_kernel_has_the_bytes_and_fin_when_it_was_sent(
-    until: int | Until, written: int, fin_sent: bool, expected: bool
-) -> None:
+def test_what_a_callback_waits_for(until: int | Until, written: int, fin_sent: bool, expected: bool) -> None:
     assert reached(until, written, fin_sent) is expected
 
 
@@ -81,30 +79,28 @@ def test_those_whose_bytes_were_taken_are_told_in_order_and_the_others_wait(conn
     assert conn.flushes == 0  # they wait for the kernel, and not for a flush
 
 
-def test_none_is_told_twice(conn: Conn) -> None:
-    callbacks = waiting(conn, one=0)
-    callbacks.tell_due(conn)
-    callbacks.tell_due(conn)
+# What they wait for; bytes written and our FIN sent; and who has been told by then.
+Told = list[tuple[str, BaseException | None]]
+WAITS: dict[str, tuple[dict[str, int | Until], list[tuple[int, bool, Told]]]] = {
+    "none is told twice": ({"one": 0}, [(0, False, [("one", None)]), (0, False, [("one", None)])]),
+    "that of end waits for our FIN though all bytes are taken": (
+        {"end": Until.FIN}, [(10**9, False, []), (10**9, True, [("end", None)])],
+    ),
+    "one for refused bytes waits for nothing but its place": (
+        {"written": 5, "refused": Until.REFUSED}, [(0, False, []), (5, False, [("written", None), ("refused", LOST)])],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("promise", WAITS)
+def test_who_is_told_when(conn: Conn, promise: str) -> None:
+    until, steps = WAITS[promise]
+    callbacks = waiting(conn, **until)
+    for conn.bytes_written, conn._life.fin_sent, told in steps:
+        callbacks.tell_due(conn)
+        assert conn.told == told
     callbacks.tell_all(conn)
-    assert conn.told == [("one", None)]
-
-
-def test_that_of_end_waits_for_our_fin_though_all_bytes_are_taken(conn: Conn) -> None:
-    callbacks = waiting(conn, end=Until.FIN)
-    callbacks.tell_due(conn)
-    assert conn.told == []
-    conn._life.fin_sent = True
-    callbacks.tell_due(conn)
-    assert conn.told == [("end", None)]
-
-
-def test_one_for_refused_bytes_waits_for_nothing_but_its_place(conn: Conn) -> None:
-    callbacks = waiting(conn, written=5, refused=Until.REFUSED)
-    callbacks.tell_due(conn)
-    assert conn.told == []
-    conn.bytes_written = 5
-    callbacks.tell_due(conn)
-    assert conn.told == [("written", None), ("refused", LOST)]
+    assert conn.told == told, "none is told twice"
 
 
 def test_one_given_inside_a_callback_is_told_by_a_later_flush(conn: Conn) -> None:

@@ -15,13 +15,7 @@ from reactor.net.deadlines.agenda import NEVER
 from reactor.net.deadlines.rules import Moments, soonest
 from reactor.net.settings import Settings
 
-OFF: dict[str, Any] = {
-    "idle_timeout": None,
-    "read_timeout": None,
-    "write_timeout": None,
-    "linger_timeout": None,
-    "half_open_timeout": None,
-}
+OFF: dict[str, Any] = {f"{kind}_timeout": None for kind in ("idle", "read", "write", "linger", "half_open")}
 NOW = 1000.0
 
 
@@ -146,6 +140,11 @@ def test_acknowledgements_are_asked_for_several_times(
 
 # Several at once
 
+EVERY: list[tuple[State, dict[str, Any]]] = [
+    (where, dict(zip(("pending", "unacked", "gone"), known, strict=True)))
+    for where, known in product(STATES.values(), product((False, True), repeat=3))
+]
+
 
 def test_the_earliest_deadline_wins() -> None:
     settings = only(idle_timeout=60, read_timeout=50, write_timeout=40, half_open_timeout=30)
@@ -157,10 +156,8 @@ def test_the_earliest_deadline_wins() -> None:
 
 
 def test_nothing_runs_with_everything_off() -> None:
-    for where in STATES.values():
-        for pending, unacked, gone in product((False, True), repeat=3):
-            known = moments(pending=pending, unacked=unacked, gone=gone)
-            assert soonest(where, only(), known) == (NEVER, None)
+    for where, known in EVERY:
+        assert soonest(where, only(), moments(**known)) == (NEVER, None)
 
 
 def test_nothing_runs_on_an_open_connection_by_default() -> None:
@@ -174,20 +171,15 @@ def waits_for_ever(where: State) -> bool:
 
 
 def test_whoever_is_closing_half_closed_or_gone_has_a_deadline_by_default() -> None:
-    for where in STATES.values():
-        for pending, unacked, gone in product((False, True), repeat=3):
-            drained = where.write is Write.ENDING and not pending  # FIN follows in the same turn
-            absent = gone and where.read is not Read.PAUSED
-            if drained or absent or (waits_for_ever(where) and not (gone and where.connected)):
-                continue
-            moment, _ = soonest(where, Settings(), moments(pending=pending, unacked=unacked, gone=gone))
-            assert moment < NEVER, (where, pending, unacked, gone)
+    for where, known in EVERY:
+        drained = where.write is Write.ENDING and not known["pending"]  # FIN follows in the same turn
+        absent = known["gone"] and where.read is not Read.PAUSED
+        if not (drained or absent or (waits_for_ever(where) and not (known["gone"] and where.connected))):
+            assert soonest(where, Settings(), moments(**known))[0] < NEVER, (where, known)
 
 
 def test_every_wait_of_an_ending_connection_is_over_in_the_end() -> None:
     """Whatever looks are taken in between: when nothing moves any more, a reason comes."""
-    for where in STATES.values():
-        for pending, unacked, gone in product((False, True), repeat=3):
-            later = moments(now=1e6, pending=pending, unacked=unacked, gone=gone)
-            moment, reason = soonest(where, Settings(), later)
-            assert moment == NEVER or (moment < 1e6 and reason is not None), (where, later)
+    for where, known in EVERY:
+        moment, reason = soonest(where, Settings(), moments(now=1e6, **known))
+        assert moment == NEVER or (moment < 1e6 and reason is not None), (where, known)

@@ -41,75 +41,53 @@ def test_the_text_names_syscall_code_and_address(code: int, syscall: str, addres
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        (errno.ECONNRESET, ConnectionResetError),
-        (errno.ECONNREFUSED, ConnectionRefusedError),
-        (errno.ECONNABORTED, ConnectionAbortedError),
-        (errno.EPIPE, BrokenPipeError),
-        (errno.ETIMEDOUT, TimeoutError),
-        (errno.EACCES, PermissionError),
-        (errno.EADDRINUSE, OSError),
+        (errno.ECONNRESET, ConnectionResetError), (errno.ECONNREFUSED, ConnectionRefusedError),
+        (errno.ECONNABORTED, ConnectionAbortedError), (errno.EPIPE, BrokenPipeError), (errno.ETIMEDOUT, TimeoutError),
+        (errno.EACCES, PermissionError), (errno.EADDRINUSE, OSError),
     ],
-)
+)  # fmt: skip
 def test_it_is_the_fitting_subclass_of_oserror(code: int, kind: type[OSError]) -> None:
     assert type(kernel.os_error(code, "read")) is kind
 
 
 @pytest.mark.parametrize(
-    ("address", "host", "port"), [(V4, "127.0.0.1", 80), (V6, "::1", 80), ("/run/app.sock", "/run/app.sock", None)]
+    ("address", "host", "port"),
+    [(V4, "127.0.0.1", 80), (V6, "::1", 80), ("/run/app.sock", "/run/app.sock", None), (None, None, None)],
 )
-def test_syscall_address_and_port_are_attributes(address: Any, host: str, port: int | None) -> None:
+def test_syscall_address_and_port_are_attributes(address: Any, host: str | None, port: int | None) -> None:
     error: Any = kernel.os_error(errno.ECONNREFUSED, "connect", address)
     assert (error.syscall, error.address, error.port) == ("connect", host, port)
 
 
-def test_an_error_without_an_address_has_the_attributes_all_the_same() -> None:
-    error: Any = kernel.os_error(errno.ECONNRESET, "read")
-    assert (error.syscall, error.address, error.port) == ("read", None, None)
-
-
 @pytest.mark.parametrize(
-    ("code", "text"),
+    ("name", "cause", "code", "text"),
     [
-        (socket.EAI_NONAME, "getaddrinfo ENOTFOUND no.such.name"),
-        (socket.EAI_AGAIN, "getaddrinfo EAI_AGAIN no.such.name"),
+        ("no.name", socket.gaierror(socket.EAI_NONAME, "as libc says"), socket.EAI_NONAME, "ENOTFOUND no.name"),
+        ("no.name", socket.gaierror(socket.EAI_AGAIN, "as libc says"), socket.EAI_AGAIN, "EAI_AGAIN no.name"),
+        ("x" * 70, UnicodeError("label too long"), socket.EAI_NONAME, f"ENOTFOUND {'x' * 70}"),
     ],
 )
-def test_a_name_that_is_unknown_is_told_as_node_tells_it(code: int, text: str) -> None:
-    error: Any = kernel.name_error("no.such.name", socket.gaierror(code, "whatever the C library says"))
-    assert (error.errno, error.strerror) == (code, text)
-    assert (error.syscall, error.address) == ("getaddrinfo", "no.such.name")
+def test_a_name_that_is_unknown_is_told_as_node_tells_it(name: str, cause: Any, code: int, text: str) -> None:
+    error: Any = kernel.name_error(name, cause)
+    assert (error.errno, error.strerror) == (code, f"getaddrinfo {text}")
+    assert (error.syscall, error.address) == ("getaddrinfo", name)
     assert isinstance(error, socket.gaierror)
 
 
-def test_a_name_that_cannot_be_encoded_is_an_unknown_one() -> None:
-    error = kernel.name_error("x" * 70, UnicodeError("label too long"))
-    assert isinstance(error, socket.gaierror)
-    assert error.strerror == f"getaddrinfo ENOTFOUND {'x' * 70}"
-
-
-@pytest.mark.parametrize("code", [errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN])
-def test_what_a_reset_looks_like_counts_as_one(code: int) -> None:
-    assert kernel.is_reset(OSError(code, ""))
-
-
-@pytest.mark.parametrize("code", [errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNREFUSED])
-def test_other_trouble_of_the_network_is_no_reset(code: int) -> None:
-    assert not kernel.is_reset(OSError(code, ""))
+def test_a_reset_is_told_from_other_trouble_of_the_network() -> None:
+    resets = (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN)
+    others = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNREFUSED)
+    assert [code for code in (*resets, *others) if kernel.is_reset(OSError(code, ""))] == [*resets]
 
 
 @pytest.mark.parametrize(
     ("raw", "address"),
     [
-        (("127.0.0.1", 80), ("127.0.0.1", 80)),
-        (("::1", 80, 0, 0), ("::1", 80)),
-        (("fe80::1", 80, 0, 2), ("fe80::1%2", 80)),
-        (("fe80::1%eth0", 80, 0, 2), ("fe80::1%eth0", 80)),
-        ("/run/app.sock", "/run/app.sock"),
-        (b"\0abstract", "\0abstract"),
-        ("", ""),
-        (None, ""),
+        (("127.0.0.1", 80), ("127.0.0.1", 80)), (("::1", 80, 0, 0), ("::1", 80)),
+        (("fe80::1", 80, 0, 2), ("fe80::1%2", 80)), (("fe80::1%eth0", 80, 0, 2), ("fe80::1%eth0", 80)),
+        ("/run/app.sock", "/run/app.sock"), (b"\0abstract", "\0abstract"), ("", ""), (None, ""),
     ],
-)
+)  # fmt: skip
 def test_an_address_is_host_and_port_for_both_families_or_a_path(raw: Any, address: Any) -> None:
     assert addresses.address_of(raw) == address
 
@@ -125,14 +103,10 @@ def test_an_address_is_shown_as_people_write_it(address: Any, text: str) -> None
 @pytest.mark.parametrize(
     ("kind", "base"),
     [
-        (ReactorError, Exception),
-        (ConnectionClosed, ReactorError),
-        (WriteAfterEnd, ConnectionClosed),
-        (NeverConnected, ConnectionClosed),
-        (ServerClosed, ReactorError),
-        (WrongThread, ReactorError),
+        (ReactorError, Exception), (ConnectionClosed, ReactorError), (WriteAfterEnd, ConnectionClosed),
+        (NeverConnected, ConnectionClosed), (ServerClosed, ReactorError), (WrongThread, ReactorError),
     ],
-)
+)  # fmt: skip
 def test_our_own_exceptions_are_ordered_by_fault(kind: type[Exception], base: type[Exception]) -> None:
     assert kind.__bases__ == (base,)
     assert not issubclass(kind, OSError)

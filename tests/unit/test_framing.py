@@ -206,39 +206,36 @@ def test_a_long_message_that_trickles_in_takes_linear_time(make: Make, begin: by
     assert ratio < 24, "eight times as much took more than three times eight times as long"
 
 
-@pytest.mark.parametrize("value", [0, -1])
-@pytest.mark.parametrize("make", [lines, length_prefixed])
-def test_a_limit_must_let_something_through(make: Make, value: int) -> None:
-    with pytest.raises(ValueError, match=rf"^max_length must be 1 or more, not {value}$"):
-        make(print, max_length=value)
-
-
-@pytest.mark.parametrize("value", ["10", 1.5, None, True, float("nan")], ids=repr)
-@pytest.mark.parametrize("make", [lines, length_prefixed])
-def test_a_limit_must_be_a_whole_number(make: Make, value: Any) -> None:
-    with pytest.raises(TypeError, match=r"^max_length must be a whole number"):
-        make(print, max_length=value)
-
-
-@pytest.mark.parametrize("value", [0, 9, -1])
-def test_a_length_has_one_byte_to_eight(value: int) -> None:
-    with pytest.raises(ValueError, match=rf"^width must be from 1 to 8, not {value}$"):
-        length_prefixed(print, width=value)
-
-
-def test_a_byteorder_is_one_of_two_words() -> None:
-    with pytest.raises(ValueError, match=r"^byteorder must be one of 'big', 'little', not 'network'$"):
-        length_prefixed(print, byteorder="network")  # type: ignore[arg-type]
-
-
-def test_on_error_must_do_its_work_when_called() -> None:
-    untyped: Any = lines  # type checkers refuse such a function
-    with pytest.raises(TypeError, match="on_error must be a plain function, not the coroutine function"):
-        untyped(print, on_error=coroutine_function)
-
-
 async def coroutine_function(conn: Any, frame: bytes) -> None:
     raise AssertionError
+
+
+# What is given besides a function, and with what it is refused.
+OF_BOTH: list[tuple[dict[str, Any], type[Exception], str]] = [
+    *(({"max_length": value}, ValueError, f"max_length must be 1 or more, not {value}$") for value in (0, -1)),
+    *(
+        ({"max_length": value}, TypeError, "max_length must be a whole number")
+        for value in ("10", 1.5, None, True, float("nan"))
+    ),
+    ({"on_error": coroutine_function}, TypeError, "on_error must be a plain function, not the coroutine function"),
+    ({"on_error": 5}, TypeError, "on_error must be callable, not 5$"),
+]  # fmt: skip
+OF_FRAMES: list[tuple[dict[str, Any], type[Exception], str]] = [
+    *(({"width": value}, ValueError, f"width must be from 1 to 8, not {value}$") for value in (0, 9, -1)),
+    ({"byteorder": "network"}, ValueError, "byteorder must be one of 'big', 'little', not 'network'$"),
+]
+
+
+@pytest.mark.parametrize(
+    ("make", "besides", "kind", "said"),
+    [
+        *((make, *row) for make in (lines, length_prefixed) for row in OF_BOTH),
+        *((length_prefixed, *row) for row in OF_FRAMES),
+    ],
+)
+def test_what_makes_no_sense_is_refused(make: Make, besides: dict[str, Any], kind: type[Exception], said: str) -> None:
+    with pytest.raises(kind, match=f"^{said}"):
+        make(print, **besides)
 
 
 @pytest.mark.parametrize(("make", "name"), [(lines, "on_line"), (length_prefixed, "on_frame")])
@@ -247,5 +244,3 @@ def test_what_is_called_must_be_a_plain_function(make: Make, name: str) -> None:
         make(5)
     with pytest.raises(TypeError, match=f"^{name} must be a plain function"):
         make(coroutine_function)
-    with pytest.raises(TypeError, match=r"^on_error must be callable, not 5$"):
-        make(print, on_error=5)

@@ -41,18 +41,13 @@ def test_a_burst_comes_at_once_and_then_as_many_as_the_rate_says() -> None:
     assert [bucket.take(0.0) for _ in range(5)] == [True, True, True, False, False]
     assert bucket.wait(0.0) == pytest.approx(0.1)
     assert [bucket.take(0.25) for _ in range(3)] == [True, True, False]
+    assert sum(bucket.take(1e6) for _ in range(100)) == 3, "a long quiet time saves no more than a burst"
 
 
-def test_a_long_quiet_time_saves_no_more_than_a_burst() -> None:
-    bucket = Bucket(Rate(10.0, 3), now=0.0)
-    assert sum(bucket.take(1e6) for _ in range(100)) == 3
+PAUSES = st.lists(st.floats(0, 3, allow_subnormal=False), min_size=1, max_size=60)
 
 
-@given(
-    st.floats(0.1, 1000),
-    st.integers(1, 50),
-    st.lists(st.floats(0, 3, allow_subnormal=False), min_size=1, max_size=60),
-)
+@given(st.floats(0.1, 1000), st.integers(1, 50), PAUSES)
 def test_no_span_of_time_lets_in_more_than_a_burst_and_the_rate(rate: float, burst: int, pauses: list[float]) -> None:
     bucket = Bucket(Rate(rate, burst), now=0.0)
     now, admitted = 0.0, []
@@ -65,12 +60,26 @@ def test_no_span_of_time_lets_in_more_than_a_burst_and_the_rate(rate: float, bur
             assert j - i + 1 <= burst + rate * (admitted[j] - first) + 1e-6
 
 
-def test_who_is_blocked_or_over_another_limit_takes_no_token() -> None:
-    limits: dict[str, Any] = {"block": ["10.0.0.0/8"], "max_per_address": 1, "accept_rate": (1, 2)}
+# The limits, who asks, and what each is told.
+TOLD: dict[str, tuple[dict[str, Any], list[str], list[str | None]]] = {
+    "who is blocked or over another limit takes no token": (
+        {"block": ["10.0.0.0/8"], "max_per_address": 1, "accept_rate": (1, 2)},
+        ["10.0.0.1", "10.0.0.2", "192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.3"],
+        ["block", "block", None, "max_per_address", "max_per_address", None, "accept_rate"],
+    ),
+    "allow lets in its networks alone and block is stronger": (
+        {"allow": ["10.0.0.0/8", "2001:db8::/32"], "block": ["10.1.0.0/16"]},
+        ["10.0.0.1", "10.1.0.1", "192.0.2.1", "2001:db8::1", "2001:db9::1", "::ffff:10.0.0.1"],
+        [None, "block", "allow", None, "allow", None],
+    ),
+}
+
+
+@pytest.mark.parametrize("promise", TOLD)
+def test_the_order_of_the_limits(promise: str) -> None:
+    limits, asked, told = TOLD[promise]
     found = gate(**limits)
-    asked = ["10.0.0.1", "10.0.0.2", "192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.3"]
-    told = [found.refusal((host, 1), 0, 0.0) for host in asked]
-    assert told == ["block", "block", None, "max_per_address", "max_per_address", None, "accept_rate"]
+    assert [found.refusal((host, 1), 0, 0.0) for host in asked] == told
 
 
 def test_who_is_refused_for_the_rate_is_not_counted_as_inside() -> None:
@@ -100,13 +109,6 @@ def test_a_rate_goes_on_as_it_stands_when_another_limit_changes() -> None:
     assert after.refusal(("192.0.2.1", 1), 0, 0.0) == "accept_rate"
 
 
-def test_allow_lets_in_its_networks_alone_and_block_is_stronger() -> None:
-    found = gate(allow=["10.0.0.0/8", "2001:db8::/32"], block=["10.1.0.0/16"])
-    asked = ["10.0.0.1", "10.1.0.1", "192.0.2.1", "2001:db8::1", "2001:db9::1", "::ffff:10.0.0.1"]
-    told = [found.refusal((host, 1), 0, 0.0) for host in asked]
-    assert told == [None, "block", "allow", None, "allow", None]
-
-
 def test_limits_on_addresses_are_nothing_to_a_unix_socket() -> None:
     found = gate(allow=["10.0.0.0/8"], block=["0.0.0.0/0"], max_per_address=1)
     assert [found.refusal("", 0, 0.0) for _ in range(3)] == [None, None, None]
@@ -116,13 +118,11 @@ def test_limits_on_addresses_are_nothing_to_a_unix_socket() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
-        ("192.0.2.1", "192.0.2.2", False),
-        ("192.0.2.1", "::ffff:192.0.2.1", True),
-        ("2001:db8::1", "2001:db8::ffff:1", True),
-        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("192.0.2.1", "192.0.2.2", False), ("192.0.2.1", "::ffff:192.0.2.1", True),
+        ("2001:db8::1", "2001:db8::ffff:1", True), ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
         ("fe80::1%eth0", "fe80::2%eth1", True),
     ],
-)
+)  # fmt: skip
 def test_a_client_is_an_ipv4_address_or_a_64_bit_network_of_ipv6(one: str, other: str, same: bool) -> None:
     assert (client_of((one, 1)) == client_of((other, 2))) is same
 

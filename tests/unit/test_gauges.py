@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reactor.net.deadlines.gauges import Gauges, Window
@@ -12,30 +12,20 @@ from reactor.net.limits import Excess, Speed
 SPEED = Speed(100.0, 5.0)
 
 
-def test_the_first_window_is_the_grace() -> None:
+# When it is looked at, with how many bytes moved so far, and when the window ends.
+LOOKS: dict[str, list[tuple[float, int, float]]] = {
+    "the first window is the grace": [(10.0, 0, 15.0), (14.9, 0, 15.0)],
+    "enough begins the next; one byte too few does not": [(10.0, 0, 15.0), (15.0, 500, 20.0), (20.0, 999, 20.0)],
+    "an earlier window does not count in this one": [(0.0, 0, 5.0), (5.0, 10**6, 10.0), (10.0, 10**6, 10.0)],
+    "a late look asks for no more than one window": [(0.0, 0, 5.0), (60.0, 500, 65.0)],
+}
+
+
+@pytest.mark.parametrize("promise", LOOKS)
+def test_a_window(promise: str) -> None:
     window = Window()
-    assert window.end(10.0, 0, SPEED) == 15.0
-    assert window.end(14.9, 0, SPEED) == 15.0
-
-
-def test_enough_in_a_window_begins_the_next() -> None:
-    window = Window()
-    window.end(10.0, 0, SPEED)
-    assert window.end(15.0, 500, SPEED) == 20.0
-    assert window.end(20.0, 999, SPEED) == 20.0, "one byte too few"
-
-
-def test_what_came_in_an_earlier_window_does_not_count_in_this_one() -> None:
-    window = Window()
-    window.end(0.0, 0, SPEED)
-    window.end(5.0, 1_000_000, SPEED)
-    assert window.end(10.0, 1_000_000, SPEED) == 10.0
-
-
-def test_a_late_look_asks_for_no_more_than_one_window() -> None:
-    window = Window()
-    window.end(0.0, 0, SPEED)
-    assert window.end(60.0, 500, SPEED) == 65.0
+    for now, moved, end in LOOKS[promise]:
+        assert window.end(now, moved, SPEED) == end
 
 
 def test_what_is_expected_anew_has_its_own_grace() -> None:
@@ -46,7 +36,8 @@ def test_what_is_expected_anew_has_its_own_grace() -> None:
     assert window.end(40.0, 7, SPEED) == 45.0
 
 
-@given(st.lists(st.tuples(st.floats(0.01, 1.0), st.integers(0, 1000)), max_size=200))
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.floats(0.01, 1.0), st.integers(0, 1000)), max_size=100))
 def test_who_moves_enough_in_each_second_is_never_too_slow(steps: list[tuple[float, int]]) -> None:
     window, now, count = Window(), 0.0, 0
     window.end(now, count, SPEED)
@@ -56,7 +47,8 @@ def test_who_moves_enough_in_each_second_is_never_too_slow(steps: list[tuple[flo
         assert window.end(now, count, SPEED) > now
 
 
-@given(st.lists(st.tuples(st.floats(0.01, 1.0), st.integers(0, 99)), min_size=120, max_size=120))
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.floats(0.05, 1.0), st.integers(0, 99)), min_size=100, max_size=100))
 def test_who_never_moves_enough_is_found_when_the_first_window_ends(steps: list[tuple[float, int]]) -> None:
     window, now, count = Window(), 0.0, 0
     window.end(now, count, SPEED)

@@ -48,10 +48,6 @@ def entered(*moments: float) -> tuple[Agenda, list[Member]]:
     return agenda, members
 
 
-def names(found: list[Member]) -> list[object]:
-    return [member.name for member in found]
-
-
 def test_an_entry_can_be_moved_within_the_second_that_is_under_way() -> None:
     agenda, (member,) = entered(5.5)
     agenda.due(5.0, 10)
@@ -76,7 +72,7 @@ def test_a_mass_expiry_is_handed_out_in_exact_order_over_many_batches() -> None:
     agenda, _ = entered(*moments)
     found: list[object] = []
     while agenda.next_moment() <= 2.0:
-        found += names(agenda.due(2.0, 10))
+        found += [member.name for member in agenda.due(2.0, 10)]
     assert found == sorted(moments)
 
 
@@ -87,19 +83,15 @@ def test_the_next_moment_is_never_late_and_less_than_a_second_early() -> None:
     assert agenda.next_moment() == 7.75
 
 
-def test_a_member_removed_long_before_its_moment_is_not_kept_alive() -> None:
+@pytest.mark.parametrize("shortly", [False, True])
+def test_a_member_removed_is_not_kept_alive_or_no_longer_than_the_second_under_way(shortly: bool) -> None:
     agenda, members = entered(1000.5)
+    if shortly:
+        agenda.due(1000.0, 10)
     seen = weakref.ref(members[0])
     agenda.remove(members.pop())
-    assert seen() is None
-
-
-def test_a_member_removed_shortly_before_its_moment_is_kept_no_longer_than_that_second() -> None:
-    agenda, members = entered(1000.5)
-    agenda.due(1000.0, 10)
-    seen = weakref.ref(members[0])
-    agenda.remove(members.pop())
-    agenda.due(1001.0, 10)
+    if shortly:
+        agenda.due(1001.0, 10)
     assert seen() is None
 
 
@@ -247,22 +239,16 @@ def test_a_member_may_enter_itself_again_when_it_is_looked_at(clockwork: Clockwo
     assert busy.looks == [102.0, 104.0, 106.0]
 
 
-def test_never_means_no__look_at_all(clockwork: Clockwork, schedule: Any) -> None:
+@pytest.mark.parametrize("off", ["enter", "forget"])
+def test_never_means_no_look_and_no_timer_any_more(clockwork: Clockwork, schedule: Any, off: str) -> None:
     member = Member()
     schedule.enter(member, 101.0)
-    schedule.enter(member, NEVER)
-    clockwork.turn(50.0)
-    clockwork.turn()
-    assert member.looks == []
+    getattr(schedule, off)(member, *[NEVER] * (off == "enter"))
     assert len(schedule) == 0
-
-
-def test_an_empty_schedule_arms_no_timer_any_more(clockwork: Clockwork, schedule: Any) -> None:
-    member = Member()
-    schedule.enter(member, 101.0)
-    schedule.forget(member)
     clockwork.turn(2.0)
     assert len(clockwork.timers) == 0
+    clockwork.turn(48.0)
+    assert member.looks == []
 
 
 def test_an_earlier_moment_moves_the_timer_forward(clockwork: Clockwork, schedule: Any) -> None:

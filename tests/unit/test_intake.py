@@ -67,17 +67,9 @@ def test_it_waits_where_a_listener_would_hear_something_now(conn: Conn) -> None:
     assert holding(held=b"x").waits(conn)
     assert holding(begun, message).waits(conn)
     assert not holding(begun).waits(conn)
-
-
-def test_a_message_of_a_framer_that_was_taken_off_does_not_wait(conn: Conn) -> None:
-    message = Frames(conn, "message", ready=1)
+    assert holding(message, begun).unfinished == [begun], "it is unfinished between its first byte and its last"
     conn.deaf.append(message)
-    assert not holding(message).waits(conn)
-
-
-def test_a_message_is_unfinished_between_its_first_byte_and_its_last(conn: Conn) -> None:
-    message, begun = Frames(conn, "message", ready=1), Frames(conn, "begun", partial=b"half")
-    assert holding(message, begun).unfinished == [begun]
+    assert not holding(message).waits(conn), "a message of a framer that was taken off does not wait"
 
 
 def test_each_framer_has_its_own(conn: Conn) -> None:

@@ -115,18 +115,20 @@ def look(keeper: Any, conn: Conn, at: float) -> list[Any]:
 # explain: which is next, and why.
 
 
-def test_the_next_deadline_is_explained_by_its_moment_and_its_reason(keeper: Any, loop: Loop) -> None:
-    conn = Conn(loop, idle_timeout=60, read_timeout=50)
-    assert keeper.explain(conn, BEGUN) == (150.0, Reason.READ_TIMEOUT)
-
-
-def test_where_no_deadline_runs_there_is_no_reason(keeper: Any, loop: Loop) -> None:
-    assert keeper.explain(Conn(loop), BEGUN) == (NEVER, None)
-
-
-def test_what_was_stamped_in_a_turn_that_stood_still_counts_as_of_its_end(keeper: Any, loop: Loop) -> None:
-    loop.stalls[BEGUN] = 130.0
-    assert keeper.explain(Conn(loop, read_timeout=50), BEGUN) == (180.0, Reason.READ_TIMEOUT)
+@pytest.mark.parametrize(
+    ("settings", "stalls", "expected"),
+    [
+        ({"idle_timeout": 60, "read_timeout": 50}, {}, (150.0, Reason.READ_TIMEOUT)),
+        ({}, {}, (NEVER, None)),
+        ({"read_timeout": 50}, {BEGUN: 130.0}, (180.0, Reason.READ_TIMEOUT)),
+    ],
+    ids=["its moment and its reason", "no reason where none runs", "a turn that stood still counts as of its end"],
+)
+def test_the_next_deadline_is_explained(
+    keeper: Any, loop: Loop, settings: dict[str, Any], stalls: dict[float, float], expected: object
+) -> None:
+    loop.stalls |= stalls
+    assert keeper.explain(Conn(loop, **settings), BEGUN) == expected
 
 
 def test_what_is_under_way_is_a_reason_to_ask_the_kernel_again(keeper: Any, loop: Loop) -> None:
@@ -138,32 +140,21 @@ def test_what_is_under_way_is_a_reason_to_ask_the_kernel_again(keeper: Any, loop
 # plan: when somebody looks.
 
 
-def test_a_look_is_planned_for_the_next_deadline(keeper: Any, loop: Loop) -> None:
+def test_a_look_is_planned_for_the_next_deadline_and_an_earlier_one_stays(keeper: Any, loop: Loop) -> None:
     conn = Conn(loop, idle_timeout=60)
     keeper.plan(conn)
     assert (conn._look_at, len(keeper), len(loop.timers)) == (160.0, 1, 1)
-
-
-def test_a_look_that_is_planned_for_earlier_stays(keeper: Any, loop: Loop) -> None:
-    conn = Conn(loop, idle_timeout=60)
-    keeper.plan(conn)
     conn._read_at = 120.0  # the look will find that out
     keeper.plan(conn)
     assert conn._look_at == 160.0
 
 
-def test_after_our_fin_no_deadline_is_worked_out_before_a_first_look(keeper: Any, loop: Loop) -> None:
-    conn = Conn(loop, state(write=Write.ENDED), linger_timeout=30)
+def test_after_our_fin_a_first_look_comes_or_a_shorter_timeout_of_the_ending(keeper: Any, loop: Loop) -> None:
+    conn, hasty = (Conn(loop, state(write=Write.ENDED), linger_timeout=30) for _ in range(2))
+    hasty._made_gauges().end_by = BEGUN + 0.01
     keeper.plan(conn)
-    assert conn._look_at == BEGUN + conn._settings.first_look < 130.0
-
-
-def test_the_timeout_of_an_ending_comes_before_the_first_look_if_it_is_shorter(keeper: Any, loop: Loop) -> None:
-    conn = Conn(loop, state(write=Write.ENDED))
-    conn._gauges = Gauges()
-    conn._gauges.end_by = BEGUN + 0.01
-    keeper.plan(conn)
-    assert conn._look_at == BEGUN + 0.01
+    keeper.plan(hasty)
+    assert hasty._look_at == BEGUN + 0.01 < conn._look_at == BEGUN + conn._settings.first_look < 130.0
 
 
 def test_a_connection_that_is_forgotten_is_not_looked_at(keeper: Any, loop: Loop) -> None:
@@ -182,35 +173,34 @@ def test_an_early_look_does_nothing_but_plan_the_next(keeper: Any, loop: Loop) -
     assert conn._look_at == 160.0
 
 
-def test_a_connection_that_is_over_is_not_judged(keeper: Any, loop: Loop) -> None:
-    conn = Conn(loop, state(Read.ENDED, Write.BROKEN), idle_timeout=60)
-    assert look(keeper, conn, 200.0) == []
-    assert conn._look_at == NEVER
+PENDING = True
+IDLE: dict[str, Any] = {"idle_timeout": 60}
+TOLD = [("timeout", Reason.IDLE), ("because", Reason.IDLE)]
+# A promise: the state, the settings, if output is pending, and what a look at 160 does.
+LOOKS: dict[str, tuple[State, dict[str, Any], bool, list[Any]]] = {
+    "a connection that is over is not judged": (state(Read.ENDED, Write.BROKEN), IDLE, False, []),
+    "who loses nothing is closed at once": (OPEN, IDLE, False, [*TOLD, DESTROY]),
+    "who does is drained": (OPEN, IDLE | {"write_timeout": None}, PENDING, [*TOLD, "destroy_soon"]),
+    "on_idle reset cuts": (OPEN, IDLE | {"on_idle": "reset"}, False, [TOLD[0], ("cut", Reason.IDLE)]),
+    "a deadline that nobody is told of cuts": (
+        OPEN, {"write_timeout": 60}, PENDING, [("cut", Reason.WRITE_TIMEOUT)],
+    ),
+}  # fmt: skip
 
 
-def test_who_loses_nothing_is_closed_at_once_and_who_does_is_drained(keeper: Any, loop: Loop) -> None:
-    clear, pending = Conn(loop, idle_timeout=60), Conn(loop, idle_timeout=60, write_timeout=None)
-    pending._out = object()
-    told = [("timeout", Reason.IDLE), ("because", Reason.IDLE)]
-    assert look(keeper, clear, 160.0) == [*told, DESTROY]
-    assert look(keeper, pending, 160.0) == [*told, "destroy_soon"]
-
-
-def test_on_idle_reset_cuts(keeper: Any, loop: Loop) -> None:
-    conn = Conn(loop, idle_timeout=60, on_idle="reset")
-    assert look(keeper, conn, 160.0) == [("timeout", Reason.IDLE), ("cut", Reason.IDLE)]
+@pytest.mark.parametrize("promise", LOOKS)
+def test_what_a_look_does(keeper: Any, loop: Loop, promise: str) -> None:
+    life, settings, pending, done = LOOKS[promise]
+    conn = Conn(loop, life, **settings)
+    conn._out = object() if pending else None
+    assert look(keeper, conn, 160.0) == done
+    assert conn._look_at == NEVER or not life.over
 
 
 def test_an_old_connection_has_its_linger_timeout_in_all(keeper: Any, loop: Loop) -> None:
     conn = Conn(loop, max_lifetime=60, linger_timeout=30)
     assert look(keeper, conn, 160.0)[1:] == [("because", Reason.MAX_LIFETIME), "destroy_soon"]
     assert conn._gauges.end_by == 190.0
-
-
-def test_a_deadline_that_nobody_is_told_of_cuts(keeper: Any, loop: Loop) -> None:
-    conn = Conn(loop, write_timeout=60)
-    conn._out = object()
-    assert look(keeper, conn, 160.0) == [("cut", Reason.WRITE_TIMEOUT)]
 
 
 def test_input_that_waits_begins_the_silence_anew(keeper: Any, loop: Loop) -> None:
@@ -247,7 +237,7 @@ def test_when_all_is_acknowledged_after_both_fins_the_connection_settles(keeper:
         (5, 1, 150.0), (0, 5, BEGUN),
     ],
 )  # fmt: skip
-def test_an_acknowledgement_that_was_not_seen_counts_as_of_the_write_or_as_of_now(
+def test_an_unseen_acknowledgement_counts_as_of_the_write_or_now(
     loop: Loop, acked: int, left: int, acked_at: float
 ) -> None:
     conn: Any = Conn(loop)
@@ -264,9 +254,7 @@ def test_our_fin_is_no_byte(loop: Loop) -> None:
 
 
 @pytest.mark.parametrize(("pending", "unacked", "unread"), [(True, 0, 0), (False, 1, 0), (False, 0, 1)])
-def test_closing_loses_what_is_pending_under_way_or_unread(
-    loop: Loop, pending: bool, unacked: int, unread: int
-) -> None:
+def test_closing_loses_what_is_pending_unacked_or_unread(loop: Loop, pending: bool, unacked: int, unread: int) -> None:
     conn: Any = Conn(loop)
     assert loses_nothing(conn)
     conn._out = object() if pending else None

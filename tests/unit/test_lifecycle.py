@@ -7,7 +7,8 @@ time at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
 from typing import NamedTuple
 
 import pytest
@@ -18,6 +19,7 @@ from reactor.net.connection.states import CLOSED, CONNECTING, OPEN, STATES, Do, 
 DEPTH = 8
 STARTS = pytest.mark.parametrize("start", [OPEN, CONNECTING], ids=["open", "connecting"])
 READ_ORDER = [Read.OPEN, Read.PAUSED, Read.DISCARDING, Read.ENDED]
+NO_MORE = (Read.DISCARDING, Read.ENDED)
 WRITE_ORDER = [Write.OPEN, Write.ENDING, Write.ENDED, Write.BROKEN]
 CALLS = {Event.PAUSE, Event.RESUME, Event.END, Event.DESTROY_SOON, Event.DESTROY}
 
@@ -57,159 +59,114 @@ def steps(start: State) -> Iterator[Step]:
         paths = {step.after for step in found} - seen
 
 
-@STARTS
-def test_each_half_ends_once_and_never_comes_back(start: State) -> None:
-    for before, event, _, after in steps(start):
-        old, new = before.state, after.state
-        if old.read in (Read.DISCARDING, Read.ENDED):
-            assert READ_ORDER.index(new.read) >= READ_ORDER.index(old.read), (old, event, new)
-        assert WRITE_ORDER.index(new.write) >= WRITE_ORDER.index(old.write), (old, event, new)
+def never_before(order: Sequence[Enum], old: Enum, new: Enum) -> bool:
+    return order.index(new) >= order.index(old)
+
+
+# What holds for every step of every sequence.
+OF_STEPS: dict[str, Callable[[Step], bool]] = {
+    "the read half ends once and never comes back": lambda step: step.before.state.read not in NO_MORE
+    or never_before(READ_ORDER, step.before.state.read, step.after.state.read),
+    "the write half ends once and never comes back": lambda step: never_before(
+        WRITE_ORDER, step.before.state.write, step.after.state.write
+    ),
+    "it is torn down at most once": lambda step: step.after.torn <= 1,
+    "it is over when and only when the teardown was ordered": lambda step: step.after.state.over
+    == (step.after.torn == 1),
+    "when it is over it does nothing any more": lambda step: not step.before.state.over
+    or (step.todo == () and step.after.state.over),
+    "when it is closed it stays closed": lambda step: step.before.state is not CLOSED or step.after.state is CLOSED,
+    "end is emitted at most once": lambda step: step.after.ends <= 1,
+    "end is emitted when and only when the FIN was read": lambda step: (Do.EMIT_END in step.todo)
+    == (step.event is Event.FIN),
+    "finish is emitted at most once": lambda step: step.after.finishes <= 1,
+    "finish is emitted when and only when our FIN was sent": lambda step: (Do.EMIT_FINISH in step.todo)
+    == (step.event is Event.DRAINED),
+    "after both FINs it settles exactly once, and only then": lambda step: step.after.settled
+    == (step.after.ends == 1 and step.after.finishes == 1),
+    "only an end makes the buffer drain towards a FIN": lambda step: step.event in (Event.END, Event.DESTROY_SOON)
+    or not (step.after.state.write is Write.ENDING is not step.before.state.write),
+}  # fmt: skip
 
 
 @STARTS
-def test_every_sequence_tears_down_at_most_once(start: State) -> None:
-    for step in steps(start):
-        assert step.after.torn <= 1, step
+@pytest.mark.parametrize("promise", OF_STEPS)
+def test_of_every_step(start: State, promise: str) -> None:
+    assert [step for step in steps(start) if not OF_STEPS[promise](step)] == []
 
 
-@STARTS
-def test_a_state_is_over_when_and_only_when_the_teardown_was_ordered(start: State) -> None:
-    for step in steps(start):
-        assert step.after.state.over == (step.after.torn == 1), step
+def after(state: State, *events: Event) -> State:
+    for event in events:
+        state, _ = state.step(event)
+    return state
 
 
-@STARTS
-def test_a_connection_that_is_over_does_nothing_any_more(start: State) -> None:
-    for step in steps(start):
-        if step.before.state.over:
-            assert step.todo == (), step
-            assert step.after.state.over, step
+def a_broken_half_is_read_or_torn_down(state: State) -> bool:
+    found, todo = state.step(Event.BROKE)
+    if state.read is Read.ENDED:
+        return found.over and todo == (Do.TEAR_DOWN,)
+    return (found.read, found.write, todo) == (state.read, Write.BROKEN, ())
 
 
-@STARTS
-def test_a_closed_connection_stays_closed(start: State) -> None:
-    for step in steps(start):
-        if step.before.state is CLOSED:
-            assert step.after.state is CLOSED, step
+def pauses_and_resumes(state: State) -> bool:
+    paused, todo = state.step(Event.PAUSE)
+    return (paused.read, paused.write, todo) == (Read.PAUSED, state.write, ()) and paused.step(Event.RESUME) == (
+        state,
+        (),
+    )
 
 
-@STARTS
-def test_end_is_emitted_at_most_once_and_only_when_the_fin_was_read(start: State) -> None:
-    for step in steps(start):
-        assert step.after.ends <= 1, step
-        assert (Do.EMIT_END in step.todo) == (step.event is Event.FIN), step
+ANY: Callable[[State], bool] = lambda state: True  # noqa: E731
+ENDINGS, SOON = (Event.END, Event.DESTROY_SOON, Event.DESTROY), Event.DESTROY_SOON
+# What holds for which of the states that can be reached.
+OF_STATES: dict[str, tuple[Callable[[State], bool], Callable[[State], bool]]] = {
+    "what the program calls is legal": (ANY, lambda state: state.on.keys() >= CALLS),
+    "calling the same ending again changes nothing": (
+        ANY, lambda state: all(after(state, ending).step(ending) == (after(state, ending), ()) for ending in ENDINGS),
+    ),
+    "destroy_soon overrides end": (
+        ANY, lambda state: after(state, Event.END, SOON).over or after(state, Event.END, SOON).read in NO_MORE,
+    ),
+    "destroy overrides both": (ANY, lambda state: after(state, Event.END, SOON, Event.DESTROY) is CLOSED),
+    "end never overrides destroy_soon": (
+        ANY, lambda state: after(state, SOON).step(Event.END) == (after(state, SOON), ()),
+    ),
+    "nothing overrides destroy": (
+        ANY, lambda state: all(after(state, Event.DESTROY).step(call) == (CLOSED, ()) for call in CALLS),
+    ),
+    "destroy ends both halves at once": (
+        ANY, lambda state: state.step(Event.DESTROY) == (CLOSED, () if state.over else (Do.TEAR_DOWN,)),
+    ),
+    "pausing has no effect while it discards": (
+        lambda state: state.read is Read.DISCARDING,
+        lambda state: state.step(Event.PAUSE) == state.step(Event.RESUME) == (state, ()),
+    ),
+    "pause and resume do nothing but stop and start the delivery": (
+        lambda state: state.read is Read.OPEN, pauses_and_resumes,
+    ),
+    "what reads as end after a failed write is no FIN": (
+        lambda state: state.write is Write.BROKEN, lambda state: not state.on.keys() & {Event.FIN, Event.DRAINED},
+    ),
+    "a broken write half still reads what had arrived; one that cannot be read any more is torn down": (
+        lambda state: state.connected and not state.over, a_broken_half_is_read_or_torn_down,
+    ),
+    "a client that is not connected sends and hears nothing": (
+        lambda state: not state.connected,
+        lambda state: not (state.on.keys() & {Event.FIN, Event.DRAINED, Event.ACKED, Event.BROKE})
+        and not state.open and not state.flowing,
+    ),
+    "a client is connecting whatever is called short of destroying it": (
+        lambda state: not state.connected and not state.over, lambda state: state.name == "connecting",
+    ),
+}  # fmt: skip
 
 
-@STARTS
-def test_finish_is_emitted_at_most_once_and_only_when_our_fin_was_sent(start: State) -> None:
-    for step in steps(start):
-        assert step.after.finishes <= 1, step
-        assert (Do.EMIT_FINISH in step.todo) == (step.event is Event.DRAINED), step
-
-
-@STARTS
-def test_after_both_fins_the_connection_settles_exactly_once_and_only_then(start: State) -> None:
-    for step in steps(start):
-        fins_passed = step.after.ends == 1 and step.after.finishes == 1
-        assert step.after.settled == fins_passed, step
-
-
-@STARTS
-def test_only_an_end_makes_the_buffer_drain_towards_a_fin(start: State) -> None:
-    for step in steps(start):
-        if step.after.state.write is Write.ENDING is not step.before.state.write:
-            assert step.event in (Event.END, Event.DESTROY_SOON), step
-
-
-@STARTS
-def test_what_the_program_calls_is_legal_in_every_state(start: State) -> None:
-    for state in reachable(start):
-        assert state.on.keys() >= CALLS, state
-
-
-@STARTS
-def test_calling_the_same_ending_again_changes_nothing(start: State) -> None:
-    for state in reachable(start):
-        for ending in (Event.END, Event.DESTROY_SOON, Event.DESTROY):
-            once, _ = state.step(ending)
-            assert once.step(ending) == (once, ()), (state, ending)
-
-
-@STARTS
-def test_a_stronger_ending_overrides_a_weaker_one(start: State) -> None:
-    for state in reachable(start):
-        ended, _ = state.step(Event.END)
-        dropped, _ = ended.step(Event.DESTROY_SOON)
-        assert dropped.over or dropped.read in (Read.DISCARDING, Read.ENDED), state
-        assert dropped.step(Event.DESTROY)[0] is CLOSED, state
-
-
-@STARTS
-def test_a_weaker_ending_never_overrides_a_stronger_one(start: State) -> None:
-    for state in reachable(start):
-        dropped, _ = state.step(Event.DESTROY_SOON)
-        assert dropped.step(Event.END) == (dropped, ()), state
-        destroyed, _ = state.step(Event.DESTROY)
-        for weaker in (Event.END, Event.DESTROY_SOON, Event.PAUSE, Event.RESUME):
-            assert destroyed.step(weaker) == (CLOSED, ()), (state, weaker)
-
-
-@STARTS
-def test_destroy_ends_both_halves_at_once_in_every_state(start: State) -> None:
-    for state in reachable(start):
-        after, todo = state.step(Event.DESTROY)
-        assert after is CLOSED
-        assert todo == (() if state.over else (Do.TEAR_DOWN,)), state
-
-
-@STARTS
-def test_pausing_has_no_effect_on_a_connection_that_discards(start: State) -> None:
-    for state in reachable(start):
-        if state.read is Read.DISCARDING:
-            assert state.step(Event.PAUSE) == (state, ())
-            assert state.step(Event.RESUME) == (state, ())
-
-
-@STARTS
-def test_pause_and_resume_do_nothing_but_stop_and_start_the_delivery(start: State) -> None:
-    for state in reachable(start):
-        if state.read is Read.OPEN:
-            paused, todo = state.step(Event.PAUSE)
-            assert (paused.read, paused.write, todo) == (Read.PAUSED, state.write, ())
-            assert paused.step(Event.RESUME) == (state, ())
-
-
-@STARTS
-def test_what_reads_as_end_after_a_failed_write_is_no_fin(start: State) -> None:
-    for state in reachable(start):
-        if state.write is Write.BROKEN:
-            assert Event.FIN not in state.on, state
-            assert Event.DRAINED not in state.on, state
-
-
-@STARTS
-def test_a_broken_write_half_still_reads_what_had_arrived(start: State) -> None:
-    for state in reachable(start):
-        if state.connected and not state.over and state.read is not Read.ENDED:
-            after, todo = state.step(Event.BROKE)
-            assert (after.read, after.write, todo) == (state.read, Write.BROKEN, ()), state
-
-
-@STARTS
-def test_a_connection_that_cannot_be_read_any_more_and_is_broken_is_torn_down(start: State) -> None:
-    for state in reachable(start):
-        if state.connected and not state.over and state.read is Read.ENDED:
-            after, todo = state.step(Event.BROKE)
-            assert after.over, state
-            assert todo == (Do.TEAR_DOWN,), state
-
-
-def test_a_client_that_is_not_connected_sends_and_hears_nothing() -> None:
-    for state in reachable(CONNECTING):
-        if not state.connected:
-            assert not state.on.keys() & {Event.FIN, Event.DRAINED, Event.ACKED, Event.BROKE}, state
-            assert not state.open, state
-            assert not state.flowing, state
+@pytest.mark.parametrize("promise", OF_STATES)
+def test_of_every_state(promise: str) -> None:
+    concerned, holds = OF_STATES[promise]
+    states = [state for start in (OPEN, CONNECTING) for state in reachable(start) if concerned(state)]
+    assert states, "it is a promise about none"
+    assert [state for state in states if not holds(state)] == []
 
 
 def test_what_was_called_while_connecting_counts_once_it_is_connected() -> None:
@@ -228,17 +185,10 @@ def test_a_connection_cannot_be_connected_after_its_attempt_was_lost() -> None:
 
 NAMES = {
     # the table of closing.md: what users see as `conn.state`
-    (Read.OPEN, Write.OPEN): "open",
-    (Read.PAUSED, Write.OPEN): "open",
-    (Read.OPEN, Write.ENDING): "read_only",
-    (Read.OPEN, Write.ENDED): "read_only",
-    (Read.PAUSED, Write.ENDING): "read_only",
-    (Read.PAUSED, Write.ENDED): "read_only",
+    **{(read, Write.OPEN): "open" for read in READ_ORDER[:2]},
+    **{(read, write): "read_only" for read in READ_ORDER[:2] for write in (Write.ENDING, Write.ENDED)},
     (Read.ENDED, Write.OPEN): "write_only",
-    (Read.ENDED, Write.ENDING): "closing",
-    (Read.ENDED, Write.ENDED): "closing",
-    (Read.DISCARDING, Write.ENDING): "closing",
-    (Read.DISCARDING, Write.ENDED): "closing",
+    **{(read, write): "closing" for read in NO_MORE for write in (Write.ENDING, Write.ENDED)},
 }
 
 
@@ -248,30 +198,15 @@ def test_the_state_has_the_name_that_closing_md_gives_it(halves: tuple[Read, Wri
 
 
 def test_destroyed_and_torn_down_connections_are_closed() -> None:
-    assert CLOSED.name == "closed"
-    assert OPEN.step(Event.DESTROY)[0].name == "closed"
+    assert CLOSED.name == OPEN.step(Event.DESTROY)[0].name == "closed"
 
 
-def test_a_client_is_connecting_whatever_is_called_short_of_destroying_it() -> None:
-    for state in reachable(CONNECTING):
-        if not state.connected and not state.over:
-            assert state.name == "connecting", state
+PHASES = {Write.OPEN: "open", Write.ENDING: "draining", Write.ENDED: "lingering"}
 
 
-PHASES = {
-    Write.OPEN: "open",
-    Write.ENDING: "draining",
-    Write.ENDED: "lingering",
-}
-
-
-@pytest.mark.parametrize(("write", "phase"), PHASES.items())
-def test_the_phase_says_how_far_our_half_had_come(write: Write, phase: str) -> None:
-    for read in (Read.OPEN, Read.PAUSED):
-        assert STATES[True, read, write].phase == phase
-
-
-def test_a_connection_whose_peer_has_ended_is_half_open() -> None:
+def test_the_phase_says_how_far_our_half_had_come() -> None:
+    found = {(read, write): STATES[True, read, write].phase for read in (Read.OPEN, Read.PAUSED) for write in PHASES}
+    assert found == {(read, write): PHASES[write] for read, write in found}
     assert STATES[True, Read.ENDED, Write.OPEN].phase == "half_open"
 
 
@@ -314,18 +249,13 @@ def test_the_poller_watches_for_what_the_read_half_can_still_hear() -> None:
 
 
 ILLEGAL = [
-    (OPEN, Event.CONNECTED),
-    (OPEN, Event.DRAINED),
-    (OPEN, Event.ACKED),
-    (CONNECTING, Event.FIN),
-    (CONNECTING, Event.DRAINED),
+    *((OPEN, event) for event in (Event.CONNECTED, Event.DRAINED, Event.ACKED)),
+    *((CONNECTING, event) for event in (Event.FIN, Event.DRAINED)),
     (STATES[True, Read.ENDED, Write.OPEN], Event.FIN),
     (STATES[True, Read.PAUSED, Write.OPEN], Event.FIN),
     (STATES[True, Read.OPEN, Write.ENDED], Event.DRAINED),
     (STATES[True, Read.OPEN, Write.BROKEN], Event.FIN),
-    (CLOSED, Event.FIN),
-    (CLOSED, Event.LOST),
-    (CLOSED, Event.CONNECTED),
+    *((CLOSED, event) for event in (Event.FIN, Event.LOST, Event.CONNECTED)),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, get_args, get_overloads
 
 import pytest
@@ -17,6 +18,7 @@ from reactor.net.connection.listeners import (
     SERVER_EVENTS,
     Emitter,
     Listeners,
+    Once,
     check_event,
     discard,
 )
@@ -40,24 +42,6 @@ def emit(table: Listeners, event: str, *args: object) -> None:
         listener(*args)
 
 
-def test_listeners_are_called_in_the_order_they_were_added(calls: Calls) -> None:
-    table = Listeners()
-    for name in ("first", "second", "third"):
-        table.add("end", calls.noter(name))
-    emit(table, "end", 1)
-    assert calls == [("first", 1), ("second", 1), ("third", 1)]
-
-
-def test_the_servers_listeners_come_before_the_connections_own(calls: Calls) -> None:
-    server = Listeners()
-    conn = Listeners(server)
-    conn.add("end", calls.noter("own"))
-    server.add("end", calls.noter("server's"))
-    conn.refresh()
-    emit(conn, "end")
-    assert calls == [("server's",), ("own",)]
-
-
 def test_a_listener_added_to_the_server_later_counts_for_a_connection_with_its_own(calls: Calls) -> None:
     server = Listeners()
     conn = Listeners(server)
@@ -68,98 +52,20 @@ def test_a_listener_added_to_the_server_later_counts_for_a_connection_with_its_o
     assert calls == [("later",)]
 
 
-def test_a_connections_own_listener_is_nobody_elses(calls: Calls) -> None:
-    server = Listeners()
-    first, second = Listeners(server), Listeners(server)
-    first.add("end", calls.noter("first"))
-    emit(second, "end")
-    emit(server, "end")
-    assert calls == []
-
-
-def test_a_listener_removed_from_the_server_is_gone_for_its_connections(calls: Calls) -> None:
-    server = Listeners()
-    fn = calls.noter("server's")
-    server.add("end", fn)
-    conn = Listeners(server)
-    server.discard("end", fn)
-    conn.refresh()
-    assert conn.end is None
-
-
-def test_removing_leaves_what_belongs_to_the_server(calls: Calls) -> None:
-    server = Listeners()
-    fn = calls.noter("both")
-    server.add("end", fn)
-    conn = Listeners(server)
-    conn.add("end", fn)
-    conn.discard("end", fn)
-    conn.discard("end", fn)
-    emit(conn, "end")
-    assert calls == [("both",)]
-
-
 def test_nobody_listening_costs_nothing() -> None:
     table = Listeners()
     for event in CONNECTION_EVENTS:
         assert getattr(table, event) == (discard if event == "data" else () if event in FINAL_EVENTS else None)
 
 
-def test_one_listener_is_called_directly(calls: Calls) -> None:
-    table, fn = Listeners(), calls.noter("only")
-    table.add("data", fn)
-    assert table.data is fn
-
-
-def test_data_that_nobody_listens_to_is_counted() -> None:
-    class Counter:
-        _discarded = 0
-
-    table, conn = Listeners(), Counter()
+def test_one_listener_is_called_directly_and_data_that_nobody_listens_to_is_counted(calls: Calls) -> None:
+    table, fn, conn = Listeners(), calls.noter("only"), SimpleNamespace(_discarded=0)
     table.data(conn, b"12345")
     assert conn._discarded == 5
-
-
-def test_when_the_last_data_listener_leaves_data_is_counted_again(calls: Calls) -> None:
-    table, fn = Listeners(), calls.noter("data")
     table.add("data", fn)
+    assert table.data is fn
     table.discard("data", fn)
     assert table.data is discard
-
-
-def test_a_listener_added_twice_is_called_twice(calls: Calls) -> None:
-    table, fn = Listeners(), calls.noter("twice")
-    table.add("end", fn)
-    table.add("end", fn)
-    emit(table, "end")
-    assert calls == [("twice",), ("twice",)]
-
-
-def test_off_removes_the_latest_of_equal_registrations(calls: Calls) -> None:
-    table, fn, other = Listeners(), calls.noter("fn"), calls.noter("other")
-    for each in (fn, other, fn):
-        table.add("end", each)
-    table.discard("end", fn)
-    emit(table, "end")
-    assert calls == [("fn",), ("other",)]
-
-
-def test_off_of_what_does_not_listen_is_harmless(calls: Calls) -> None:
-    table, fn = Listeners(), calls.noter("fn")
-    table.add("end", fn)
-    table.discard("end", print)
-    table.discard("drain", fn)
-    emit(table, "end")
-    assert calls == [("fn",)]
-
-
-def test_once_is_called_once(calls: Calls) -> None:
-    table = Listeners()
-    table.add_once("end", calls.noter("once"))
-    emit(table, "end", 1)
-    emit(table, "end", 2)
-    assert calls == [("once", 1)]
-    assert table.end is None
 
 
 def test_once_is_removed_before_its_call_and_may_be_added_again_in_it(calls: Calls) -> None:
@@ -184,45 +90,22 @@ def test_once_that_raises_is_gone_all_the_same() -> None:
     assert table.end is None
 
 
-def test_off_removes_a_once(calls: Calls) -> None:
-    table, fn = Listeners(), calls.noter("once")
-    table.add_once("end", fn)
-    table.discard("end", fn)
-    assert table.end is None
+class Program:
+    def __init__(self) -> None:
+        self.heard = 0
+
+    def on_end(self) -> None:
+        self.heard += 1
 
 
-def test_once_keeps_its_place_among_others(calls: Calls) -> None:
-    table = Listeners()
-    table.add("end", calls.noter("a"))
-    table.add_once("end", calls.noter("once"))
-    table.add("end", calls.noter("b"))
-    emit(table, "end")
-    emit(table, "end")
-    assert calls == [("a",), ("once",), ("b",), ("a",), ("b",)]
-
-
-def test_a_bound_method_can_be_removed() -> None:
-    class Program:
-        def __init__(self) -> None:
-            self.heard = 0
-
-        def on_end(self) -> None:
-            self.heard += 1
-
+@pytest.mark.parametrize("add", [Listeners.add, Listeners.add_once])
+def test_a_bound_method_can_be_removed(add: Callable[..., None]) -> None:
     program, other, table = Program(), Program(), Listeners()
-    table.add("end", program.on_end)  # each access makes a new object: equal, not identical
-    table.add("end", other.on_end)
+    add(table, "end", program.on_end)  # each access makes a new object: equal, not identical
+    add(table, "end", other.on_end)
     table.discard("end", program.on_end)
     emit(table, "end")
     assert (program.heard, other.heard) == (0, 1)
-
-
-def test_a_once_bound_method_can_be_removed() -> None:
-    heard: list[int] = []
-    table = Listeners()
-    table.add_once("end", heard.append)
-    table.discard("end", heard.append)
-    assert table.end is None
 
 
 def test_listeners_changed_during_an_event_count_from_the_next_one_on(calls: Calls) -> None:
@@ -306,13 +189,7 @@ class Noisy(Emitter):
 
 
 @pytest.mark.parametrize("how", ["on", "once"])
-def test_on_and_once_return_their_function(how: str) -> None:
-    fn = print
-    assert getattr(Noisy(), how)("end", fn) is fn
-
-
-@pytest.mark.parametrize("how", ["on", "once"])
-def test_on_and_once_serve_as_decorators(how: str, calls: Calls) -> None:
+def test_on_and_once_return_their_function_and_serve_as_decorators(how: str, calls: Calls) -> None:
     thing = Noisy()
 
     @getattr(thing, how)("end")  # type: ignore[untyped-decorator]
@@ -320,6 +197,7 @@ def test_on_and_once_serve_as_decorators(how: str, calls: Calls) -> None:
         calls.append("heard")
 
     assert callable(listener)
+    assert getattr(thing, how)("finish", print) is print, "they return their function"
     emit(thing.table, "end")
     assert calls == ["heard"]
 
@@ -331,44 +209,54 @@ def test_what_cannot_be_called_is_no_listener(how: str, fn: Any) -> None:
         getattr(Noisy(), how)("end", fn)
 
 
-@pytest.mark.parametrize("how", ["on", "once", "off"])
-def test_an_unknown_event_is_refused_at_the_call(how: str) -> None:
-    with pytest.raises(ValueError, match="event must be one of"):
-        getattr(Noisy(), how)("nonsense", print)
-
-
-@pytest.mark.parametrize("how", ["on", "once"])
-def test_an_unknown_event_is_refused_where_the_decorator_is_made(how: str) -> None:
-    with pytest.raises(ValueError, match="event must be one of"):
-        getattr(Noisy(), how)("nonsense")
-
-
-# Add to the server or to the connection, by on or once; remove; or emit.
-OPERATIONS = st.lists(
-    st.tuples(st.sampled_from(["add", "once", "off", "emit"]), st.booleans(), st.integers(0, 3)), max_size=40
+@pytest.mark.parametrize(
+    ("how", "fn"), [("on", [print]), ("once", [print]), ("off", [print]), ("on", []), ("once", [])]
 )
+def test_an_unknown_event_is_refused_at_the_call_and_where_the_decorator_is_made(how: str, fn: list[Any]) -> None:
+    with pytest.raises(ValueError, match="event must be one of"):
+        getattr(Noisy(), how)("nonsense", *fn)
+
+
+# Add to the server or to one of two connections, by on or once; remove; or emit.
+OPERATIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["add", "once", "off", "emit"]), st.sampled_from(["server", "one", "other"]), st.integers(0, 1)
+    ),
+    min_size=10, max_size=60,
+)  # fmt: skip
 
 
 @given(OPERATIONS)
-def test_whatever_is_added_and_removed_the_order_is_servers_then_own(operations: list[tuple[str, bool, int]]) -> None:
+def test_whatever_is_added_and_removed_the_order_is_servers_then_own(operations: list[tuple[str, str, int]]) -> None:
+    """In the order of adding, as often as added; the server's also if they were added later, and for its connections
+    until they are removed; a connection's own for nobody else. What is added by once is called once, at its place. off
+    removes the latest of equal ones, a once too, of its own table alone, and nothing if nobody listens.
+    """
     server = Listeners()
-    conn = Listeners(server)
-    heard: list[tuple[str, int]] = []
-    functions = {side: [lambda i=i, side=side: heard.append((side, i)) for i in range(4)] for side in ("server", "own")}
-    model: dict[str, list[tuple[int, bool]]] = {"server": [], "own": []}
-    for what, own, number in operations:
-        side, table = ("own", conn) if own else ("server", server)
+    tables = {"server": server, "one": Listeners(server), "other": Listeners(server)}
+    heard: list[tuple[int, int]] = []
+    functions = [lambda value, i=i: heard.append((i, value)) for i in range(2)]
+    model: dict[str, list[tuple[int, bool]]] = {side: [] for side in tables}
+    for turn, (what, side, number) in enumerate(operations):
+        table = tables[side]
+        sides = dict.fromkeys(("server", side))
         if what == "emit":
             heard.clear()
-            emit(conn, "end")
-            assert heard == [(side, i) for side in ("server", "own") for i, _ in model[side]]
-            model = {side: [(i, once) for i, once in found if not once] for side, found in model.items()}
+            emit(table, "end", turn)
+            assert heard == [(i, turn) for each in sides for i, _ in model[each]]
+            model |= {each: [(i, once) for i, once in model[each] if not once] for each in sides}
         elif what == "off":
-            table.discard("end", functions[side][number])
+            table.discard("end", functions[number])
             places = [place for place, (i, _) in enumerate(model[side]) if i == number]
             if places:
                 del model[side][places[-1]]
         else:
-            (table.add_once if what == "once" else table.add)("end", functions[side][number])
+            (table.add_once if what == "once" else table.add)("end", functions[number])
             model[side].append((number, what == "once"))
-        conn.refresh()
+        for name in ("one", "other"):
+            tables[name].refresh()
+            of_both = model["server"] + model[name]
+            listening = [(getattr(fn, "fn", fn), isinstance(fn, Once)) for fn in tables[name].each("end")]
+            assert listening == [(functions[i], once) for i, once in of_both]
+            assert (tables[name].end is None) is (not of_both), "who has no listener costs nothing"
+        assert (server.end is None) is (not model["server"])

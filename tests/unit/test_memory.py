@@ -6,6 +6,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from reactor import Reason
 from reactor.net.server.memory import RECOUNT, MemoryLimit, memory_limit_for
 
@@ -55,16 +57,15 @@ def ended(*holders: Holder) -> list[int]:
     return [holder.held for holder in holders if holder.cut_for is Reason.BUFFER_LIMIT]
 
 
-def test_over_the_limit_the_one_that_holds_most_ends_and_no_other() -> None:
-    holders = [Holder(held) for held in (50, 300, 200)]
-    memory, _ = limit_of(400, *holders)
-    assert (ended(*holders), memory.total) == ([300], 250)
-
-
-def test_as_many_end_as_it_takes() -> None:
-    holders = [Holder(held) for held in (150, 300, 200)]
-    memory, _ = limit_of(150, *holders)
-    assert (ended(*holders), memory.total) == ([300, 200], 150)
+@pytest.mark.parametrize(
+    ("limit", "held", "gone", "total"), [(400, (50, 300, 200), [300], 250), (150, (150, 300, 200), [300, 200], 150)]
+)
+def test_as_few_as_it_takes_end_the_largest_first(
+    limit: int, held: tuple[int, ...], gone: list[int], total: int
+) -> None:
+    holders = list(map(Holder, held))
+    memory, _ = limit_of(limit, *holders)
+    assert (ended(*holders), memory.total) == (gone, total)
 
 
 def test_one_that_is_closed_already_frees_its_share_and_nobody_ends_for_it() -> None:

@@ -140,13 +140,9 @@ def settings() -> list[Setting]:
     return [*Settings.FIELDS.values(), *ServerSettings.FIELDS.values()]
 
 
-def test_the_tables_of_the_reference_are_those_of_the_code() -> None:
+def test_the_tables_of_the_reference_are_those_of_the_code_and_one_out_of_date_is_noticed() -> None:
     renewed = runpy.run_path(str(DOCS / "tables.py"))["renewed"]
     assert renewed(REFERENCE) == REFERENCE, "python docs/tables.py writes them anew"
-
-
-def test_a_table_that_is_out_of_date_is_noticed() -> None:
-    renewed = runpy.run_path(str(DOCS / "tables.py"))["renewed"]
     for right, wrong in (
         ("| `idle_timeout` | conn | `None` |", "| `idle_timeout` | conn | `5.0` |"),
         ("up to 262,144 at", "up to 65,536 at"),
@@ -158,13 +154,9 @@ def test_a_table_that_is_out_of_date_is_noticed() -> None:
         assert renewed(REFERENCE.replace(right, wrong)) == REFERENCE
 
 
-def test_each_setting_has_a_reason() -> None:
+def test_each_setting_has_a_reason_and_those_of_a_connection_are_there() -> None:
     assert [cells[0] for cells in rows(section("## Settings")) if len(cells) != 6 or not cells[5]] == []
-
-
-def test_the_reference_has_the_settings_that_a_connection_has() -> None:
-    own = {name for name in vars(Live) if not name.startswith("_")}
-    assert own <= words(section("### Time"))
+    assert {name for name in vars(Live) if not name.startswith("_")} <= words(section("### Time"))
 
 
 def test_the_tables_of_events_have_each_event_and_no_other() -> None:

@@ -40,18 +40,14 @@ def test_a_pipe_that_passes_ends_on_ends_our_half(ends: list[bool], expected: bo
 @pytest.mark.parametrize(
     ("by_program", "waits", "expected"), [(False, True, True), (False, False, False), (True, True, False)]
 )
-def test_a_source_that_waits_for_a_connection_is_not_the_one_to_act_unless_the_program_paused_it(
-    by_program: bool, waits: bool, expected: bool
-) -> None:
+def test_a_source_that_waits_acts_only_if_the_program_paused_it(by_program: bool, waits: bool, expected: bool) -> None:
     assert pause(by_program, (pipe(waits_for_connection=waits),)).other_end_acts(paused=True) is expected
 
 
 @pytest.mark.parametrize(
     ("ends", "says_no_more", "expected"), [(True, True, True), (True, False, False), (False, True, False)]
 )
-def test_a_destination_leaves_it_to_a_source_whose_own_half_is_over(
-    ends: bool, says_no_more: bool, expected: bool
-) -> None:
+def test_a_destination_leaves_it_to_a_source_whose_half_is_over(ends: bool, says_no_more: bool, expected: bool) -> None:
     fed = (pipe(ends=ends, source_says_no_more=says_no_more),)
     assert pause(fed=fed).other_end_acts(paused=False) is expected
 

@@ -8,6 +8,7 @@ import ast
 import ipaddress
 import math
 import pydoc
+from itertools import product
 from typing import Any
 
 import pytest
@@ -37,52 +38,23 @@ TIMEOUTS = OF_CONNECTIONS + OF_SERVERS
 SIZES = ["high_water", "low_water", "buffer_limit"]
 LISTS = ["block", "allow"]
 COUNTS = ["max_connections", "max_per_address", "memory_limit"]
+WORDS = {"on_idle": ["close", "reset"], "when_full": ["drop", "reset", "wait"]}
 FLAGS = ["allow_half_open", "pause_on_connect", "no_delay"]
 
+Kind = type[Exception] | tuple[type[Exception], ...]
 DEFAULTS = {
     # closing.md, "Deadlines", "Memory" and "The server"; design.md, "Surface"
-    "idle_timeout": None,
-    "read_timeout": None,
-    "write_timeout": 60.0,
-    "linger_timeout": 30.0,
-    "half_open_timeout": 600.0,
-    "first_byte_timeout": None,
-    "max_lifetime": None,
-    "jitter": None,
-    "on_idle": "close",
-    "allow_half_open": False,
-    "pause_on_connect": False,
-    "no_delay": True,
-    "keep_alive": False,
-    "high_water": 65_536,
-    "low_water": None,
-    "buffer_limit": 64 * 1024 * 1024,
-    "slow_reader": None,
-    "min_read_rate": None,
-    "min_write_rate": None,
-    "max_connections": None,
-    "max_per_address": None,
-    "accept_rate": None,
-    "when_full": "drop",
-    "block": (),
-    "allow": (),
-    "memory_limit": None,
-    "give_up_idle": None,
-}
+    "idle_timeout": None, "read_timeout": None, "write_timeout": 60.0, "linger_timeout": 30.0,
+    "half_open_timeout": 600.0, "first_byte_timeout": None, "max_lifetime": None, "jitter": None, "on_idle": "close",
+    "allow_half_open": False, "pause_on_connect": False, "no_delay": True, "keep_alive": False, "high_water": 65_536,
+    "low_water": None, "buffer_limit": 64 * 1024 * 1024, "slow_reader": None, "min_read_rate": None,
+    "min_write_rate": None, "max_connections": None, "max_per_address": None, "accept_rate": None,
+    "when_full": "drop", "block": (), "allow": (), "memory_limit": None, "give_up_idle": None,
+}  # fmt: skip
 
 
 def made(**given: Any) -> tuple[Settings, ServerSettings]:
     return split(given, ServerSettings)
-
-
-def refusal(name: str, value: Any, kind: type[Exception] | tuple[type[Exception], ...]) -> str:
-    """The text with which a value is refused: it names the setting and the value."""
-    with pytest.raises(kind) as caught:
-        made(**{name: value})
-    text = str(caught.value)
-    assert text.startswith(f"{name} must be "), text
-    assert repr(value) in text
-    return text
 
 
 @pytest.mark.parametrize(("name", "value"), DEFAULTS.items())
@@ -145,45 +117,116 @@ def test_type_checkers_know_the_names_and_types_of_all_keyword_arguments() -> No
     assert list(declared(OfConnect)) == list(ClientSettings.FIELDS)
 
 
-@pytest.mark.parametrize("name", TIMEOUTS)
-@pytest.mark.parametrize("value", [0.001, 1, 3600, None])
-def test_a_timeout_is_seconds_or_none(name: str, value: float | None) -> None:
-    assert getattr(made(**{name: value})[name in OF_SERVERS], name) == value
+NETWORK = ipaddress.ip_network("10.0.0.0/8")
+
+# Of which settings, and what each of the values comes back as.
+TAKEN: dict[str, tuple[list[str], list[tuple[Any, Any]]]] = {
+    "a timeout is seconds or None": (TIMEOUTS, [(value, value) for value in (0.001, 1, 3600, None)]),
+    "the low water mark may be left to the library": (["low_water"], [(None, None)]),
+    "zero is a value for the high water mark": (["high_water"], [(0, 0)]),
+    "and for the low one": (["low_water"], [(0, 0)]),
+    "keep_alive is a flag": (["keep_alive"], [(True, True), (False, False)]),
+    "or seconds": (["keep_alive"], [(1, 1.0), (7.5, 7.5), (7200, 7200.0)]),
+    "a limit is a number or None": (COUNTS, [(value, value) for value in (1, 10_000, 10**9, None)]),
+    "a speed is bytes a second over a window": (
+        SPEEDS, [(240, (240.0, 5.0)), ((0.5, 60), (0.5, 60.0)), ([100, 0.5], (100.0, 0.5)), (None, None)],
+    ),
+    "a slow reader is bytes and seconds": (
+        ["slow_reader"], [((1_000_000, 30), (1_000_000, 30)), ([0, 0.5], (0, 0.5)), (None, None)],
+    ),
+    "a rate of accepts is a number": (
+        ["accept_rate"], [(100, (100.0, 100)), (0.1, (0.1, 1)), (2.5, (2.5, 3)), (None, None)],
+    ),
+    "or a pair with a burst": (["accept_rate"], [((100, 5), (100.0, 5)), ([0.5, 1], (0.5, 1))]),
+    "on_idle is one of two words": (["on_idle"], [(word, word) for word in WORDS["on_idle"]]),
+    "when_full is one of three": (["when_full"], [(word, word) for word in WORDS["when_full"]]),
+    "a list is any collection of networks": (
+        LISTS, [(kind([entry]), (NETWORK,)) for kind in (list, tuple, set) for entry in ("10.0.0.0/8", NETWORK)],
+    ),
+    "a list takes both families and single addresses": (
+        LISTS,
+        [(["192.0.2.1", "2001:db8::/32"], tuple(map(ipaddress.ip_network, ("192.0.2.1/32", "2001:db8::/32"))))],
+    ),
+    "None switches a list off": (LISTS, [(None, ())]),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("name", TIMEOUTS)
-@pytest.mark.parametrize("value", ["60", b"60", True, False, [], (), {}, 1j, object], ids=repr)
-def test_a_timeout_must_be_a_number(name: str, value: Any) -> None:
-    assert "number of seconds" in refusal(name, value, TypeError)
+@pytest.mark.parametrize("promise", TAKEN)
+def test_what_makes_sense_is_taken(promise: str) -> None:
+    names, values = TAKEN[promise]
+    for name, (value, expected) in product(names, values):
+        found = getattr(made(**{name: value})[name in SERVER_SETTINGS], name)
+        assert (found, isinstance(found, bool)) == (expected, isinstance(expected, bool)), (name, value)
 
 
-@pytest.mark.parametrize("name", TIMEOUTS)
-@pytest.mark.parametrize("value", [0, 0.0, -1, -0.5, math.inf, -math.inf, math.nan], ids=repr)
-def test_a_timeout_must_be_more_than_zero_and_finite(name: str, value: float) -> None:
-    assert "more than 0 seconds and finite" in refusal(name, value, ValueError)
+# Of which settings, which values, with what they are refused, and which words of what was expected are in it.
+REFUSED: dict[str, tuple[list[str], list[Any], Kind, str]] = {
+    "a timeout is a number": (
+        TIMEOUTS, ["60", b"60", True, False, [], (), {}, 1j, object], TypeError, "number of seconds",
+    ),
+    "a timeout is more than zero and finite": (
+        TIMEOUTS, [0, 0.0, -1, -0.5, math.inf, -math.inf, math.nan], ValueError, "more than 0 seconds and finite",
+    ),
+    "a size is not negative": (SIZES, [-1, -(10**9)], ValueError, "0 or more"),
+    "a size is a whole number": (SIZES, ["64k", 65_536.0, True, [], math.inf], TypeError, "whole number"),
+    "only the low water mark may be left out": (["high_water", "buffer_limit"], [None], TypeError, ""),
+    "a flag is True or False": (FLAGS, [0, 1, None, "yes", "", []], TypeError, "True or False"),
+    "keep_alive seconds are more than zero": (["keep_alive"], [0, -1, math.inf, math.nan], ValueError, "more than 0"),
+    "keep_alive says that True is expected too": (["keep_alive"], [None, "yes", []], TypeError, "True"),
+    "a limit is one at least": (COUNTS, [0, -1], ValueError, "1 or more"),
+    "a limit is a whole number": (COUNTS, ["10", 1.5, True, []], TypeError, "whole number"),
+    "a speed and its window are more than zero": (
+        SPEEDS, [0, -1, math.nan, math.inf, (240, 0), (240, -5), (240, math.nan), (0, 5)], ValueError, "like (240, 5)",
+    ),
+    "a speed and its window are numbers": (
+        SPEEDS, ["240", True, (), (1,), (1, 2, 3), ("1", 2), (1, None)], TypeError, "",
+    ),
+    "a slow reader makes sense": (
+        ["slow_reader"], [(-1, 5), (100, 0), (100, -5), (100, math.nan), (100, math.inf)], ValueError,
+        "like (1000000, 30)",
+    ),
+    "a slow reader is two numbers, the first a whole one": (
+        ["slow_reader"], [100, "1", (), (1,), (1, 2, 3), (1.5, 2), (True, 2), (1, "2")], TypeError, "",
+    ),
+    "a rate and a burst let somebody in": (
+        ["accept_rate"], [0, -1, math.nan, math.inf, 10**400, (0, 5), (math.nan, 5), (5, 0), (5, -1), (-5, 5)],
+        ValueError, "",
+    ),
+    "a rate is a number and a burst a whole one": (
+        ["accept_rate"], ["100", True, (), (1,), (1, 2, 3), (1, 2.5), (1, True), ("1", 2), {1: 2}], TypeError, "",
+    ),
+    "a list is a list": (LISTS, ["10.0.0.0/8", b"10.0.0.0/8", 5, True], TypeError, "list of networks"),
+    **{
+        f"{name} is one of its words": (
+            [name], ["RESET", "", "destroy", None, 1, b"reset", ["reset"]], (TypeError, ValueError),
+            ", ".join(map(repr, words)),
+        )
+        for name, words in WORDS.items()
+    },
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SIZES)
-@pytest.mark.parametrize("value", [-1, -(10**9)])
-def test_a_size_must_not_be_negative(name: str, value: int) -> None:
-    assert "0 or more" in refusal(name, value, ValueError)
+@pytest.mark.parametrize("promise", REFUSED)
+def test_what_makes_none_is_refused_with_its_name_its_value_and_what_was_expected(promise: str) -> None:
+    names, values, kind, expected = REFUSED[promise]
+    for name, value in product(names, values):
+        with pytest.raises(kind) as caught:
+            made(**{name: value})
+        text = str(caught.value)
+        assert text.startswith(f"{name} must be "), text
+        assert repr(value) in text
+        assert expected in text
 
 
-@pytest.mark.parametrize("name", SIZES)
-@pytest.mark.parametrize("value", ["64k", 65_536.0, True, [], math.inf], ids=repr)
-def test_a_size_must_be_a_whole_number(name: str, value: Any) -> None:
-    assert "whole number" in refusal(name, value, TypeError)
-
-
-@pytest.mark.parametrize("name", ["high_water", "buffer_limit"])
-def test_only_the_low_water_mark_may_be_left_to_the_library(name: str) -> None:
-    refusal(name, None, TypeError)
-    assert made(low_water=None)[0].low_water is None
-
-
-def test_zero_is_a_value_for_the_water_marks() -> None:
-    settings, _ = made(high_water=0, low_water=0)
-    assert (settings.high_water, settings.low_water, settings.drain_at) == (0, 0, 0)
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_refuses_what_is_no_network_and_shows_it(name: str) -> None:
+    for entry in ("nonsense", "10.0.0.1/8", "10.0.0.0/33", "300.0.0.1", ""):
+        with pytest.raises(ValueError, match=rf"^{name} must be a list of networks like '10\.0\.0\.0/8'") as caught:
+            made(**{name: ["192.0.2.0/24", entry]})
+        assert entry in str(caught.value)
+    for strange in (5, True, 1.5, None, b"\x0a\x00\x00\x01"):
+        with pytest.raises((TypeError, ValueError), match=rf"^{name} must be a list of networks"):
+            made(**{name: [strange]})
 
 
 @pytest.mark.parametrize(("high", "low"), [(0, 1), (100, 101), (65_536, 10**9)])
@@ -192,179 +235,27 @@ def test_the_low_water_mark_must_not_be_above_the_high_one(high: int, low: int) 
         made(high_water=high, low_water=low)
 
 
-def test_the_low_water_mark_may_be_the_high_one() -> None:
-    assert made(high_water=100, low_water=100)[0].drain_at == 100
-
-
-@pytest.mark.parametrize(("given", "at"), [({}, 16_384), ({"high_water": 1000}, 250), ({"low_water": 7}, 7)])
+@pytest.mark.parametrize(
+    ("given", "at"),
+    [
+        ({}, 16_384), ({"high_water": 1000}, 250), ({"low_water": 7}, 7), ({"high_water": 100, "low_water": 100}, 100),
+        ({"high_water": 0, "low_water": 0}, 0),
+    ],
+)  # fmt: skip
 def test_drain_comes_at_the_low_water_mark_or_a_quarter_of_the_high_one(given: dict[str, int], at: int) -> None:
     assert made(**given)[0].drain_at == at
-
-
-@pytest.mark.parametrize("name", FLAGS)
-@pytest.mark.parametrize("value", [0, 1, None, "yes", "", []], ids=repr)
-def test_a_flag_must_be_true_or_false(name: str, value: Any) -> None:
-    assert "True or False" in refusal(name, value, TypeError)
-
-
-@pytest.mark.parametrize("value", [True, False, 1, 7.5, 7200])
-def test_keep_alive_is_a_flag_or_seconds(value: bool | float) -> None:
-    found = made(keep_alive=value)[0].keep_alive
-    assert (found, isinstance(found, bool)) == (value, isinstance(value, bool))
-
-
-@pytest.mark.parametrize("value", [0, -1, math.inf, math.nan], ids=repr)
-def test_keep_alive_seconds_must_be_more_than_zero(value: float) -> None:
-    assert "more than 0" in refusal("keep_alive", value, ValueError)
-
-
-@pytest.mark.parametrize("value", [None, "yes", []], ids=repr)
-def test_keep_alive_must_be_a_flag_or_a_number(value: Any) -> None:
-    assert "True" in refusal("keep_alive", value, TypeError), "it does not say that True is expected too"
-
-
-@pytest.mark.parametrize("name", COUNTS)
-@pytest.mark.parametrize("value", [1, 10_000, 10**9, None])
-def test_a_limit_is_a_number_or_none(name: str, value: int | None) -> None:
-    assert getattr(made(**{name: value})[1], name) == value
-
-
-@pytest.mark.parametrize("name", COUNTS)
-@pytest.mark.parametrize("value", [0, -1])
-def test_a_limit_must_be_at_least_one(name: str, value: int) -> None:
-    assert "1 or more" in refusal(name, value, ValueError)
-
-
-@pytest.mark.parametrize("name", COUNTS)
-@pytest.mark.parametrize("value", ["10", 1.5, True, []], ids=repr)
-def test_a_limit_must_be_a_whole_number(name: str, value: Any) -> None:
-    assert "whole number" in refusal(name, value, TypeError)
-
-
-@pytest.mark.parametrize("name", SPEEDS)
-@pytest.mark.parametrize(
-    ("value", "speed"), [(240, (240.0, 5.0)), ((0.5, 60), (0.5, 60.0)), ([100, 0.5], (100.0, 0.5)), (None, None)]
-)
-def test_a_speed_is_bytes_a_second_over_a_window(name: str, value: Any, speed: Any) -> None:
-    assert getattr(made(**{name: value})[0], name) == speed
-
-
-@pytest.mark.parametrize("name", SPEEDS)
-@pytest.mark.parametrize("value", [0, -1, math.nan, math.inf, (240, 0), (240, -5), (240, math.nan), (0, 5)], ids=repr)
-def test_a_speed_and_its_window_must_be_more_than_zero(name: str, value: Any) -> None:
-    assert "like (240, 5)" in refusal(name, value, ValueError)
-
-
-@pytest.mark.parametrize("name", SPEEDS)
-@pytest.mark.parametrize("value", ["240", True, (), (1,), (1, 2, 3), ("1", 2), (1, None)], ids=repr)
-def test_a_speed_and_its_window_must_be_numbers(name: str, value: Any) -> None:
-    refusal(name, value, TypeError)
-
-
-@pytest.mark.parametrize("value", [(1_000_000, 30), [0, 0.5], None])
-def test_a_slow_reader_is_bytes_and_seconds(value: Any) -> None:
-    found = made(slow_reader=value)[0].slow_reader
-    assert found == (None if value is None else tuple(value))
-
-
-@pytest.mark.parametrize("value", [(-1, 5), (100, 0), (100, -5), (100, math.nan), (100, math.inf)], ids=repr)
-def test_a_slow_reader_must_make_sense(value: Any) -> None:
-    assert "like (1000000, 30)" in refusal("slow_reader", value, ValueError)
-
-
-@pytest.mark.parametrize("value", [100, "1", (), (1,), (1, 2, 3), (1.5, 2), (True, 2), (1, "2")], ids=repr)
-def test_a_slow_reader_must_be_two_numbers_the_first_a_whole_one(value: Any) -> None:
-    refusal("slow_reader", value, TypeError)
 
 
 @pytest.mark.parametrize(
     ("given", "guarded", "paced"),
     [
-        ({"idle_timeout": 5}, False, False),
-        ({"max_lifetime": 5}, True, False),
-        ({"jitter": 5}, True, False),
-        ({"slow_reader": (5, 5)}, True, True),
-        ({"min_write_rate": 5}, True, True),
+        ({"idle_timeout": 5}, False, False), ({"max_lifetime": 5}, True, False), ({"jitter": 5}, True, False),
+        ({"slow_reader": (5, 5)}, True, True), ({"min_write_rate": 5}, True, True),
     ],
-)
+)  # fmt: skip
 def test_what_is_off_is_known_to_be_off(given: dict[str, Any], guarded: bool, paced: bool) -> None:
     settings = made(**given)[0]
     assert (settings.guarded, settings.paced) == (guarded, paced)
-
-
-@pytest.mark.parametrize(
-    ("value", "rate"),
-    [(100, (100.0, 100)), (0.1, (0.1, 1)), (2.5, (2.5, 3)), ((100, 5), (100.0, 5)), ([0.5, 1], (0.5, 1)), (None, None)],
-)
-def test_a_rate_of_accepts_is_a_number_or_a_pair_with_a_burst(value: Any, rate: Any) -> None:
-    assert made(accept_rate=value)[1].accept_rate == rate
-
-
-@pytest.mark.parametrize(
-    "value", [0, -1, math.nan, math.inf, 10**400, (0, 5), (math.nan, 5), (5, 0), (5, -1), (-5, 5)], ids=repr
-)
-def test_a_rate_and_a_burst_must_let_somebody_in(value: Any) -> None:
-    refusal("accept_rate", value, ValueError)
-
-
-@pytest.mark.parametrize("value", ["100", True, (), (1,), (1, 2, 3), (1, 2.5), (1, True), ("1", 2), {1: 2}], ids=repr)
-def test_a_rate_must_be_a_number_and_a_burst_a_whole_one(value: Any) -> None:
-    refusal("accept_rate", value, TypeError)
-
-
-@pytest.mark.parametrize(("name", "words"), [("on_idle", ["close", "reset"]), ("when_full", ["drop", "reset", "wait"])])
-def test_a_policy_is_one_of_its_words(name: str, words: list[str]) -> None:
-    for word in words:
-        connection, server = made(**{name: word})
-        assert getattr(connection if name == "on_idle" else server, name) == word
-    for value in ("RESET", "", "destroy", None, 1, b"reset", ["reset"]):
-        text = refusal(name, value, (TypeError, ValueError))
-        assert all(repr(word) in text for word in words)
-
-
-@pytest.mark.parametrize("name", LISTS)
-@pytest.mark.parametrize(
-    "value", [["10.0.0.0/8"], ("10.0.0.0/8",), [ipaddress.ip_network("10.0.0.0/8")], {"10.0.0.0/8"}], ids=repr
-)
-def test_a_list_is_any_collection_of_networks(name: str, value: Any) -> None:
-    assert getattr(made(**{name: value})[1], name) == (ipaddress.ip_network("10.0.0.0/8"),)
-
-
-@pytest.mark.parametrize("name", LISTS)
-def test_a_list_takes_both_families_and_single_addresses(name: str) -> None:
-    networks = getattr(made(**{name: ["192.0.2.1", "2001:db8::/32"]})[1], name)
-    assert list(map(str, networks)) == ["192.0.2.1/32", "2001:db8::/32"]
-
-
-@pytest.mark.parametrize("name", LISTS)
-def test_none_switches_a_list_off(name: str) -> None:
-    assert getattr(made(**{name: None})[1], name) == ()
-
-
-@pytest.mark.parametrize("name", LISTS)
-@pytest.mark.parametrize("value", ["10.0.0.0/8", 5, True], ids=repr)
-def test_a_list_must_be_a_list(name: str, value: Any) -> None:
-    assert "list of networks" in refusal(name, value, TypeError)
-
-
-@pytest.mark.parametrize("name", LISTS)
-@pytest.mark.parametrize("entry", ["nonsense", "10.0.0.1/8", "10.0.0.0/33", "300.0.0.1", ""], ids=repr)
-def test_a_list_refuses_what_is_no_network_and_shows_it(name: str, entry: str) -> None:
-    with pytest.raises(ValueError, match=rf"^{name} must be a list of networks like '10\.0\.0\.0/8'") as caught:
-        made(**{name: ["192.0.2.0/24", entry]})
-    assert entry in str(caught.value)
-
-
-@pytest.mark.parametrize("name", LISTS)
-@pytest.mark.parametrize("entry", [5, True, 1.5, None, b"\x0a\x00\x00\x01"], ids=repr)
-def test_a_list_refuses_entries_that_are_no_text(name: str, entry: Any) -> None:
-    with pytest.raises((TypeError, ValueError), match=rf"^{name} must be a list of networks"):
-        made(**{name: [entry]})
-
-
-@pytest.mark.parametrize("name", LISTS)
-def test_bytes_are_no_list_of_networks(name: str) -> None:
-    refusal(name, b"10.0.0.0/8", TypeError)
 
 
 @pytest.mark.parametrize("name", ["idle_timout", "timeout", "highWater", "port", "connect_timeout"])

@@ -20,12 +20,8 @@ def stand_in() -> Iterator[Connecting]:
     loop.close()
 
 
-def test_nothing_waits_in_the_queues_of_a_client_that_is_not_connected(stand_in: Connecting) -> None:
-    assert (stand_in.unread(), stand_in.unacknowledged()) == (0, 0)
-
-
-def test_it_has_no_descriptor_and_no_address(stand_in: Connecting) -> None:
-    assert stand_in.fileno() == -1
+def test_it_has_nothing_in_its_queues_no_descriptor_and_no_address(stand_in: Connecting) -> None:
+    assert (stand_in.unread(), stand_in.unacknowledged(), stand_in.fileno()) == (0, 0, -1)
     with pytest.raises(OSError, match="not connected") as raised:
         stand_in.getsockname()
     assert raised.value.errno == errno.ENOTCONN

@@ -15,18 +15,45 @@ from reactor.net.sockets.unix import check_mode, check_path, is_abstract
 LONGEST = 107  # bytes; sun_path has 108 on Linux, and a NUL ends it (unix(7))
 
 
-@pytest.mark.parametrize("path", ["/run/x.sock", b"/run/x.sock", Path("/run/x.sock")])
-def test_a_path_is_text_bytes_or_path_like_and_becomes_text(path: Any) -> None:
-    assert check_path(path) == "/run/x.sock"
+TAKEN: dict[str, list[tuple[Any, str]]] = {
+    "text, bytes or path-like, which become text": [
+        (path, "/run/x.sock") for path in ("/run/x.sock", b"/run/x.sock", Path("/run/x.sock"))
+    ],
+    "bytes that are no UTF-8, which survive there and back": [(b"/run/\xff\xfe", os.fsdecode(b"/run/\xff\xfe"))],
+    "as long as the kernel takes": [("x" * LONGEST,) * 2],
+    "an abstract name is a byte longer, for no NUL ends it": [("\0" + "x" * LONGEST,) * 2],
+    "a NUL inside an abstract name is part of it": [("\0a\0b", "\0a\0b")],
+}  # fmt: skip
 
 
-def test_bytes_that_are_no_utf8_survive_the_way_there_and_back() -> None:
-    assert os.fsencode(check_path(b"/run/\xff\xfe")) == b"/run/\xff\xfe"
+@pytest.mark.parametrize("promise", TAKEN)
+def test_what_a_path_may_be(promise: str) -> None:
+    for path, text in TAKEN[promise]:
+        assert check_path(path) == text
 
 
-def test_a_path_as_long_as_the_kernel_takes_is_taken() -> None:
-    assert len(check_path("x" * LONGEST)) == LONGEST
-    assert len(check_path("\0" + "x" * LONGEST)) == LONGEST + 1  # no NUL ends an abstract name
+REFUSED: dict[str, tuple[list[Any], type[Exception], str]] = {
+    "bytes are counted, not characters": (["é" * 54], ValueError, "path must be at most 107 bytes long, not 108"),
+    "an abstract name that is too long": (
+        ["\0" + "x" * 108], ValueError, "path must be at most 108 bytes long, not 109",
+    ),
+    "an empty path or name": (["", b"", "\0", "\0\0"], ValueError, r"path must not be empty, which .* is"),
+    "a NUL inside a path": (
+        ["/run/x\0y"], ValueError, r"path must have no NUL after its beginning, not '/run/x\\x00y'",
+    ),
+    "text that no file name can have": (["/run/\ud800"], ValueError, "path must be text that a file name can have"),
+    "what is no path": (
+        [None, 7, bytearray(b"/run/x"), ["/run/x"]], TypeError, r"path must be a str, bytes or os\.PathLike, not ",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("promise", REFUSED)
+def test_what_a_path_may_not_be(promise: str) -> None:
+    paths, kind, said = REFUSED[promise]
+    for path in paths:
+        with pytest.raises(kind, match=said):
+            check_path(path)
 
 
 def test_a_path_that_is_too_long_is_shortened_in_the_error() -> None:
@@ -35,54 +62,15 @@ def test_a_path_that_is_too_long_is_shortened_in_the_error() -> None:
     assert len(str(caught.value)) < 120
 
 
-def test_bytes_are_counted_not_characters() -> None:
-    with pytest.raises(ValueError, match="path must be at most 107 bytes long, not 108"):
-        check_path("é" * 54)
-
-
-def test_an_abstract_name_that_is_too_long_is_refused() -> None:
-    with pytest.raises(ValueError, match="path must be at most 108 bytes long, not 109"):
-        check_path("\0" + "x" * 108)
-
-
-@pytest.mark.parametrize("path", ["", b"", "\0", "\0\0"])
-def test_an_empty_path_or_name_is_refused(path: Any) -> None:
-    with pytest.raises(ValueError, match=r"path must not be empty, which .* is"):
-        check_path(path)
-
-
-def test_a_nul_inside_a_path_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"path must have no NUL after its beginning, not '/run/x\\x00y'"):
-        check_path("/run/x\0y")
-
-
-def test_a_nul_inside_an_abstract_name_is_part_of_it() -> None:
-    assert check_path("\0a\0b") == "\0a\0b"
-
-
-def test_text_that_no_file_name_can_have_is_refused() -> None:
-    with pytest.raises(ValueError, match="path must be text that a file name can have"):
-        check_path("/run/\ud800")
-
-
-@pytest.mark.parametrize("path", [None, 7, bytearray(b"/run/x"), ["/run/x"]])
-def test_what_is_no_path_is_refused(path: Any) -> None:
-    with pytest.raises(TypeError, match=r"path must be a str, bytes or os\.PathLike, not "):
-        check_path(path)
-
-
 def test_the_argument_can_have_another_name() -> None:
     with pytest.raises(ValueError, match=r"^--path must not be empty"):
         check_path("", "--path")
 
 
-def test_where_there_are_no_abstract_names_they_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_there_are_no_abstract_names_or_no_unix_sockets_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unix, "_LINUX", False)
     with pytest.raises(ValueError, match=r"abstract names are Linux's own, not '\\x00name'"):
         check_path("\0name")
-
-
-def test_where_python_has_no_unix_sockets_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(socket, "AF_UNIX")
     with pytest.raises(ValueError, match="path needs a system that Python has Unix sockets on"):
         check_path("/run/x")
@@ -120,14 +108,9 @@ def test_a_leading_nul_is_what_makes_a_name_abstract() -> None:
 @pytest.mark.parametrize(
     ("address", "shown"),
     [
-        ("/run/x.sock", "/run/x.sock"),
-        ("/run/ä b", "/run/ä b"),
-        ("\0name", "@name"),
-        ("\0a\0", "@a@"),
-        ("", "unix"),
-        ("/run/a\nERROR b", "/run/a\\nERROR b"),
-        ("/run/\udcff", "/run/\\udcff"),
+        ("/run/x.sock", "/run/x.sock"), ("/run/ä b", "/run/ä b"), ("\0name", "@name"), ("\0a\0", "@a@"), ("", "unix"),
+        ("/run/a\nERROR b", "/run/a\\nERROR b"), ("/run/\udcff", "/run/\\udcff"),
     ],
-)
+)  # fmt: skip
 def test_a_path_is_shown_on_one_line_that_can_be_printed(address: str, shown: str) -> None:
     assert addresses.show(address) == shown
