@@ -174,7 +174,7 @@ def test_the_next_deadline_is_that_of_the_soonest_timer(loop: Reactor, clock: Ma
 
 
 @pytest.mark.parametrize("name", ["idle_timeout", "read_timeout"])
-def test_the_next_deadline_is_no_later_than_that_of_a_connection(
+def test_the_next_deadline_includes_those_of_connections(
     harness: Any, loop: Reactor, clock: ManualClock, name: str
 ) -> None:
     h = harness(**{name: 60})
