@@ -269,13 +269,9 @@ def limit_memory(headroom: int) -> None:
 
 
 def main(
-    settings: dict[str, Any],
-    grace: float = 5.0,
-    backlog: int = 4096,
-    role: str = "told",
-    memory: int | None = None,
+    settings: dict[str, Any], grace: float = 5, backlog: int = 4096, role: str = "told", memory: int | None = None,
     again: int = 0,
-) -> None:
+) -> None:  # fmt: skip
     """`role` "greet" says good-bye to everybody and keeps no books. `memory`: bytes of address space that are left.
     `again`: so often is run() called again after it was left by KeyboardInterrupt.
     """
