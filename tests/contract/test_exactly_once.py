@@ -14,13 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from reactor.net.connection.listeners import CONNECTION_EVENTS
 from tests.contract.world import World
@@ -32,69 +26,30 @@ SELECTORS = [None, selectors.EpollSelector, selectors.PollSelector, selectors.Se
 # What a program may call on a connection, harmless things first: failures are shortened towards these. What
 # ends a connection is rare, so that there is something to end.
 HARMLESS: list[tuple[Any, ...]] = [
-    ("touch",),
-    ("pause",),
-    ("resume",),
-    ("set_timeout", 1.0, True),
-    ("set_timeout", 1.0, False),
-    ("set_timeout", 0, True),
-    ("hear", "off"),
-    ("hear", "on"),
-    ("hear", "once"),
-    ("ref", False),
-    ("ref", True),
-    ("set", "idle_timeout", 1.0),
-    ("set", "write_timeout", 1.0),
-    ("set", "allow_half_open", True),
-    ("set", "high_water", 0),
-    ("set", "buffer_limit", 10_000),
-]
+    ("touch",), ("pause",), ("resume",), ("set_timeout", 1.0, True), ("set_timeout", 1.0, False),
+    ("set_timeout", 0, True), ("hear", "off"), ("hear", "on"), ("hear", "once"), ("ref", False), ("ref", True),
+    ("set", "idle_timeout", 1.0), ("set", "write_timeout", 1.0), ("set", "allow_half_open", True),
+    ("set", "high_water", 0), ("set", "buffer_limit", 10_000),
+]  # fmt: skip
 WRITING: list[tuple[Any, ...]] = [
-    ("write", 1),
-    ("write", 100, bytes, True),
-    ("write", 3_000, bytearray, True),
-    ("write", 20_000, memoryview),
-    ("write", 20_000, bytes, True),
-    ("write", 200_000),
-    ("write", 200_000, bytearray, True),
-    ("write", 0),
-    ("write", 0, bytes, True),
-    ("writelines", ()),
-    ("writelines", (100, 0, 7)),
-    ("writelines", (30_000, 30_000)),
-    ("corked", ("pause",)),
-    ("corked", ("write", 200_000, bytes, True)),
-]
+    ("write", 1), ("write", 100, bytes, True), ("write", 3_000, bytearray, True), ("write", 20_000, memoryview),
+    ("write", 20_000, bytes, True), ("write", 200_000), ("write", 200_000, bytearray, True), ("write", 0),
+    ("write", 0, bytes, True), ("writelines", ()), ("writelines", (100, 0, 7)), ("writelines", (30_000, 30_000)),
+    ("corked", ("pause",)), ("corked", ("write", 200_000, bytes, True)),
+]  # fmt: skip
 ENDING: list[tuple[Any, ...]] = [
-    ("end",),
-    ("end", 10, True),
-    ("end", 50_000, True, 1.5),
-    ("end", 0, False, 0),
-    ("destroy_soon",),
-    ("destroy_soon", 1.5),
-    ("destroy_soon", 0),
-    ("destroy",),
-    ("destroy", True),
-    ("reset",),
-    ("corked", ("end", 10, True)),
-    ("corked", ("destroy_soon",)),
-    ("corked", ("destroy",)),
-    ("corked", ("reset",)),
-]
+    ("end",), ("end", 10, True), ("end", 50_000, True, 1.5), ("end", 0, False, 0), ("destroy_soon",),
+    ("destroy_soon", 1.5), ("destroy_soon", 0), ("destroy",), ("destroy", True), ("reset",),
+    ("corked", ("end", 10, True)), ("corked", ("destroy_soon",)), ("corked", ("destroy",)), ("corked", ("reset",)),
+]  # fmt: skip
 CLIENT = [("read", 100), ("read", 200_000), ("send", 1), ("send", 3_000), ("send", 200_000), ("end", 0), ("end", 0)]
 CLIENT += [("close", 0), ("reset", 0)]
 
 SERVER: list[tuple[str, Any]] = [
-    *(("once", event) for event in CONNECTION_EVENTS if event != "data"),
-    ("max_connections", 2),
-    ("max_connections", None),
-    ("idle_timeout", 2.0),
-    ("high_water", 100),
-    ("shutdown", (3.0, False)),
-    ("shutdown", (1.0,)),
-    ("shutdown", (0,)),
-    ("close", None),
-]
+    *(("once", event) for event in CONNECTION_EVENTS if event != "data"), ("max_connections", 2),
+    ("max_connections", None), ("idle_timeout", 2.0), ("high_water", 100), ("shutdown", (3.0, False)),
+    ("shutdown", (1.0,)), ("shutdown", (0,)), ("close", None),
+]  # fmt: skip
 
 who = st.integers(0, 3)
 calls = st.sampled_from(HARMLESS + 2 * WRITING + ENDING)
@@ -184,13 +139,6 @@ class Sequences(RuleBasedStateMachine):
 def test_every_connection_ends_exactly_once_whatever_happens(selector: type[selectors.BaseSelector] | None) -> None:
     machine = type("Sequences", (Sequences,), {"selector": selector})
     examples = EXAMPLES if selector is None else max(EXAMPLES // 4, 1)  # what differs is the poller alone
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=STEPS,
-            deadline=None,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    checks = list(HealthCheck)
+    how = settings(max_examples=examples, stateful_step_count=STEPS, print_blob=True, suppress_health_check=checks)
+    run_state_machine_as_test(machine, settings=settings(how, deadline=None))

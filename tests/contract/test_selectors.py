@@ -158,18 +158,14 @@ def test_what_is_ready_is_reported_and_nothing_else(selector: selectors.BaseSele
 
 
 @pytest.mark.parametrize("timeout", [0, None])
-def test_readiness_lasts_until_it_is_used_however_long_is_waited(
-    selector: selectors.BaseSelector, pair: Pair, timeout: float | None
-) -> None:
+def test_readiness_lasts_until_it_is_used(selector: selectors.BaseSelector, pair: Pair, timeout: float | None) -> None:
     key = selector.register(pair[0], READ)
     pair[1].send(b"x")
     for _ in range(3):
         assert selector.select(timeout) == [(key, READ)]
 
 
-def test_both_events_come_in_one_entry_and_the_end_of_a_stream_is_one_that_can_be_read(
-    selector: selectors.BaseSelector, pair: Pair
-) -> None:
+def test_both_events_come_in_one_entry_and_an_end_can_be_read(selector: selectors.BaseSelector, pair: Pair) -> None:
     key = selector.register(pair[0], READ | WRITE)
     pair[1].close()
     assert selector.select(0) == [(key, READ | WRITE)]
@@ -203,7 +199,7 @@ def test_many_descriptors_are_told_apart(selector: selectors.BaseSelector) -> No
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_a_selector_is_a_context_manager_that_closes_it_and_then_knows_nothing(
+def test_a_context_manager_closes_a_selector_that_then_knows_nothing(
     kind: Callable[[], selectors.BaseSelector], pair: Pair
 ) -> None:
     with kind() as selector:

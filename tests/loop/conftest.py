@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from reactor import Reactor
+
+SECONDS = 5.0  # how long a test waits for what must happen
+
+
+def in_thread(fn: Callable[[], Any]) -> Any:
+    """What `fn` returns or raises in another thread."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(fn).result(SECONDS)
 
 
 @pytest.fixture

@@ -5,20 +5,12 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from reactor import Reactor, WrongThread
-
-SECONDS = 5.0  # how long a test waits for what must happen
-
-
-def _in_thread(fn: Callable[[], Any]) -> Any:
-    """What `fn` returns or raises in another thread."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(fn).result(SECONDS)
+from tests.loop.conftest import in_thread
 
 
 @pytest.mark.parametrize(
@@ -41,34 +33,29 @@ def _in_thread(fn: Callable[[], Any]) -> Any:
         lambda loop, conn: conn.server.shutdown(),
     ],
 )
-def test_in_debug_mode_a_call_from_the_wrong_thread_is_caught_at_the_call(
-    harness: Any, loop: Reactor, call: Callable[[Reactor, Any], object]
+def test_a_call_from_the_wrong_thread_is_caught(
+    harness: Any, loop: Reactor, heard: list[Any], call: Callable[[Reactor, Any], object]
 ) -> None:
     h = harness()
     _, conn = h.connect()
-    caught: list[str] = []
 
     def wrong() -> None:
-        try:
-            _in_thread(lambda: call(loop, conn))
-        except WrongThread as error:
-            caught.append(str(error))
+        with pytest.raises(WrongThread, match="call_soon_threadsafe"):
+            in_thread(lambda: call(loop, conn))
+        heard.append("caught")
         loop.stop()
 
     loop.call_soon(wrong)
     loop.run()
-    assert len(caught) == 1
-    assert "call_soon_threadsafe" in caught[0]
+    assert heard == ["caught"]
     assert conn.state == "open"
 
 
 def test_debug_mode_can_be_asked_for_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REACTOR_DEBUG", "1")
-    with Reactor() as loop:
-        assert loop.debug
-    monkeypatch.setenv("REACTOR_DEBUG", "0")
-    with Reactor() as loop:
-        assert not loop.debug
+    for value in ("1", "0"):
+        monkeypatch.setenv("REACTOR_DEBUG", value)
+        with Reactor() as loop:
+            assert loop.debug is (value == "1")
 
 
 @pytest.mark.parametrize("debug", [True, False])

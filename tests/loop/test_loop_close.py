@@ -132,21 +132,16 @@ def test_inside_run_once_too(loop: Reactor) -> None:
 
 def _after_close() -> list[tuple[str, Callable[[Reactor], object]]]:
     return [
-        ("run", lambda loop: loop.run()),
-        ("run_once", lambda loop: loop.run_once(0)),
-        ("stop", lambda loop: loop.stop()),
-        ("close", lambda loop: loop.close()),
+        ("run", lambda loop: loop.run()), ("run_once", lambda loop: loop.run_once(0)),
+        ("stop", lambda loop: loop.stop()), ("close", lambda loop: loop.close()),
         ("call_soon", lambda loop: loop.call_soon(print)),
         ("call_later", lambda loop: loop.call_later(5, print).cancel()),
         ("call_at", lambda loop: loop.call_at(5, print).ref().unref()),
         ("run_in_thread", lambda loop: loop.run_in_thread(print, callback=print)),
-        ("watch", lambda loop: loop.watch(0, EVENT_READ, print)),
-        ("unwatch", lambda loop: loop.unwatch(0)),
-        ("next_deadline", lambda loop: loop.next_deadline()),
-        ("statistics", lambda loop: loop.statistics()),
-        ("now", lambda loop: loop.now),
-        ("repr", repr),
-    ]
+        ("watch", lambda loop: loop.watch(0, EVENT_READ, print)), ("unwatch", lambda loop: loop.unwatch(0)),
+        ("next_deadline", lambda loop: loop.next_deadline()), ("statistics", lambda loop: loop.statistics()),
+        ("now", lambda loop: loop.now), ("repr", repr),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "call"), _after_close(), ids=[name for name, _ in _after_close()])

@@ -41,9 +41,7 @@ def _errors(caplog: pytest.LogCaptureFixture) -> list[BaseException | None]:
 
 @pytest.mark.expects_errors
 @pytest.mark.parametrize("kind", ["call", "timer", "watch", "threadless job"])
-def test_what_a_callback_raises_is_logged_and_the_loop_goes_on(
-    each_loop: Reactor, caplog: pytest.LogCaptureFixture, kind: str
-) -> None:
+def test_what_a_callback_raises_is_logged(each_loop: Reactor, caplog: pytest.LogCaptureFixture, kind: str) -> None:
     error = RuntimeError("mine")
     heard: list[Any] = []
     left, right = socket.socketpair()
@@ -64,9 +62,7 @@ def test_what_a_callback_raises_is_logged_and_the_loop_goes_on(
     assert _errors(caplog) == [error]
 
 
-def test_keyboard_interrupt_and_system_exit_leave_run_and_it_may_run_again(
-    each_loop: Reactor, leave: Leave, heard: list[Any]
-) -> None:
+def test_what_leaves_run_leaves_a_loop_that_may_run_again(each_loop: Reactor, leave: Leave, heard: list[Any]) -> None:
     each_loop.call_soon(_fails(leave()))
     each_loop.call_soon(heard.append, "not lost")
     with pytest.raises(leave):
@@ -86,7 +82,7 @@ def _answers_are_queued(loop: Reactor) -> None:
 
 
 @pytest.mark.parametrize("kind", ["call", "timer", "watch", "signal", "job", "call from a thread"])
-def test_what_leaves_run_leaves_it_when_the_turn_is_over(
+def test_what_leaves_run_leaves_it_after_the_turn(
     each_loop: Reactor, leave: Leave, kind: str, heard: list[Any]
 ) -> None:
     def hear(*_: object) -> None:
@@ -122,9 +118,7 @@ def test_what_leaves_run_leaves_it_when_the_turn_is_over(
 
 
 @pytest.mark.parametrize("size", [100, 100_000], ids=["read ahead", "at once"])
-def test_a_data_listener_that_leaves_run_takes_nothing_from_the_others(
-    harness: Any, loop: Reactor, leave: Leave, size: int
-) -> None:
+def test_a_data_listener_that_leaves_run_takes_no_data(harness: Any, loop: Reactor, leave: Leave, size: int) -> None:
     h = harness()
     pairs = [h.connect() for _ in range(3)]
     for peer, _ in pairs:  # once before: it sets the size of the next read
@@ -156,9 +150,7 @@ class Last:
             raise self._error
 
 
-def test_an_error_that_leaves_a_flush_or_a_teardown_stops_no_other(
-    loop: Reactor, leave: Leave, heard: list[Any]
-) -> None:
+def test_an_error_that_leaves_a_flush_or_teardown_stops_no_other(loop: Reactor, leave: Leave, heard: list[Any]) -> None:
     for staged in (Last(heard, leave()), Last(heard)):
         turns_of(loop).flush_soon(staged)
         turns_of(loop).teardown_soon(staged)
@@ -222,7 +214,7 @@ def test_what_was_read_is_delivered_after_a_signal_handler_raised_in_the_loop(lo
         right.close()
 
 
-def test_timers_that_were_due_together_with_one_that_leaves_are_not_lost(
+def test_timers_due_with_one_that_leaves_are_kept(
     loop: Reactor, clock: ManualClock, leave: Leave, heard: list[Any]
 ) -> None:
     loop.call_later(5, _fails(leave()))
@@ -235,9 +227,7 @@ def test_timers_that_were_due_together_with_one_that_leaves_are_not_lost(
 
 
 @pytest.mark.parametrize("event", ["connection", "data", "end", "finish", "close"])
-def test_a_connection_whose_listener_left_run_ends_as_it_would_have(
-    harness: Any, loop: Reactor, leave: Leave, event: str
-) -> None:
+def test_a_connection_whose_listener_left_run_ends_well(harness: Any, loop: Reactor, leave: Leave, event: str) -> None:
     h = harness()
     h.server.once(event, _fails(leave()))
     with Peer(h.address) as peer:
@@ -253,9 +243,7 @@ def test_a_connection_whose_listener_left_run_ends_as_it_would_have(
     assert loop.statistics().held == 1  # the server
 
 
-def test_connections_whose_close_was_queued_when_run_was_left_are_not_lost(
-    harness: Any, loop: Reactor, leave: Leave
-) -> None:
+def test_closes_that_were_queued_when_run_was_left_are_not_lost(harness: Any, loop: Reactor, leave: Leave) -> None:
     h = harness()
     conns = [h.connect()[1] for _ in range(3)]
     h.server.once("close", _fails(leave()))
@@ -267,9 +255,7 @@ def test_connections_whose_close_was_queued_when_run_was_left_are_not_lost(
     assert [conn.report is not None for conn in conns] == [True] * 3
 
 
-def test_events_that_were_fetched_when_run_was_left_are_not_lost(
-    each_loop: Reactor, harness: Any, leave: Leave
-) -> None:
+def test_events_fetched_when_run_was_left_are_not_lost(each_loop: Reactor, harness: Any, leave: Leave) -> None:
     h = harness(loop=each_loop)
     pairs = [h.connect() for _ in range(3)]
     h.server.once("data", _fails(leave()))
@@ -280,7 +266,7 @@ def test_events_that_were_fetched_when_run_was_left_are_not_lost(
     pump(each_loop, lambda: all(conn.bytes_read == 1 for _, conn in pairs))
 
 
-def test_a_timeout_listener_that_leaves_run_leaves_every_deadline_armed(
+def test_deadlines_stay_armed_when_their_listener_leaves_run(
     harness: Any, loop: Reactor, clock: ManualClock, leave: Leave
 ) -> None:
     h = harness(idle_timeout=60)
@@ -295,7 +281,7 @@ def test_a_timeout_listener_that_leaves_run_leaves_every_deadline_armed(
     assert [conn.state for conn in conns] == ["closed"] * 5
 
 
-def test_set_timeout_goes_on_after_its_listener_left_run(
+def test_set_timeout_outlives_a_listener_that_left_run(
     harness: Any, loop: Reactor, clock: ManualClock, leave: Leave
 ) -> None:
     h = harness()
@@ -323,9 +309,7 @@ def test_a_reactor_closes_completely_before_an_error_leaves_close(harness: Any, 
     assert [conn.report is not None for conn in conns] == [True] * 3
 
 
-def test_a_reactor_that_was_closed_in_a_turn_that_is_left_is_closed_then(
-    harness: Any, loop: Reactor, leave: Leave
-) -> None:
+def test_a_reactor_closed_in_a_turn_that_is_left_is_closed_then(harness: Any, loop: Reactor, leave: Leave) -> None:
     h = harness()
     _, conn = h.connect()
 
@@ -342,7 +326,7 @@ def test_a_reactor_that_was_closed_in_a_turn_that_is_left_is_closed_then(
 
 
 @pytest.mark.expects_errors
-def test_a_connection_listener_that_raises_ends_its_own_connection_only(
+def test_a_listener_that_raises_ends_its_connection_only(
     harness: Any, loop: Reactor, caplog: pytest.LogCaptureFixture
 ) -> None:
     h = harness()
@@ -359,7 +343,7 @@ def test_a_connection_listener_that_raises_ends_its_own_connection_only(
 
 
 @pytest.mark.expects_errors
-def test_a_timeout_listener_that_raises_ends_its_own_connection_only(
+def test_a_timeout_listener_that_raises_ends_its_connection_only(
     harness: Any, loop: Reactor, clock: ManualClock
 ) -> None:
     h = harness(idle_timeout=60)

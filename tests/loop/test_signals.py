@@ -263,7 +263,7 @@ def test_a_reactor_that_a_plain_signal_handler_closes_does_not_sleep_before_that
 
 
 @pytest.mark.parametrize("selector", [selectors.SelectSelector, selectors.PollSelector])
-def test_a_plain_signal_handler_may_close_a_socket_that_the_selector_waits_for(
+def test_a_plain_signal_handler_may_close_a_socket_that_is_waited_for(
     selector: type[selectors.BaseSelector],
 ) -> None:
     with Reactor(selector()) as real:

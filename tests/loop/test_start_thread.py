@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from reactor import Reactor, ReactorError, Server, WrongThread
 from reactor.testing import Peer
+from tests.loop.conftest import SECONDS, in_thread
 
-SECONDS = 5.0  # how long a test waits for what must happen
 
-
-def _in_thread(fn: Callable[[], Any]) -> Any:
-    """What `fn` returns or raises in another thread."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(fn).result(SECONDS)
+def _thread_of(loop: Reactor) -> threading.Thread:
+    thread: threading.Thread = loop.call_soon_threadsafe(threading.current_thread).result(SECONDS)
+    return thread
 
 
 def test_the_thread_runs_on_while_there_is_nothing_to_do() -> None:
@@ -42,7 +38,7 @@ def test_leaving_the_block_stops_the_thread_and_closes_the_loop() -> None:
 
 def test_the_thread_is_a_daemon_so_that_it_never_keeps_a_process_alive() -> None:
     with Reactor().start_thread() as loop:
-        thread = loop.call_soon_threadsafe(threading.current_thread).result(SECONDS)
+        thread = _thread_of(loop)
         assert thread.daemon
         assert thread.name == "reactor"
 
@@ -62,7 +58,7 @@ def test_after_stop_it_may_be_started_again() -> None:
     with Reactor() as loop:
         for _ in range(2):
             loop.start_thread()
-            thread = loop.call_soon_threadsafe(threading.current_thread).result(SECONDS)
+            thread = _thread_of(loop)
             loop.stop()
             thread.join(SECONDS)
             assert not thread.is_alive()
@@ -71,7 +67,7 @@ def test_after_stop_it_may_be_started_again() -> None:
 def test_after_stop_run_may_be_called_by_another_thread(heard: list[Any]) -> None:
     with Reactor() as loop:
         loop.start_thread()
-        thread = loop.call_soon_threadsafe(threading.current_thread).result(SECONDS)
+        thread = _thread_of(loop)
         loop.stop()
         thread.join(SECONDS)
         loop.call_soon(heard.append, "here")
@@ -81,23 +77,20 @@ def test_after_stop_run_may_be_called_by_another_thread(heard: list[Any]) -> Non
 
 def test_the_loop_may_be_closed_from_its_own_thread() -> None:
     loop = Reactor().start_thread()
-    thread = loop.call_soon_threadsafe(threading.current_thread).result(SECONDS)
+    thread = _thread_of(loop)
     loop.call_soon_threadsafe(loop.close).result(SECONDS)
     thread.join(SECONDS)
     assert loop.closed
     assert not thread.is_alive()
 
 
-def test_closing_from_the_wrong_thread_is_refused_where_run_was_called(loop: Reactor) -> None:
-    refused: list[BaseException] = []
-
+def test_closing_from_the_wrong_thread_is_refused_where_run_was_called(loop: Reactor, heard: list[Any]) -> None:
     def close() -> None:
-        try:
-            _in_thread(loop.close)
-        except WrongThread as error:
-            refused.append(error)
+        with pytest.raises(WrongThread):
+            in_thread(loop.close)
+        heard.append("refused")
 
     loop.call_soon(close)
     loop.run()
-    assert len(refused) == 1
+    assert heard == ["refused"]
     assert not loop.closed

@@ -21,6 +21,7 @@ from reactor.net.connection.outbuf import ALONE
 from reactor.net.sockets.sock import StreamSocket
 from reactor.testing import ManualClock, Peer, pump, settle
 
+Served = tuple[Peer, Connection]
 MIB = 1024 * 1024
 calls: Counter[str] = Counter()
 
@@ -82,7 +83,7 @@ def counting(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Rea
 
 
 @pytest.fixture
-def served(counting: Reactor, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Peer, Connection]]:
+def served(counting: Reactor, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """A peer and its connection, settled; everything that is done from now on is counted."""
     ioctl = fcntl.ioctl
     monkeypatch.setattr(fcntl, "ioctl", lambda *args: (calls.update(["ioctl"]), ioctl(*args))[1])
@@ -106,9 +107,7 @@ def spent(besides: str = "ioctl") -> dict[str, int]:
     return found
 
 
-def test_a_message_in_and_its_answer_out_cost_one_recv_and_one_send(
-    counting: Reactor, served: tuple[Peer, Connection]
-) -> None:
+def test_a_message_in_and_its_answer_out_cost_one_recv_and_one_send(counting: Reactor, served: Served) -> None:
     peer, conn = served
     conn.on("data", lambda conn, data: conn.write(data))
     for _ in range(10):
@@ -119,9 +118,7 @@ def test_a_message_in_and_its_answer_out_cost_one_recv_and_one_send(
         assert spent(besides="") == {"recv": 1, "send": 1}
 
 
-def test_an_answer_with_deadlines_armed_costs_the_same(
-    counting: Reactor, served: tuple[Peer, Connection], clock: ManualClock
-) -> None:
+def test_an_answer_with_deadlines_armed_costs_the_same(counting: Reactor, served: Served, clock: ManualClock) -> None:
     peer, conn = served
     conn.idle_timeout = 60
     conn.read_timeout = 60
@@ -140,7 +137,7 @@ def test_an_answer_with_deadlines_armed_costs_the_same(
     assert counting.statistics().timers == timers
 
 
-def test_100_writes_in_one_turn_cost_at_most_two_sends(counting: Reactor, served: tuple[Peer, Connection]) -> None:
+def test_100_writes_in_one_turn_cost_at_most_two_sends(counting: Reactor, served: Served) -> None:
     peer, conn = served
 
     def answer(conn: Connection, data: bytes) -> None:
@@ -155,9 +152,7 @@ def test_100_writes_in_one_turn_cost_at_most_two_sends(counting: Reactor, served
     assert spent(besides="") == {"recv": 1, "send": 2}
 
 
-def test_who_writes_100_times_in_each_turn_costs_one_send_from_the_second_on(
-    counting: Reactor, served: tuple[Peer, Connection]
-) -> None:
+def test_who_writes_100_times_in_each_turn_costs_one_send_from_the_second_on(counting: Reactor, served: Served) -> None:
     peer, conn = served
 
     def answer(conn: Connection, data: bytes) -> None:
@@ -173,9 +168,7 @@ def test_who_writes_100_times_in_each_turn_costs_one_send_from_the_second_on(
         assert spent(besides="") == {"recv": 1, "send": sends}
 
 
-def test_who_wrote_once_in_the_last_turn_is_sent_inside_the_call_again(
-    counting: Reactor, served: tuple[Peer, Connection]
-) -> None:
+def test_who_wrote_once_in_the_last_turn_is_sent_inside_the_call_again(counting: Reactor, served: Served) -> None:
     _, conn = served
     written = []
 
@@ -190,9 +183,7 @@ def test_who_wrote_once_in_the_last_turn_is_sent_inside_the_call_again(
     assert written == [1, 3, 5]
 
 
-def test_what_is_large_is_sent_inside_the_call_but_not_without_end(
-    counting: Reactor, served: tuple[Peer, Connection]
-) -> None:
+def test_what_is_large_is_sent_inside_the_call_but_not_without_end(counting: Reactor, served: Served) -> None:
     peer, conn = served
     block = bytes(ALONE)
     inside = 1 + SENDS_PER_TURN  # the first of a turn goes anyway
@@ -210,7 +201,7 @@ def test_what_is_large_is_sent_inside_the_call_but_not_without_end(
     assert spent() == {"send": inside + 2}
 
 
-def test_100_corked_writes_cost_one_send(counting: Reactor, served: tuple[Peer, Connection]) -> None:
+def test_100_corked_writes_cost_one_send(counting: Reactor, served: Served) -> None:
     peer, conn = served
     with conn.corked():
         for _ in range(100):
@@ -220,7 +211,7 @@ def test_100_corked_writes_cost_one_send(counting: Reactor, served: tuple[Peer, 
     assert spent() == {"send": 1}
 
 
-def test_writelines_costs_one_send(counting: Reactor, served: tuple[Peer, Connection]) -> None:
+def test_writelines_costs_one_send(counting: Reactor, served: Served) -> None:
     peer, conn = served
     conn.writelines([b"x"] * 100)
     settle(counting)
@@ -229,9 +220,7 @@ def test_writelines_costs_one_send(counting: Reactor, served: tuple[Peer, Connec
 
 
 @pytest.mark.parametrize("times", [1, 100])
-def test_pausing_and_resuming_in_one_turn_costs_nothing(
-    times: int, counting: Reactor, served: tuple[Peer, Connection]
-) -> None:
+def test_pausing_and_resuming_in_one_turn_costs_nothing(times: int, counting: Reactor, served: Served) -> None:
     _, conn = served
 
     def back_and_forth() -> None:
@@ -244,7 +233,7 @@ def test_pausing_and_resuming_in_one_turn_costs_nothing(
     assert spent() == {}
 
 
-def test_a_pause_that_lasts_costs_one_change_of_interest(counting: Reactor, served: tuple[Peer, Connection]) -> None:
+def test_a_pause_that_lasts_costs_one_change_of_interest(counting: Reactor, served: Served) -> None:
     _, conn = served
     conn.pause()
     settle(counting)
@@ -254,9 +243,7 @@ def test_a_pause_that_lasts_costs_one_change_of_interest(counting: Reactor, serv
     assert spent() == {"epoll_ctl": 1}
 
 
-def test_write_interest_is_registered_only_after_a_short_write_and_once(
-    counting: Reactor, served: tuple[Peer, Connection]
-) -> None:
+def test_write_interest_is_registered_only_after_a_short_write_and_once(counting: Reactor, served: Served) -> None:
     _, conn = served
     conn.write(b"fits")
     settle(counting)
@@ -269,7 +256,7 @@ def test_write_interest_is_registered_only_after_a_short_write_and_once(
     assert conn.pending_bytes > 0
 
 
-def test_nothing_is_sent_while_the_kernel_has_no_room(counting: Reactor, served: tuple[Peer, Connection]) -> None:
+def test_nothing_is_sent_while_the_kernel_has_no_room(counting: Reactor, served: Served) -> None:
     _, conn = served
     conn.write(bytes(16 * MIB))
     settle(counting)
@@ -280,7 +267,7 @@ def test_nothing_is_sent_while_the_kernel_has_no_room(counting: Reactor, served:
     assert spent() == {}
 
 
-def test_an_orderly_end_costs_one_shutdown_and_one_removal(counting: Reactor, served: tuple[Peer, Connection]) -> None:
+def test_an_orderly_end_costs_one_shutdown_and_one_removal(counting: Reactor, served: Served) -> None:
     peer, conn = served
     conn.end(b"over")
     settle(counting)
@@ -291,15 +278,13 @@ def test_an_orderly_end_costs_one_shutdown_and_one_removal(counting: Reactor, se
     assert spent() == {"recv": 1, "epoll_ctl": 1}
 
 
-def test_an_idle_connection_costs_no_event_and_no_call(counting: Reactor, served: tuple[Peer, Connection]) -> None:
+def test_an_idle_connection_costs_no_event_and_no_call(counting: Reactor, served: Served) -> None:
     settle(counting, 100)
     assert calls == {}
 
 
 @pytest.mark.parametrize("situation", ["paused", "paused and half-closed", "half-closed by the peer", "ended by us"])
-def test_a_connection_that_waits_costs_no_event_and_no_call(
-    situation: str, counting: Reactor, served: tuple[Peer, Connection]
-) -> None:
+def test_a_connection_that_waits_costs_no_event_and_no_call(situation: str, counting: Reactor, served: Served) -> None:
     peer, conn = served
     conn.allow_half_open = True
     if "paused" in situation:
@@ -314,9 +299,7 @@ def test_a_connection_that_waits_costs_no_event_and_no_call(
     assert calls == {}
 
 
-def test_a_paused_connection_whose_peer_reset_costs_nothing_once_it_is_known(
-    counting: Reactor, served: tuple[Peer, Connection]
-) -> None:
+def test_a_paused_connection_whose_peer_reset_costs_nothing_once_it_is_known(counting: Reactor, served: Served) -> None:
     peer, conn = served
     conn.pause()
     peer.send(b"held")

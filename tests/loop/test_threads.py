@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from reactor import Reactor, Server
 from reactor.testing import Peer, pump
-
-SECONDS = 5.0  # how long a test waits for what must happen
-
-
-def _in_thread(fn: Callable[[], Any]) -> Any:
-    """What `fn` returns or raises in another thread."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(fn).result(SECONDS)
-
+from tests.loop.conftest import SECONDS, in_thread
 
 # call_soon_threadsafe
 
@@ -50,7 +40,7 @@ def test_another_thread_can_listen_and_see_what_the_kernel_said() -> None:
 
 
 def test_calls_of_one_thread_are_made_in_order(real: Reactor, heard: list[Any]) -> None:
-    _in_thread(lambda: [real.call_soon_threadsafe(heard.append, n) for n in range(1000)])
+    in_thread(lambda: [real.call_soon_threadsafe(heard.append, n) for n in range(1000)])
     real.run()
     assert heard == list(range(1000))
 

@@ -10,7 +10,7 @@ from reactor import Reactor, Timer
 from reactor.testing import ManualClock, pump, settle
 
 
-def test_a_timer_is_never_early_and_at_most_a_turn_late(
+def test_a_timer_is_never_early_and_a_turn_late_at_most(
     each_loop: Reactor, clock: ManualClock, heard: list[Any]
 ) -> None:
     each_loop.call_later(60, heard.append, "fired")
@@ -31,9 +31,7 @@ def test_a_timer_fires_once(loop: Reactor, clock: ManualClock, heard: list[Any])
     assert not timer.active
 
 
-def test_timers_fire_by_deadline_and_those_of_one_deadline_in_order_of_arming(
-    loop: Reactor, clock: ManualClock, heard: list[Any]
-) -> None:
+def test_timers_fire_by_deadline_then_in_order_of_arming(loop: Reactor, clock: ManualClock, heard: list[Any]) -> None:
     loop.call_at(1030, heard.append, "late")
     loop.call_at(1010, heard.append, "first")
     loop.call_at(1010, heard.append, "second")
@@ -71,7 +69,7 @@ def test_a_cancelled_timer_never_fires(loop: Reactor, clock: ManualClock, heard:
     assert not timer.active
 
 
-def test_a_timer_cancelled_by_one_that_is_due_at_the_same_moment_does_not_fire(
+def test_a_timer_cancelled_by_another_due_then_does_not_fire(
     loop: Reactor, clock: ManualClock, heard: list[Any]
 ) -> None:
     def cancel() -> None:

@@ -124,15 +124,7 @@ def _does_anything(plan: Plan, draw: Stream) -> None:
 
 
 _KINDS: dict[str, Any] = {
-    "greets": _greets,
-    "delivers": _delivers,
-    "echoes": _echoes,
-    "answers": _answers,
-    "pushes": _pushes,
-    "pauses": _pauses,
-    "times out": _times_out,
-    "cuts": _cuts,
-    "fails": _fails,
-    "does anything": _does_anything,
+    "greets": _greets, "delivers": _delivers, "echoes": _echoes, "answers": _answers, "pushes": _pushes,
+    "pauses": _pauses, "times out": _times_out, "cuts": _cuts, "fails": _fails, "does anything": _does_anything,
     "does anything else": _does_anything,
-}
+}  # fmt: skip

@@ -40,18 +40,13 @@ class Crowd(World):
     def settings(self) -> dict[str, Any]:
         draw = self.draw
         return {
-            "idle_timeout": draw.pick([None, 10.0, 90.0]),
-            "read_timeout": draw.pick([None, None, 15.0]),
-            "write_timeout": draw.pick([60.0, 20.0]),
-            "linger_timeout": draw.pick([30.0, 12.0]),
-            "half_open_timeout": draw.pick([600.0, 40.0]),
-            "on_idle": draw.pick(["close", "close", "reset"]),
-            "allow_half_open": draw.chance(30),
-            "pause_on_connect": draw.chance(10),
-            "high_water": draw.pick([65_536, 1_000, 0]),
-            "max_connections": draw.pick([None, None, 5]),
+            "idle_timeout": draw.pick([None, 10.0, 90.0]), "read_timeout": draw.pick([None, None, 15.0]),
+            "write_timeout": draw.pick([60.0, 20.0]), "linger_timeout": draw.pick([30.0, 12.0]),
+            "half_open_timeout": draw.pick([600.0, 40.0]), "on_idle": draw.pick(["close", "close", "reset"]),
+            "allow_half_open": draw.chance(30), "pause_on_connect": draw.chance(10),
+            "high_water": draw.pick([65_536, 1_000, 0]), "max_connections": draw.pick([None, None, 5]),
             "when_full": draw.pick(["wait", "drop", "reset"]),
-        }
+        }  # fmt: skip
 
     # The program.
 

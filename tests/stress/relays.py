@@ -95,14 +95,9 @@ class Relays(World):
     def made_server(self) -> Server:
         draw = self.draw
         return Server(
-            self.loop,
-            self.relay,
-            idle_timeout=draw.pick([None, 40.0]),
-            write_timeout=20.0,
-            linger_timeout=12.0,
-            half_open_timeout=40.0,
-            high_water=draw.pick([65_536, 0]),
-        )
+            self.loop, self.relay, idle_timeout=draw.pick([None, 40.0]), write_timeout=20.0, linger_timeout=12.0,
+            half_open_timeout=40.0, high_water=draw.pick([65_536, 0]),
+        )  # fmt: skip
 
     def relay(self, front: Connection) -> None:
         host = NOWHERE if self.behind == "nowhere" else HOST

@@ -86,46 +86,14 @@ def _sends(draw: Stream, most: int = 3) -> list[Step]:
     return [(draw.pick(DELAYS), "send", draw.pick(SIZES)) for _ in range(draw.below(most + 1))]
 
 
-def _talks(draw: Stream) -> list[Step]:
-    return [*_sends(draw), (draw.pick(WAITS), "end", None)]
-
-
-def _asks(draw: Stream) -> list[Step]:
-    return [(0.0, "send", draw.pick(SIZES)), (0.0, "end", None)]
-
-
-def _reads_late(draw: Stream) -> list[Step]:
-    return [(0.0, "hold", None), *_sends(draw), (draw.pick(WAITS), "go on", None), (draw.pick(WAITS), "end", None)]
-
-
-def _trickles(draw: Stream) -> list[Step]:
-    return [*[(draw.pick(DELAYS), "send", 1) for _ in range(draw.below(12))], (1.0, "end", None)]
-
-
 def _reads_slowly(draw: Stream) -> list[Step]:
     reads: list[Step] = [(draw.pick((0.5, 3.0)), "read", draw.pick((3_000, 1, 20_000))) for _ in range(draw.below(10))]
     return [(0.0, "hold", None), *_sends(draw), *reads, (1.0, "go on", None), (2.0, "end", None)]
 
 
-def _resets(draw: Stream) -> list[Step]:
-    return [*_anything(draw, 3), (draw.pick(DELAYS), "reset", None)]
-
-
-def _closes_unread(draw: Stream) -> list[Step]:
-    return [(0.0, "hold", None), *_anything(draw, 3), (draw.pick(DELAYS), "close", None)]
-
-
-def _vanishes(draw: Stream) -> list[Step]:
-    return [*_anything(draw, 3), (draw.pick(DELAYS), "vanish", None)]
-
-
 def _stops_reading(draw: Stream) -> list[Step]:
     end: list[Step] = [(1.0, "end", None)] if draw.chance(50) else []
     return [(draw.pick(DELAYS), "hold", None), *_sends(draw), *end]
-
-
-def _stalls(draw: Stream) -> list[Step]:
-    return [*_sends(draw), (0.0, "stall", draw.pick((3.0, 25.0, 200.0))), *_anything(draw, 3), (0.0, "close", None)]
 
 
 _ACTS = ("send", "send", "read", "hold", "go on", "end", "stall", "close", "reset", "vanish")
@@ -141,18 +109,28 @@ def _anything(draw: Stream, most: int = 8) -> list[Step]:
 
 
 _STEPS: dict[str, Any] = {
-    "talks": _talks,
-    "asks": _asks,
-    "reads late": _reads_late,
-    "trickles": _trickles,
+    "talks": lambda draw: [*_sends(draw), (draw.pick(WAITS), "end", None)],
+    "asks": lambda draw: [(0.0, "send", draw.pick(SIZES)), (0.0, "end", None)],
+    "reads late": lambda draw: [
+        (0.0, "hold", None),
+        *_sends(draw),
+        (draw.pick(WAITS), "go on", None),
+        (draw.pick(WAITS), "end", None),
+    ],
+    "trickles": lambda draw: [*[(draw.pick(DELAYS), "send", 1) for _ in range(draw.below(12))], (1.0, "end", None)],
     "reads slowly": _reads_slowly,
-    "resets": _resets,
-    "closes unread": _closes_unread,
-    "vanishes": _vanishes,
+    "resets": lambda draw: [*_anything(draw, 3), (draw.pick(DELAYS), "reset", None)],
+    "closes unread": lambda draw: [(0.0, "hold", None), *_anything(draw, 3), (draw.pick(DELAYS), "close", None)],
+    "vanishes": lambda draw: [*_anything(draw, 3), (draw.pick(DELAYS), "vanish", None)],
     "stops reading": _stops_reading,
     "stays": _sends,
     "comes and goes": lambda draw: [(0.0, "close", None)],
     "resets at once": lambda draw: [(draw.pick(DELAYS[:3]), "reset", None)],
-    "stalls": _stalls,
+    "stalls": lambda draw: [
+        *_sends(draw),
+        (0.0, "stall", draw.pick((3.0, 25.0, 200.0))),
+        *_anything(draw, 3),
+        (0.0, "close", None),
+    ],
     "does anything": _anything,
 }

@@ -198,26 +198,17 @@ class Program:
         self.garbage += gc.collect()
         told = self.server.statistics()
         inside = self.loop.statistics()
+        # Without the timer for whoever is due next.
         return {
-            "opened": self.opened,
-            "accepted": told.accepted,
-            "refused": told.refused,
-            "open": told.open,
+            "opened": self.opened, "accepted": told.accepted, "refused": told.refused, "open": told.open,
             "connections": len(self.server.connections),
-            "ended": {reason.name: count for reason, count in told.ended.items()},
-            "live": len(self.live),
-            "closed_twice": self.closed_twice,
-            "held": inside.held,
-            "timers": inside.timers - (self.server._keeper._timer is not None),  # the one for whoever is due next
-            "turns": inside.turns,
-            "scheduled": len(self.server._keeper),
-            "registrations": len(turns_of(self.loop).poller.handlers),
-            "objects": len(gc.get_objects()),
-            "garbage": self.garbage,
-            "logged": dict(self.log.counts),
-            "lines": self.log.lines,
-            "busy": time.process_time() - self._begun[1],
-        }
+            "ended": {reason.name: count for reason, count in told.ended.items()}, "live": len(self.live),
+            "closed_twice": self.closed_twice, "held": inside.held,
+            "timers": inside.timers - (self.server._keeper._timer is not None), "turns": inside.turns,
+            "scheduled": len(self.server._keeper), "registrations": len(turns_of(self.loop).poller.handlers),
+            "objects": len(gc.get_objects()), "garbage": self.garbage, "logged": dict(self.log.counts),
+            "lines": self.log.lines, "busy": time.process_time() - self._begun[1],
+        }  # fmt: skip
 
     def tell_states(self) -> dict[Any, list[Any]]:
         """Of each connection, by its client's port: state, pending bytes, bytes read."""
@@ -278,13 +269,9 @@ def limit_memory(headroom: int) -> None:
 
 
 def main(
-    settings: dict[str, Any],
-    grace: float = 5.0,
-    backlog: int = 4096,
-    role: str = "told",
-    memory: int | None = None,
+    settings: dict[str, Any], grace: float = 5, backlog: int = 4096, role: str = "told", memory: int | None = None,
     again: int = 0,
-) -> None:
+) -> None:  # fmt: skip
     """`role` "greet" says good-bye to everybody and keeps no books. `memory`: bytes of address space that are left.
     `again`: so often is run() called again after it was left by KeyboardInterrupt.
     """
