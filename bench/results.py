@@ -128,7 +128,7 @@ class Change:
 
     @property
     def certain(self) -> bool:
-        """Do the middle halves of the rounds lie apart, and the medians by more than nothing?"""
+        """True if the middle halves of the rounds lie apart, and the medians by more than nothing."""
         return not self.before.overlaps(self.after) and abs(self.factor - 1) > NOTHING
 
 

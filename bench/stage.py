@@ -110,7 +110,7 @@ class Stage:
         self.seconds, self.warmup = seconds, warmup
         self.server_cores, self.load_cores = pick_cores()
         program = None if python_load else compiled("load")
-        #: Is the load as slow as what it measures?
+        #: True if the load is as slow as what it measures.
         self.slow_load = program is None
         self._load_command = [str(program)] if program else [sys.executable, "-m", "bench.slow_load"]
         os.sched_setaffinity(0, self.load_cores)  # this process must not disturb the server either

@@ -2,7 +2,7 @@
 
 Each server has written 128 KiB. The clients have the segments of Ethernet and a small window, so the kernels take
 half of it (48 to 74 KiB) and the server holds the rest. Every client must get all of it, then FIN; a byte too few
-anywhere, and the run has failed. How long until the last one has it all, and until the server has exited?
+anywhere, and the run has failed. Measured: the seconds until the last one has it all, and until the server has exited.
 """
 
 from __future__ import annotations

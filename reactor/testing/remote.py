@@ -25,9 +25,9 @@ class Remote:
         self.received = bytearray()
         #: How the stream ended: None, "FIN", or the name of an errno, also that of a failed send.
         self.outcome: str | None = None
-        #: Does it read all that comes?
+        #: True if it reads all that comes.
         self.reading = True
-        #: Was close() or reset() called?
+        #: True once close() or reset() was called.
         self.closed = False
         self._to_send = bytearray()
         self._ending = False

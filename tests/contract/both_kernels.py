@@ -70,7 +70,7 @@ class Pair:
         return (self.mask(sock), waits, under_way) if exact else (self.mask(sock), waits > 0, under_way > 0)
 
     def seen(self, exact: bool = True) -> Any:
-        """Poll mask, unread and unacknowledged bytes of both sides; does anybody wait to be accepted?"""
+        """Poll mask, unread and unacknowledged bytes of both sides; True if somebody waits to be accepted."""
         waiting = self.mask(self.listening) if self.listening is not None else None
         return [self.seen_of(side, exact) for side in SIDES], waiting
 

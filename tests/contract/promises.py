@@ -44,7 +44,7 @@ class Given(Exception):
 class Track:
     """One connection, its program and what was promised to it."""
 
-    busy = False  # is a call of the program's under way, on any connection?
+    busy = False  # True while a call of the program's is under way, on any connection
 
     def __init__(self, problems: list[str], react: Callable[[Track, str], None], now: Callable[[], float]) -> None:
         self.problems = problems
@@ -59,7 +59,7 @@ class Track:
         self.conn: Any = None
         self.happened: set[str] = set()  # what may be a reason for the end
         self.called: str | None = None  # the strongest ending that the program has called
-        self.too_late = False  # was a stronger one called when it was closed? then the error may name either
+        self.too_late = False  # a stronger one was called when it was closed: then the error may name either
         self.paused = False
         self.offered = 0  # bytes that write() did not raise for
         self.accepted = 0  # of these, offered while our half was open
@@ -68,7 +68,7 @@ class Track:
         self.events: list[str] = []
         self.report: CloseReport | None = None
         self.asked = self.answered = 0  # callbacks
-        self.closing = False  # have the last callbacks begun?
+        self.closing = False  # True once the last callbacks have begun
         self.late = 0  # callbacks given since then: some of them must come after `close`, or it would never come
 
     def hold(self, condition: object, text: str) -> None:

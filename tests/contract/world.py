@@ -117,7 +117,7 @@ class World(logging.Filter):
         self.clients: list[Client] = []
         self.by_address: dict[Any, Track] = {}
         self.plans: defaultdict[str, deque[tuple[Any, ...]]] = defaultdict(deque)
-        self.refusing = False  # has something been called that leaves clients outside?
+        self.refusing = False  # True once something was called that leaves clients outside
         self.reports: list[ShutdownReport] = []
         self.server.on("connection", self.opened)
         self.server.on("stopped", lambda server, report: self.reports.append(report))
@@ -279,8 +279,8 @@ class World(logging.Filter):
             self.turn(sleep=0.001)
 
     def has_arrived(self, track: Track, client: Client) -> bool:
-        """Has everything come in that can, and gone out? Of those who left and of those who are over, nothing is
-        demanded.
+        """True if everything has come in that can, and gone out. Nothing is demanded of those who left and of those who
+        are over.
         """
         conn = track.conn
         if conn is None or not client.there or conn.state == "closed":

@@ -195,7 +195,7 @@ def test_a_host_hears_of_a_paused_peers_leaving(harness: Any, selector: type[sel
 
 
 def _hosted_until(loop: Reactor, until: Callable[[], bool], seconds: float = 2.0) -> bool:
-    """Does a host that turns the loop when asked to, and no more often, bring it about?"""
+    """True if a host that turns the loop when asked to, and no more often, brings it about."""
     limit = loop.now + seconds
     while not until() and loop.now < limit:
         deadline = min(loop.next_deadline() or limit, limit)

@@ -159,8 +159,8 @@ class Raw:
         return len(piece)
 
     def look(self, what: str = "") -> None:
-        """Without waiting: the bytes that are there, the end, or nothing. `look for a reset`: was there an RST behind
-        the FIN? recv cannot tell, it would give b"" again.
+        """Without waiting: the bytes that are there, the end, or nothing. `look for a reset`: whether an RST came
+        behind the FIN; recv cannot tell, it would give b"" again.
         """
         if what:
             poll = select.poll()

@@ -73,10 +73,10 @@ class Scenario:
     target: str = "tcp"
     options: dict[str, Any] = field(default_factory=dict)
     deaf: tuple[str, ...] = ()  # events that the program does not listen to
-    attempts: bool = False  # does it listen to connection_attempt and its kin?
+    attempts: bool = False  # listens to connection_attempt and its kin
     host: str = "127.0.0.1"  # what a client is told; a name is for the `lookup` of `options`
     since: tuple[int, ...] = OLDEST  # the Node that has what it needs
-    ipv6: bool = False  # does it need ::1?
+    ipv6: bool = False  # needs ::1
 
     @property
     def reactions(self) -> Program:
@@ -310,7 +310,7 @@ def check(one: str, outcome: Outcome, other: str, wanted: Outcome) -> None:
 
 
 def has_ipv6() -> bool:
-    """Can a socket be bound to ::1?"""
+    """True if a socket can be bound to ::1."""
     try:
         with socket.socket(socket.AF_INET6) as sock:
             sock.bind(("::1", 0))

@@ -38,7 +38,7 @@ class Plan:
         self.kind = kind
         self.echoes = False
         self.calls: defaultdict[str, list[Call]] = defaultdict(list)
-        #: Does it end in an orderly way only, and hold up nothing?
+        #: True if it ends in an orderly way only, and holds up nothing.
         self.graceful = True
 
     def next_call(self, event: str) -> Call | None:

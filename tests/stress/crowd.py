@@ -32,7 +32,7 @@ class Crowd(World):
         super().__init__(choices, size)
         self.ledgers: dict[Any, Ledger] = {}
         self.look_at = 0.0
-        self.had_room, self.full_at = True, 0.0  # when was there no room for anybody?
+        self.had_room, self.full_at = True, 0.0  # `full_at`: when there was no room for anybody
         self.promised: list[Any] = []  # who waited when it was asked to stop
         self.acted_at = 0.0  # when the program last did something to all
         self.stop_by = inf  # when the grace of its stop is over

@@ -91,7 +91,7 @@ class Ledger(Track):
         return latest
 
     def check_overdue(self, now: float) -> None:
-        """Is it there longer than its deadlines allow?"""
+        """True if it is there longer than its deadlines allow."""
         conn = self.conn
         if conn.state == "closed":
             return

@@ -99,7 +99,7 @@ class Seen:
 
     sent: int = 0  # bytes that the kernel took
     got: int = 0
-    right: bool = True  # was each byte what the other end had sent at that place?
+    right: bool = True  # each byte was what the other end had sent at that place
     ended: bool = False  # it has sent FIN
     outcome: str = ""  # how what it read has ended: "FIN", or the errno's name
     broken: str = ""  # the errno of a write that failed

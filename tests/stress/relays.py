@@ -162,7 +162,7 @@ class Relays(World):
     # What must hold.
 
     def is_fair_to(self, script: Script) -> bool:
-        """Does nothing but what is behind decide how it ends?"""
+        """True if nothing but what is behind decides how it ends."""
         return script.honest and not self.troubled
 
     def check_rest(self) -> None:

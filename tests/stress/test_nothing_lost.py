@@ -102,7 +102,7 @@ def _check(book: Book, results: dict[int, list[Any]], seed: int, total: int, lar
 
 
 def _right(plan: raw_clients.Plan, report: CloseReport, got: int, sent: int, outcome: str, handed: int) -> bool:
-    """Do the two sides agree?"""
+    """True if the two sides agree."""
     unacked = report.bytes_unacked or 0
     # One that was cut while it read, on a busy machine, may have got what it had not acknowledged yet.
     on_its_way = unacked if plan.reader == "stalls" and got < plan.reads else 0

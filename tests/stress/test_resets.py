@@ -22,9 +22,9 @@ class Stage(NamedTuple):
 
     line: str
     state: str
-    pending: bool = False  # does output wait?
+    pending: bool = False  # output waits
     reads: int = 0  # bytes that it reads first
-    fin: bool = False  # has it sent FIN?
+    fin: bool = False  # it has sent FIN
 
 
 STAGES = {

@@ -66,7 +66,7 @@ class FarEnds:
         return Peer.of(self._stack.enter_context(sock))
 
     def nobody_came(self, host: str | None = None) -> bool:
-        """Is the backlog empty?"""
+        """True if the backlog is empty."""
         try:
             self._stack.enter_context(self._listening[host or self.address(ACCEPTS)[0]].accept()[0])
         except BlockingIOError:

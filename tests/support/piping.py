@@ -94,7 +94,7 @@ class End(NonblockingPeer):
         return bytes(self.received), self.outcome
 
     def nothing_comes(self) -> bool:
-        """Is there neither a byte nor an end to be read, a few turns later?"""
+        """True if there is neither a byte nor an end to be read, a few turns later."""
         settle(self.loop)
         return super().nothing_comes()
 
@@ -116,7 +116,7 @@ class End(NonblockingPeer):
         return self.conn.report
 
     def is_throttled(self) -> bool:
-        """Is it not read from, though there is something to read?"""
+        """True if it is not read from, though there is something to read."""
         pump(self.loop, lambda: unread(self.conn))
         before = self.conn.bytes_read
         settle(self.loop)
@@ -226,6 +226,6 @@ def hang_up(*ends: End) -> None:
 
 
 def accounted(source: End, destination: End) -> bool:
-    """Was all that the source has read handed to the destination's kernel, counted as unsent, or as discarded?"""
+    """True if all that the source has read is with the destination's kernel, counted as unsent, or as discarded."""
     came, went = source.report(), destination.report()
     return came.bytes_read == came.bytes_discarded + went.bytes_written + went.bytes_unsent

@@ -14,7 +14,9 @@ ANSWER = bytes(range(256)) * 4096
 
 
 def upload_and_read_late(address: tuple[str, int] | str) -> tuple[bool, str]:
-    """A client like many: it reads only when it has sent everything. Did it get the whole answer, and what then?"""
+    """A client like many: it reads only when it has sent everything. Returns whether it got the whole answer, and what
+    came then.
+    """
     with Peer(address, receive_buffer=64 * 1024) as peer:
         try:
             peer.send(UPLOAD)

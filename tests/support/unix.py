@@ -18,7 +18,7 @@ NOBODY = 65534
 
 
 def is_served(server: Server, address: tuple[str, int] | str) -> bool:
-    """Is a client at `address` let in, and greeted with `hi`?"""
+    """True if a client at `address` is let in, and greeted with `hi`."""
     with Peer(address) as peer:
         before = server.statistics().accepted
         pump(server.loop, lambda: server.statistics().accepted > before)

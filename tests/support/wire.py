@@ -43,7 +43,7 @@ def unacked(conn: Connection) -> int:
 
 
 def all_acked(conn: Connection) -> Callable[[], bool]:
-    """For `pump`: has the peer's kernel everything?"""
+    """For `pump`: true once the peer's kernel has everything."""
     return lambda: unacked(conn) == 0
 
 
@@ -86,7 +86,7 @@ def read_to_the_end(loop: Reactor, peer: Peer) -> bytes:
 
 
 def acks_arrived(conn: Connection, peer: Peer) -> Callable[[], bool]:
-    """For `pump`, of a peer that reads nothing: did the acknowledgement of all that it holds come back?
+    """For `pump`, of a peer that reads nothing: true once the acknowledgement of all that it holds came.
 
     A kernel may delay it by some 40 ms (tcp(7), TCP_QUICKACK), and the manual clock does not wait for that.
     """
@@ -95,6 +95,6 @@ def acks_arrived(conn: Connection, peer: Peer) -> Callable[[], bool]:
 
 
 def refused(host: str, port: int) -> bool:
-    """Does nobody listen there?"""
+    """True if nobody listens there."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
         return sock.connect_ex((host, port)) == errno.ECONNREFUSED

@@ -7,10 +7,12 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import tokenize
 from collections import defaultdict
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import TypeGuard
 
 import reactor
 
@@ -33,6 +35,11 @@ FLOORS = [
     {"__init__"},
     {"testing", "cli"},
     {"__main__"},
+]
+#: All that is written here for people to read.
+TEXTS = [
+    *MODULES.values(),
+    *(one for name in ("tests", "examples", "docs") for one in (ROOT.parent / name).rglob("*.py")),
 ]
 #: A connection knows the type of its server, and a server makes connections.
 PAIR = ("net.connection.connection", "net.server.server")
@@ -172,6 +179,23 @@ def test_an_underscore_of_another_object_is_used_only_in_the_package_that_declar
 def test_a_module_can_be_read_in_one_go_and_opens_with_its_theory() -> None:
     assert [name for name, path in MODULES.items() if path.read_text().count("\n") > 400] == []
     assert [name for name, tree in TREES.items() if not ast.get_docstring(tree)] == []
+
+
+def test_docstrings_and_comments_state_and_never_ask() -> None:
+    assert [line for path in TEXTS for line in _questions(path)] == []
+
+
+def _questions(path: Path) -> list[str]:
+    """The lines of docstrings and comments with a question mark that is no code and no quotation."""
+    with path.open("rb") as file:
+        told = [token for token in tokenize.tokenize(file.readline) if token.type == tokenize.COMMENT]
+    docstrings = [ast.get_docstring(node) or "" for node in ast.walk(ast.parse(path.read_text())) if _documented(node)]
+    texts = [token.string for token in told] + docstrings
+    return [f"{path.name}: {text}" for text in texts if "?" in re.sub(r"`[^`]*`|\"[^\"]*\"", "", text)]
+
+
+def _documented(node: ast.AST) -> TypeGuard[ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
+    return isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
 
 
 def test_nothing_of_a_connection_is_left_for_a_subclass_to_write() -> None:

@@ -166,7 +166,7 @@ def test_nothing_runs_on_an_open_connection_by_default() -> None:
 
 
 def waits_for_ever(where: State) -> bool:
-    """May this state last? Open both ways, connecting, or over: all others must end by themselves."""
+    """True if this state may last. Open both ways, connecting, or over: all others must end by themselves."""
     return not where.connected or where.over or (where.write is Write.OPEN and where.read is not Read.ENDED)
 
 

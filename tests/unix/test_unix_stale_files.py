@@ -22,7 +22,7 @@ from tests.support.unix import bound, is_served, make_stale
 
 
 def refused(server: Server, path: str) -> bool:
-    """Does `listen` say that the path is in use?"""
+    """True if `listen` says that the path is in use."""
     with pytest.raises(OSError, match=f"listen EADDRINUSE {path}$") as caught:
         server.listen(path=path)
     return caught.value.errno == errno.EADDRINUSE and not server.listening

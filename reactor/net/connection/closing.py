@@ -97,7 +97,7 @@ class Closing:
         self._local = local_address  # None: not asked yet
         self._life = self._last = life
         self._cause: Cause = UNKNOWN
-        self._flowing = self._direct = life.connected  # what the hot path asks: deliver what comes? send at once?
+        self._flowing = self._direct = life.connected  # for the hot path: deliver what comes; send at once
         self._blocked = self._drain_due = self._flush_due = False
         self._called = self._mask = self.report = None
         self._out = self._callbacks = self._intake = self._pause = self._gauges = None

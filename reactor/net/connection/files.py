@@ -190,7 +190,7 @@ def _opened(file: Any) -> tuple[str, _Source, int]:
 
 
 def _has_descriptor(file: Any) -> bool:
-    """Is what it reads what its descriptor has? Of a gzip file it is not."""
+    """True if what it reads is what its descriptor has. Of a gzip file it is not."""
     if isinstance(file, io.BufferedRandom):
         file.flush()
     return isinstance(file, io.FileIO) or (

@@ -85,8 +85,8 @@ class Listeners:
     finish: Listener | None
     error: tuple[Listener, ...]
     close: tuple[Listener, ...]
-    framed: bool  #: Is what comes cut into messages?
-    heard_beside: bool  #: Does somebody hear all that comes, whatever framers hold back of it?
+    framed: bool  #: True if what comes is cut into messages.
+    heard_beside: bool  #: True if a listener hears all that comes, whatever framers hold back.
 
     def __init__(self, parent: Listeners | None = None) -> None:
         self._own: dict[str, tuple[Listener, ...]] = {}
@@ -96,7 +96,7 @@ class Listeners:
 
     @property
     def shared(self) -> bool:
-        """Is this a server's table?"""
+        """True for a server's table."""
         return self._parent is None
 
     def add(self, event: str, fn: Listener) -> None:
@@ -137,7 +137,8 @@ class Listeners:
         elif event in FINAL_EVENTS:
             setattr(self, event, self.each(event))
         elif event in CONNECTION_EVENTS:
-            setattr(self, event, _combined(self.each(event)))
+            listeners = self.each(event)
+            setattr(self, event, _combined(listeners) if listeners else None)
 
     def _of_data(self) -> Listener:
         """Pipes and framers have the bytes as they came; other listeners what `set_encoding` makes of them."""
@@ -147,10 +148,10 @@ class Listeners:
         self.framed = bool(framers)
         self.heard_beside = bool(heard) or len(framers) < len(listeners)
         if self._through is None:
-            return _combined((*heard, *listeners)) or discard
+            return _combined((*heard, *listeners) or (discard,))
         others = tuple(one for one in listeners if not is_framer(one))
         heard = (*heard, *framers) or (() if others else (discard,))
-        return _combined((*heard, self._through(_combined(others)))) or discard
+        return _combined((*heard, self._through(_combined(others) if others else None)))
 
 
 def is_framer(fn: Listener) -> bool:
@@ -165,9 +166,10 @@ def discard(conn: Any, data: bytes) -> None:
     conn._discarded += len(data)
 
 
-def _combined(listeners: tuple[Listener, ...]) -> Listener | None:
-    if len(listeners) < 2:
-        return listeners[0] if listeners else None
+def _combined(listeners: tuple[Listener, ...]) -> Listener:
+    """One function that calls all, of which there is at least one."""
+    if len(listeners) == 1:
+        return listeners[0]
 
     def call_each(*args: Any) -> None:
         for listener in listeners:
@@ -177,7 +179,7 @@ def _combined(listeners: tuple[Listener, ...]) -> Listener | None:
 
 
 def stands_for(listener: Listener, fn: Listener) -> bool:
-    """Is it a registration of `fn`, be it by `on` or by `once`?"""
+    """True if it is a registration of `fn`, be it by `on` or by `once`."""
     # == and not `is`: every access to a bound method makes a new object
     return listener == fn or (isinstance(listener, Once) and listener.fn == fn)
 

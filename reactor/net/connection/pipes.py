@@ -128,7 +128,7 @@ class Pipe:
             self._end() if _was_silent(report) and self._complete() else self._cut()
 
     def _complete(self) -> bool:
-        """Was all that came passed on? Not if the source had stopped listening before."""
+        """True if all that came was passed on. False if the source had stopped listening before."""
         return self.source._discarded == self._discarded_before
 
     # What the destination says.

@@ -27,9 +27,9 @@ class Guards(NamedTuple):
 
     opened_at: float
     lot: float  # of this connection, from 0 to 1: its share of the jitter
-    heard: bool  # has it ever received a byte?
+    heard: bool  # True if it has received a byte
     read_by: float = NEVER  # when the window of `min_read_rate` ends,
-    reading: bool = False  # and is it judged then? else looked at again
+    reading: bool = False  # True if it is judged then, else it is looked at again
     write_by: float = NEVER  # likewise of `min_write_rate`
     held_by: float = NEVER  # when the patience of `slow_reader` ends
 

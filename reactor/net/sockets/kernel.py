@@ -70,7 +70,7 @@ def _with_details(error: OSError, syscall: str, address: Address | None) -> OSEr
 
 
 def is_reset(error: OSError) -> bool:
-    """Does this error say that the peer reset the connection? EPIPE does: it is what a write meets after the
+    """True if this error says that the peer reset the connection. EPIPE does: it is what a write meets after the
     reset (fact 7).
     """
     return error.errno in _RESETS

@@ -58,7 +58,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 
 
 def within(networks: tuple[Network, ...], remote: Address) -> bool:
-    """Is this client in one of them?"""
+    """True if this client is in one of them."""
     if not networks or isinstance(remote, str):
         return False
     address = _address(remote[0])

@@ -91,7 +91,7 @@ def check_mode(mode: Any, path: str) -> int | None:
 
 
 def is_abstract(path: str) -> bool:
-    """Is it a name of Linux' abstract namespace, and no file?"""
+    """True for a name of Linux' abstract namespace, which is no file."""
     return path.startswith("\0")
 
 
@@ -133,7 +133,7 @@ def _bind_to_file(sock: socket.socket, path: str) -> SocketFile:
 
 
 def _replace_stale(sock: socket.socket, path: str) -> bool:
-    """Something is in the way at `path`: bind in its place, if it is a socket that nobody is bound to. Is it done?
+    """A file is in the way at `path`: bind in its place, if it is a socket that nobody is bound to. Returns if it is.
 
     A datagram socket asks. When one connects to the path of a stream socket, the kernel looks for the socket first
     (ECONNREFUSED: there is none any more) and at its type then (EPROTOTYPE), on Linux as on the BSDs. So a server
@@ -172,8 +172,8 @@ def _claim(probe: socket.socket, stale: os.stat_result) -> None:
 
 
 def _same(before: os.stat_result, now: os.stat_result) -> bool:
-    """Was the file replaced in between? By the time of its last change too: when the old one is gone, a new one may
-    get its inode number.
+    """True if both are of one file that was not changed in between. The time of its last change counts: a new file
+    may get the inode number of one that is gone.
     """
     return _identity(before) == _identity(now) and before.st_ctime_ns == now.st_ctime_ns
 

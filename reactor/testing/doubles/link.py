@@ -23,7 +23,7 @@ class Link:
         self._last = [0.0, 0.0]  # the latest arrival each way: nothing overtakes
         self.latency = latency
         self.stalled_until = 0.0
-        #: Does nothing arrive any more?
+        #: True if nothing arrives any more.
         self.cut = False
 
     def carry(self, way: int, arrive: Callable[..., None], *args: Any) -> None:
