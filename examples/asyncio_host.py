@@ -43,9 +43,9 @@ async def serve(port: int) -> None:
         async with asyncio.TaskGroup() as answers:
             server.on("data", lambda conn, data: answers.create_task(answer(conn, data)))
             server.on("stopped", lambda server, report: stopped.set())
-            print("listening on {}:{}".format(*server.listen("127.0.0.1", port)), flush=True)
             for signum in (signal.SIGINT, signal.SIGTERM):
                 guest.host.add_signal_handler(signum, server.shutdown, 5)
+            print("listening on {}:{}".format(*server.listen("127.0.0.1", port)), flush=True)
             await stopped.wait()
         guest.host.remove_reader(reactor.fileno())
 
