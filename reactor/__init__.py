@@ -21,7 +21,8 @@ A map of the house; imports go downward only:
 
 from __future__ import annotations
 
-from .engine.loop import Reactor, ReactorStatistics
+from .engine.loop import Reactor
+from .engine.statistics import ReactorStatistics
 from .engine.timers import Timer
 from .errors import ConnectionClosed, NeverConnected, ReactorError, ServerClosed, WriteAfterEnd, WrongThread
 from .hints import TYPE_CHECKING, Any
@@ -34,12 +35,14 @@ from .net.server.tally import ServerStatistics, ShutdownReport
 if TYPE_CHECKING:
     from .net.client.attempts import AttemptsFailed
     from .net.client.connect import connect
+    from .net.client.group import ClientGroup
     from .net.protocols.framing import length_prefixed, lines
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AttemptsFailed",
+    "ClientGroup",
     "CloseReport",
     "Connection",
     "ConnectionClosed",
@@ -66,6 +69,7 @@ __all__ = [
 #: What only some programs need, clients and framing, and the modules that are loaded when it is asked for.
 _LATER = {
     "AttemptsFailed": ".net.client.attempts",
+    "ClientGroup": ".net.client.group",
     "connect": ".net.client.connect",
     "length_prefixed": ".net.protocols.framing",
     "lines": ".net.protocols.framing",

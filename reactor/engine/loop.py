@@ -14,10 +14,11 @@ from _thread import get_ident
 from .. import arguments
 from ..errors import ReactorError, WrongThread
 from ..former import Former
-from ..hints import TYPE_CHECKING, Any, NamedTuple
+from ..hints import TYPE_CHECKING, Any
 from .jobs import resolve
 from .poller import READABLE, WRITABLE, to_mask
 from .poller_choice import poller_for
+from .statistics import ReactorStatistics, statistics
 from .turn import Turns
 
 if TYPE_CHECKING:
@@ -31,26 +32,6 @@ if TYPE_CHECKING:
     from .signals import Signals
     from .timers import Timer
     from .watch import Watch
-
-
-class ReactorStatistics(NamedTuple):
-    """The state of a reactor at one moment.
-
-    - `turns`: The number of turns taken.
-    - `ready_calls`: The number of calls that are ready.
-    - `timers`: The number of armed timers.
-    - `held`: The number of ref'd servers that listen, ref'd connections and watched descriptors, for which `run()` goes
-      on.
-    - `jobs`: The number of jobs in threads whose callback was not called yet.
-    - `uptime`: Seconds since the reactor was made.
-    """
-
-    turns: int
-    ready_calls: int
-    timers: int
-    held: int
-    jobs: int
-    uptime: float
 
 
 class Reactor:
@@ -125,9 +106,11 @@ class Reactor:
         turns.check_thread()
         if turns.closed:
             return
+        turns._owner = get_ident()
         try:
             turns.take_turn(timeout)
         finally:
+            turns._owner = None
             if turns._closing:
                 self._finish()
 
@@ -244,17 +227,36 @@ class Reactor:
         turns = self._turns
         return turns.arm(arguments.moment("when", when), turns.clock_time(), arguments.function("fn", fn), args)
 
+    def call_every(self, seconds: float, fn: Callable[..., object], *args: Any) -> Timer:
+        """Call `fn(*args)` every `seconds` (more than 0, finite), first in `seconds`, until the returned timer is
+        cancelled. It does not drift; times that pass while the loop is busy are left out. If `fn` raises, that is
+        logged, and the calls go on. Raises as `call_later`.
+        """
+        from .timers import RepeatingTimer
+
+        turns = self._turns
+        turns.check_thread()
+        seconds = arguments.seconds("seconds", seconds)
+        timer = RepeatingTimer(turns._timers, turns.clock_time() + seconds, arguments.function("fn", fn), args, seconds)
+        turns._timers.push(timer, timer.when)
+        if turns.closed:
+            timer.cancel()
+        else:
+            turns._wakeup.wake()
+        return timer
+
     def call_soon_threadsafe(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
         """Call `fn(*args)` on the loop's thread; from any thread. Returns a `concurrent.futures.Future` with what `fn`
         returns or raises.
 
         `loop.call_soon_threadsafe(server.listen, "127.0.0.1", 0).result()` is how another thread listens and
-        sees the error. On a closed reactor the future is cancelled.
+        sees the error. On the loop's own thread, `result()` of a call that was not made yet raises `ReactorError`. On a
+        closed reactor the future is cancelled.
         """
-        from concurrent.futures import Future
+        from .answer import Answer
 
         arguments.function("fn", fn)
-        future: Future[Any] = Future()
+        future = Answer(self._turns)
         if not self._turns.queue_threadsafe(resolve, future, fn, args):
             future.cancel()
         return future
@@ -347,15 +349,7 @@ class Reactor:
 
     def statistics(self) -> ReactorStatistics:
         """The counts of this moment."""
-        turns = self._turns
-        return ReactorStatistics(
-            turns=turns._turns,
-            ready_calls=len(turns._ready),
-            timers=len(turns._timers),
-            held=turns._held,
-            jobs=turns._jobs.pending,
-            uptime=turns.clock_time() - self._born,
-        )
+        return statistics(self._turns, self._born)
 
     @property
     def closed(self) -> bool:

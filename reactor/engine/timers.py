@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Timer:
-    """One call at one time, made by `Reactor.call_later` and `call_at`."""
+    """One call at one time, made by `Reactor.call_later` and `call_at`; or a call again and again, by `call_every`."""
 
     __slots__ = {
         **dict.fromkeys(("_args", "_fn", "_heap", "_ref")),
@@ -37,7 +37,7 @@ class Timer:
 
     @property
     def active(self) -> bool:
-        """True until the timer fires or is cancelled."""
+        """True until the timer fires or is cancelled; one that repeats is active until it is cancelled."""
         return self._fn is not None
 
     def cancel(self) -> None:
@@ -60,8 +60,10 @@ class Timer:
         self._ref = wanted
         return self
 
-    def _take(self) -> tuple[Callable[..., object], tuple[Any, ...]] | None:
-        """The function and its arguments; None if the timer was cancelled after it became due. It has fired then."""
+    def _take(self, now: float) -> tuple[Callable[..., object], tuple[Any, ...]] | None:
+        """The function and its arguments; None if the timer was cancelled after it became due. It has fired then, at
+        `now`.
+        """
         if self._fn is None:
             return None
         call = self._fn, self._args
@@ -75,6 +77,28 @@ class Timer:
 
     def __repr__(self) -> str:
         return f"<Timer when={self.when:.3f} {'active' if self.active else 'done'}{'' if self._ref else ' unref'}>"
+
+
+class RepeatingTimer(Timer):
+    """A call every so many seconds. Its times stand on a grid from the first on, so it does not drift. Times that have
+    passed while the loop was busy are left out.
+    """
+
+    __slots__ = ("_seconds",)
+
+    def __init__(
+        self, heap: TimerHeap, when: float, fn: Callable[..., object], args: tuple[Any, ...], seconds: float
+    ) -> None:
+        super().__init__(heap, when, fn, args)
+        self._seconds = seconds
+
+    def _take(self, now: float) -> tuple[Callable[..., object], tuple[Any, ...]] | None:
+        """As that of a timer; it is armed for the next time already."""
+        if self._fn is None:
+            return None
+        self.when += self._seconds * ((now - self.when) // self._seconds + 1)
+        self._heap.push(self, max(self.when, math.nextafter(now, math.inf)))
+        return self._fn, self._args
 
 
 class TimerHeap:
@@ -98,10 +122,14 @@ class TimerHeap:
         callback that arms itself in the past again and again would keep the others from being called.
         """
         timer = Timer(self, when, fn, args)
-        heapq.heappush(self.heap, (max(when, now), self.order, timer))
-        self.order += 1
-        self.refs += 1
+        self.push(timer, max(when, now))
         return timer
+
+    def push(self, timer: Timer, due: float) -> None:
+        """Let a timer fire once `due` has come."""
+        heapq.heappush(self.heap, (due, self.order, timer))
+        self.order += 1
+        self.refs += timer._ref
 
     def next_deadline(self) -> float | None:
         """When the soonest timer is due; None when there is none."""

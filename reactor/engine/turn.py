@@ -203,7 +203,7 @@ class Turns:
         for _ in range(TIMERS_PER_TURN):
             if (timer := self._timers.pop_due(self.turn_now, before)) is None:
                 return
-            if (call := timer._take()) is not None:
+            if (call := timer._take(self.turn_now)) is not None:
                 self._invoke(call[0], *call[1])
 
     def _run_flushes(self) -> None:

@@ -17,8 +17,9 @@ from reactor.testing import ManualClock, settle
 # What a program sees.
 
 FOR_PROGRAMS = {
-    "call_at", "call_later", "call_soon", "call_soon_threadsafe", "close", "closed", "debug", "fileno", "next_deadline",
-    "now", "on_signal", "run", "run_in_thread", "run_once", "start_thread", "statistics", "stop", "unwatch", "watch",
+    "call_at", "call_every", "call_later", "call_soon", "call_soon_threadsafe", "close", "closed", "debug", "fileno",
+    "next_deadline", "now", "on_signal", "run", "run_in_thread", "run_once", "start_thread", "statistics",
+    "stop", "unwatch", "watch",
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reactor import Reactor, Server
+from reactor import Reactor, ReactorError, Server
 from reactor.testing import Peer, pump
 from tests.loop.conftest import SECONDS, in_thread
 
@@ -148,3 +148,21 @@ def test_work_that_is_not_done_when_the_loop_closes_is_not_answered(real: Reacto
     real.close()
     done.set()
     assert answers == []
+
+
+@pytest.mark.parametrize("ask", ["result", "exception"])
+@pytest.mark.parametrize("turn", ["run", "run_once"])
+def test_a_loop_does_not_wait_for_a_call_of_its_own(loop: Reactor, ask: str, turn: str) -> None:
+    answers: list[Any] = []
+
+    def wait_for_itself() -> None:
+        future = loop.call_soon_threadsafe(int)
+        with pytest.raises(ReactorError, match=rf"{ask}\(\) was called on the loop's own thread"):
+            getattr(future, ask)()
+        answers.append(future)
+
+    loop.call_soon(wait_for_itself)
+    getattr(loop, turn)()
+    loop.run()
+    (future,) = answers
+    assert future.result() == 0  # it was made meanwhile

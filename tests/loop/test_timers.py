@@ -168,3 +168,71 @@ def test_a_timer_shows_its_state(loop: Reactor) -> None:
     assert repr(timer) == "<Timer when=1060.000 active>"
     timer.unref().cancel()
     assert repr(timer) == "<Timer when=1060.000 done unref>"
+
+
+# Again and again.
+
+
+def test_a_call_comes_every_so_often_without_drift(each_loop: Reactor, clock: ManualClock, heard: list[Any]) -> None:
+    timer = each_loop.call_every(10, lambda: heard.append(clock() - 1000))
+    for seconds in (9.75, 3.25, 7, 10):  # the first call is three seconds late
+        clock.advance(seconds)
+        settle(each_loop)
+    assert (heard, timer.when, timer.active) == ([13, 20, 30], 1040, True)
+
+
+def test_times_that_pass_while_the_loop_is_busy_are_left_out(
+    loop: Reactor, clock: ManualClock, heard: list[Any]
+) -> None:
+    timer = loop.call_every(1, heard.append, "called")
+    clock.advance(7.5)
+    settle(loop)
+    assert (heard, timer.when) == (["called"], 1008)
+
+
+def test_a_repeating_timer_ends_when_it_is_cancelled_by_its_own_call_too(
+    loop: Reactor, clock: ManualClock, heard: list[Any]
+) -> None:
+    timer = loop.call_every(1, lambda: (heard.append("called"), timer.cancel()))
+    clock.advance(1)
+    loop.run()  # nothing is left to do
+    assert (heard, timer.active) == (["called"], False)
+
+
+def test_an_unrefd_repeating_timer_does_not_keep_run_going(loop: Reactor, clock: ManualClock, heard: list[Any]) -> None:
+    timer = loop.call_every(1, heard.append, "called").unref()
+    clock.advance(1)
+    settle(loop)
+    loop.run()
+    assert (heard, timer.active) == (["called"], True)
+
+
+@pytest.mark.expects_errors
+def test_a_repeating_call_that_raises_is_made_again(loop: Reactor, clock: ManualClock, heard: list[Any]) -> None:
+    loop.call_every(1, lambda: heard.append(1 // 0))
+    loop.call_every(1, heard.append, "called")
+    for _ in range(2):
+        clock.advance(1)
+        settle(loop)
+    assert heard == ["called", "called"]
+
+
+def test_an_interval_too_small_for_the_clock_is_one_call_a_turn(
+    loop: Reactor, clock: ManualClock, heard: list[Any]
+) -> None:
+    loop.call_every(1e-300, heard.append, "called")
+    for _ in range(3):
+        clock.advance(1)
+        loop.run_once(0)
+    assert heard == ["called"] * 3
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("inf"), float("nan")])
+def test_an_interval_is_a_finite_time(loop: Reactor, seconds: float) -> None:
+    with pytest.raises(ValueError, match="seconds must be more than 0 seconds and finite, not"):
+        loop.call_every(seconds, print)
+
+
+def test_a_closed_loop_makes_no_more_calls(loop: Reactor) -> None:
+    loop.close()
+    assert not loop.call_every(1, print).active

@@ -12,6 +12,7 @@ import pytest
 import reactor
 import reactor.testing
 from reactor import (
+    ClientGroup,
     CloseReport,
     Connection,
     Reactor,
@@ -23,7 +24,10 @@ from reactor import (
 )
 from reactor.former import Former
 
-KINDS = [Connection, Server, Reactor, Timer, CloseReport, ShutdownReport, ServerStatistics, ReactorStatistics]
+KINDS = [
+    Connection, Server, ClientGroup, Reactor, Timer,
+    CloseReport, ShutdownReport, ServerStatistics, ReactorStatistics,
+]  # fmt: skip
 REFERENCE = (Path(__file__).parents[2] / "docs" / "reference.md").read_text()
 OF_TUPLES = {"count", "index"}
 

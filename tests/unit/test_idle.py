@@ -177,7 +177,7 @@ class Clockwork:
         self.turn_now += seconds
         before = self.timers.order
         while (timer := self.timers.pop_due(self.turn_now, before)) is not None:
-            call = timer._take()
+            call = timer._take(self.turn_now)
             if call is not None:
                 call[0](*call[1])
 

@@ -25,7 +25,7 @@ def fire(heap: TimerHeap, now: float) -> list[object]:
     results = []
     before = heap.order
     while (timer := heap.pop_due(now, before)) is not None:
-        call = timer._take()
+        call = timer._take(now)
         if call is not None:
             fn, args = call
             results.append(fn(*args))

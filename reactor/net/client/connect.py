@@ -82,7 +82,14 @@ def connect(
 
     Raises TypeError and ValueError for wrong arguments, and ReactorError after the reactor was closed.
     """
-    turns = turns_of(loop)
+    return open_client(_of_no_group(turns_of(loop)), host, port, on_connect, path, settings)
+
+
+def open_client(
+    clients: Clients, host: Any, port: Any, on_connect: Any, path: Any, settings: Mapping[str, Any]
+) -> Connection:
+    """A new client of these clients, with checked arguments."""
+    turns = clients._loop
     turns.check_thread()
     where = _where(host, port, path, settings)
     arguments.maybe_listener("on_connect", on_connect)
@@ -91,10 +98,18 @@ def connect(
         raise ReactorError("connect() after the reactor was closed")
     if not isinstance(where, str):
         _check_families(where[0], of_client)
-    conn = Clients.of(turns).add(where, of_connection, of_client)
+    conn = clients._add(where, of_connection, of_client)
     if on_connect is not None:
         conn.on("connect", on_connect)
     return conn
+
+
+def _of_no_group(loop: Turns) -> Clients:
+    """The clients of a reactor that are in no group; made when it gets its first."""
+    clients = loop.tenants.get(Clients)
+    if not isinstance(clients, Clients):
+        clients = loop.tenants[Clients] = Clients(loop)
+    return clients
 
 
 def _where(host: Any, port: Any, path: Any, settings: Mapping[str, Any]) -> Address:
@@ -126,27 +141,23 @@ def _check_families(host: str, settings: ClientSettings) -> None:
 
 
 class Clients:
-    """All clients of one reactor. It owns them as a server owns the connections that it has accepted."""
+    """All clients of one reactor that are in no group. It owns them as a server owns the connections that it has
+    accepted.
+    """
 
     __slots__ = ("_connections", "_keeper", "_listeners", "_loop")
-
-    server = None
 
     def __init__(self, loop: Turns) -> None:
         self._loop = loop
         self._connections: dict[Connection, None] = {}
-        self._listeners = Listeners()  # always empty: there is no server that adds any
+        self._listeners = Listeners()  # those of a group
         self._keeper = CheckedKeeper(loop) if loop.debug else Keeper(loop)
 
-    @classmethod
-    def of(cls, loop: Turns) -> Clients:
-        """The clients of this reactor, made when it gets its first."""
-        clients = loop.tenants.get(cls)
-        if not isinstance(clients, Clients):
-            clients = loop.tenants[cls] = cls(loop)
-        return clients
+    @property
+    def server(self) -> None:
+        """None: no server has accepted these connections."""
 
-    def add(self, where: Address, settings: Settings, client: ClientSettings) -> Connection:
+    def _add(self, where: Address, settings: Settings, client: ClientSettings) -> Connection:
         """Return a new client, which begins to connect in the next turn."""
         connecting = Connecting(self._loop, where, settings, client)  # stands in for a socket until there is one
         conn = (CheckedConnection if self._loop.debug else Connection)(

@@ -36,13 +36,14 @@ if TYPE_CHECKING:
     from .states import Event, StateName
 
     D = TypeVar("D")
+    Events = Listening["Connection"]
 else:
-    Listening = Emitter
+    Events = Emitter
 
 _STRENGTH = {None: 0, END: 1, DESTROY_SOON: 2, DESTROY: 3}
 
 
-class Connection(Stream, Live, Listening):
+class Connection(Stream, Live, Events):
     """One TCP or Unix-socket connection, made by a server or by `connect`, never by the program itself.
 
     It exists until its `close` was delivered. After that every call is harmless, and every attribute can be read.

@@ -1,8 +1,8 @@
 """`on`, `once` and `off` of connections, as type checkers see them: which listener goes with which event.
 
 Nothing loads this module at run time: there, connections inherit `Emitter` of `listeners.py`, which has the names of
-the events. The first argument of a listener is the connection, hence `Self`. `data` brings text after `set_encoding`,
-so its listener may take either.
+the events. The first argument of a listener is a connection, also where a whole group of clients is listened to.
+`data` brings text after `set_encoding`, so its listener may take either.
 
 A listener that is given is compared as a whole, so that type checkers know the arguments of a lambda. A decorated
 function keeps its type; what its first argument is, is not compared.
@@ -11,7 +11,7 @@ function keeps its type; what its first argument is, is not compared.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, Self, TypeVar, overload
+from typing import Any, Generic, Literal, TypeVar, overload
 
 from .account import CloseReport, Reason
 
@@ -33,41 +33,44 @@ OfAttempt = TypeVar("OfAttempt", bound=Callable[[Any, str, int, int], object])
 OfFailure = TypeVar("OfFailure", bound=Callable[[Any, str, int, int, OSError], object])
 
 
-class Listening:
-    """The listeners of a connection."""
+Who = TypeVar("Who", contravariant=True)
+
+
+class Listening(Generic[Who]):
+    """The listeners of connections."""
 
     __slots__ = ()
 
     @overload
-    def on(self, event: Literal["data"], fn: Callable[[Self, bytes], object]) -> Callable[[Self, bytes], object]: ...
+    def on(self, event: Literal["data"], fn: Callable[[Who, bytes], object]) -> Callable[[Who, bytes], object]: ...
     @overload
-    def on(self, event: Literal["data"], fn: Callable[[Self, str], object]) -> Callable[[Self, str], object]: ...
+    def on(self, event: Literal["data"], fn: Callable[[Who, str], object]) -> Callable[[Who, str], object]: ...
     @overload
-    def on(self, event: Plain, fn: Callable[[Self], object]) -> Callable[[Self], object]: ...
-    @overload
-    def on(
-        self, event: Literal["timeout"], fn: Callable[[Self, Reason | None], object]
-    ) -> Callable[[Self, Reason | None], object]: ...
+    def on(self, event: Plain, fn: Callable[[Who], object]) -> Callable[[Who], object]: ...
     @overload
     def on(
-        self, event: Literal["error"], fn: Callable[[Self, BaseException], object]
-    ) -> Callable[[Self, BaseException], object]: ...
+        self, event: Literal["timeout"], fn: Callable[[Who, Reason | None], object]
+    ) -> Callable[[Who, Reason | None], object]: ...
     @overload
     def on(
-        self, event: Literal["close"], fn: Callable[[Self, CloseReport], object]
-    ) -> Callable[[Self, CloseReport], object]: ...
+        self, event: Literal["error"], fn: Callable[[Who, BaseException], object]
+    ) -> Callable[[Who, BaseException], object]: ...
     @overload
     def on(
-        self, event: Literal["lookup"], fn: Callable[[Self, BaseException | None, str | None, int | None, str], object]
-    ) -> Callable[[Self, BaseException | None, str | None, int | None, str], object]: ...
+        self, event: Literal["close"], fn: Callable[[Who, CloseReport], object]
+    ) -> Callable[[Who, CloseReport], object]: ...
     @overload
     def on(
-        self, event: Attempt, fn: Callable[[Self, str, int, int], object]
-    ) -> Callable[[Self, str, int, int], object]: ...
+        self, event: Literal["lookup"], fn: Callable[[Who, BaseException | None, str | None, int | None, str], object]
+    ) -> Callable[[Who, BaseException | None, str | None, int | None, str], object]: ...
     @overload
     def on(
-        self, event: Literal["connection_attempt_failed"], fn: Callable[[Self, str, int, int, OSError], object]
-    ) -> Callable[[Self, str, int, int, OSError], object]: ...
+        self, event: Attempt, fn: Callable[[Who, str, int, int], object]
+    ) -> Callable[[Who, str, int, int], object]: ...
+    @overload
+    def on(
+        self, event: Literal["connection_attempt_failed"], fn: Callable[[Who, str, int, int, OSError], object]
+    ) -> Callable[[Who, str, int, int, OSError], object]: ...
     @overload
     def on(self, event: Literal["data"]) -> Callable[[OfBytes], OfBytes]: ...
     @overload

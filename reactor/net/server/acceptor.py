@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
         quiet_until: float  # all acceptors of a server together shed and log once in a PAUSE
         queues: bool  # ask has_room() before each accept; False: there is always room
+        shut: bool  # the program wants no clients for now
 
         def has_room(self) -> bool: ...  # False: leave clients in the backlog for now
         def admit(self, sock: Sock, remote: addresses.Address, acceptor: Acceptor) -> None: ...
@@ -111,17 +112,19 @@ class Acceptor:
         wildcard = isinstance(self.address, tuple) and self.address[0] in ("0.0.0.0", "::")
         self.accepted_address = None if wildcard else self.address
         self._paused: Timer | None = None
-        self._register()
+        self.watched = False
+        if not host.shut:
+            self._register()
         self._spare = self._spare_socket()
 
     # Watching.
 
     def watch(self) -> None:
-        """Accept when a client comes; this ends a pause. Harmless when it is watched already. Where the system has no
-        memory for the registration, it tries again after a pause.
+        """Accept when a client comes; this ends a pause. Harmless when it is watched already, and while the program
+        wants no clients. Where the system has no memory for the registration, it tries again after a pause.
         """
         self._end_pause()
-        if not self.watched:
+        if not self.watched and not self._host.shut:
             try:
                 self._register()
             except OSError:

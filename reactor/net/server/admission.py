@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 class Admission:
     """Of one server. The acceptors call it."""
 
-    __slots__ = ("_connection_type", "_gate", "_reopening", "_server", "inside", "queues", "quiet_until")
+    __slots__ = ("_connection_type", "_gate", "_reopening", "_server", "inside", "queues", "quiet_until", "shut")
 
     _gate: Gate | None
     _reopening: Timer | None
@@ -66,6 +66,8 @@ class Admission:
         self.inside = 0
         #: True if clients for which there is no room wait in the backlog, and are not refused.
         self.queues = False
+        #: True while the program has paused accepting: there is room for nobody, and all wait in the backlog.
+        self.shut = False
         #: The acceptors shed and log nothing before this time.
         self.quiet_until = 0.0
         self._gate = self._reopening = None
@@ -77,7 +79,10 @@ class Admission:
             from .gate import gate_for  # here: it is loaded only where there is a limit
 
             self._gate = gate_for(self._server._loop, limits, (conn.remote_address for conn in inside), self._gate)
-        self.queues = self._gate is not None and limits.when_full == "wait"
+        self._decide_queues()
+
+    def _decide_queues(self) -> None:
+        self.queues = self.shut or (self._gate is not None and self._server._limits.when_full == "wait")
 
     # A client comes.
 
@@ -130,18 +135,36 @@ class Admission:
     def has_room(self) -> bool:
         """False: no client may come in now. The acceptors leave them in the backlog until there is room."""
         server = self._server
+        if self.shut:
+            self._leave_all()
+            return False
         wait = 0.0 if self._gate is None else self._gate.wait(self.inside, server._loop.now)
         if not wait:
             return True
-        for acceptor in server._acceptors:
-            acceptor.unwatch()
+        self._leave_all()
         if self._reopening is not None:
             self._reopening.cancel()
         self._reopening = server._loop.call_later(wait, self._reopen).unref() if wait < inf else None
         return False
 
+    def _leave_all(self) -> None:
+        for acceptor in self._server._acceptors:
+            acceptor.unwatch()
+
+    def pause(self) -> None:
+        """Leave clients in the backlog until `resume`."""
+        self.shut = True
+        self._decide_queues()
+        self._leave_all()
+
+    def resume(self) -> None:
+        """Accept again."""
+        self.shut = False
+        self._decide_queues()
+        self._reopen()
+
     def _reopen(self) -> None:
-        """A place, a descriptor or a token has come back: accept again."""
+        """A place, a descriptor or a token has come back, or the program accepts again."""
         for acceptor in self._server._acceptors:
             if not acceptor.watched:
                 acceptor.watch()

@@ -157,6 +157,18 @@ class Server(Live, AtOpening, OfServer, Listening):
         self._loop.call_soon(self._tell_listening, acceptor)
         return acceptor.address
 
+    def pause_accepting(self) -> None:
+        """Leave new clients in the backlog of the kernel until `resume_accepting()`. The connections go on, the server
+        listens, and `run()` goes on. It may be called before `listen`. A `shutdown` takes in those who wait.
+        """
+        self._loop.check_thread()
+        self._admission.pause()
+
+    def resume_accepting(self) -> None:
+        """Accept again. Harmless when accepting is not paused."""
+        self._loop.check_thread()
+        self._admission.resume()
+
     def _tell_listening(self, acceptor: Acceptor) -> None:
         if acceptor in self._acceptors:
             self._emit("listening", acceptor.address)

@@ -133,6 +133,7 @@ class Stop:
         server = self._server
         if server._stop is not self:  # it is over, and perhaps the server listens again
             return
+        server._admission.resume()  # also of a server whose program has paused accepting
         for acceptor in list(server._acceptors):
             acceptor.hide()
             acceptor.accept(BACKLOG_BOUND)
