@@ -29,7 +29,8 @@ from .clock import ManualClock
 from .doubles.epoll import PlainSelector, SimulatedEpoll, SimulatedPoll
 from .doubles.link import Link
 from .doubles.socket import SimulatedSocket
-from .doubles.tcp import Endpoint, State
+from .doubles.tcp import Endpoint
+from .doubles.tcp_states import State
 
 FIRST_DESCRIPTOR = 1 << 30  # above any of the system (fs.nr_open is 2**20), so that none is taken for a real one
 FIRST_PORT = 32_768
@@ -47,6 +48,8 @@ class Weather:
     jitter: float = 0.0
     stalls: float = 0.0
     longest_stall: float = 20.0
+    #: Resets that get lost: RST is not sent again.
+    lost_resets: float = 0.0
     #: Acknowledgements that come 40 ms late (delayed ACK).
     late_acks: float = 0.0
     #: Sends and receives that do a part of what they could.
@@ -70,6 +73,7 @@ ROUGH = Weather(
     parts=10,
     slow_calls=5,
     shuffled=50,
+    lost_resets=5,
 )
 
 
@@ -204,6 +208,9 @@ class Kernel:
         if weather.jitter and self._chance.chance(weather.jitter):
             return link.latency * self._chance.below(100) / 100
         return 0.0
+
+    def loses_reset(self) -> bool:
+        return bool(self.weather.lost_resets) and self._chance.chance(self.weather.lost_resets)
 
     def ack_delay(self) -> float:
         return 0.04 if self.weather.late_acks and self._chance.chance(self.weather.late_acks) else 0.0

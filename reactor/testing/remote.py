@@ -8,7 +8,8 @@ import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .doubles.tcp import Endpoint, State
+from .doubles.tcp import Endpoint
+from .doubles.tcp_states import State
 
 if TYPE_CHECKING:
     from .kernel import Kernel

@@ -67,7 +67,7 @@ class World(logging.Filter):
             latencies=(0.0,) if calm else draw.pick([(0.0, 0.0002, 0.03), (0.1,), (0.0, 0.6)]),
             jitter=0 if calm else 30, stalls=0 if calm else draw.pick([0, 0.5]), longest_stall=4.0,
             late_acks=draw.pick([0, 30]), parts=draw.pick([0, 15]), slow_calls=draw.pick([0, 5]),
-            shuffled=draw.pick([0, 60]),
+            shuffled=draw.pick([0, 60]), lost_resets=draw.pick([0, 0, 50]),
         )  # fmt: skip
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -123,7 +123,9 @@ class Connection(Stream, Live, Events):
         self._call(DESTROY, None)
 
     def reset(self) -> None:
-        """Drop everything, now, as `destroy()` does, and send RST. A Unix socket has no RST: it is closed plainly."""
+        """Drop everything, now, as `destroy()` does, and send RST. That tells the peer if the network lets it: RST is
+        not sent again (closing.md, fact 13). A Unix socket has no RST: it is closed plainly.
+        """
         self._cut(Reason.RESET)
         self._call(DESTROY, None)
 

@@ -1,7 +1,7 @@
 """The way between two ends of a simulated connection.
 
 It carries segments both ways, in order, each after a delay; it can stall for a while, and it can be cut, which neither
-end is told. Nothing is lost or doubled on it: that, TCP hides from programs too, except as delay.
+end is told. No segment but a reset is lost, and none is doubled: that, TCP hides from programs too, except as delay.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from ...net.sockets import options
-from .tcp import Endpoint, State
+from .tcp import Endpoint
+from .tcp_states import State
 
 if TYPE_CHECKING:
     from .world import World

@@ -1,20 +1,20 @@
 """TCP inside a simulated kernel: what Linux does with the two ends of a connection.
 
 An `Endpoint` is what Linux keeps for a socket (`struct sock`); it outlives the descriptor while it still has something
-to send. Its states are those of RFC 9293 under Linux's names, and each method says which function of Linux it follows
+to send. Its states are in `tcp_states.py`, and each method says which function of Linux it follows
 (net/ipv4/tcp.c, tcp_input.c). TIME_WAIT is CLOSE here, as it is for the socket of a program. Segments travel by a
 `Link` (`link.py`), in order. What is left out: urgent data, fast open, path MTU, keep-alive, windows that shrink.
 """
 
 from __future__ import annotations
 
-import enum
 import errno
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ...engine.poller import ERROR, GONE, HANGUP, READ, WRITE
+from .tcp_states import CAN_RECEIVE, CAN_SEND, LAST, MUST_RESET, State
 
 if TYPE_CHECKING:
     from .link import Link
@@ -24,26 +24,8 @@ SEGMENT = 65_536  # bytes; what Linux hands on in one piece (GSO)
 MSS = 1_460  # bytes
 GIVE_UP = 924.6  # seconds without an answer until ETIMEDOUT (tcp_retries2: 15, ip-sysctl)
 SYN_RETRIES = 6  # after 1, 3, 7, 15, 31 and 63 s, and ETIMEDOUT after 127 s (tcp_syn_retries)
+RETRANSMISSION = 0.2  # seconds (TCP_RTO_MIN)
 FIN_WAIT = 60.0  # seconds that an orphan awaits the peer's FIN (tcp_fin_timeout)
-
-
-class State(enum.Enum):
-    CLOSE = "closed"
-    LISTEN = "listening"
-    SYN_SENT = "connecting"
-    SYN_RECV = "being connected"
-    ESTABLISHED = "established"
-    FIN_WAIT1 = "FIN sent"
-    FIN_WAIT2 = "FIN acknowledged"
-    CLOSING = "both FINs sent"
-    CLOSE_WAIT = "FIN received"
-    LAST_ACK = "FIN received, then sent"
-
-
-_CAN_SEND = (State.ESTABLISHED, State.CLOSE_WAIT)
-_CAN_RECEIVE = (State.ESTABLISHED, State.FIN_WAIT1, State.FIN_WAIT2)
-_MUST_RESET = (State.ESTABLISHED, State.CLOSE_WAIT, State.FIN_WAIT1, State.FIN_WAIT2, State.SYN_RECV)
-_LAST = (State.CLOSING, State.LAST_ACK)
 
 
 class Endpoint:
@@ -148,7 +130,7 @@ class Endpoint:
             raise OSError(self.take_error(), "")
         if self.state is State.SYN_SENT:
             raise BlockingIOError(errno.EAGAIN, "")
-        if self.state not in _CAN_SEND or self.no_write:
+        if self.state not in CAN_SEND or self.no_write:
             raise OSError(errno.EPIPE, "")
         room = self.send_buffer - self.unacknowledged_bytes
         if room <= 0 and len(data):
@@ -184,7 +166,7 @@ class Endpoint:
         self.no_read = self.no_write = True
         if self.state in (State.CLOSE, State.SYN_SENT):
             self.state = State.CLOSE
-        elif unread or (abort and (self.state in _MUST_RESET or (self.tx and self.state in _LAST))):
+        elif unread or (abort and (self.state in MUST_RESET or (self.tx and self.state in LAST))):
             self._abort()
         elif abort:
             self._drop()
@@ -196,7 +178,7 @@ class Endpoint:
     def _abort(self) -> None:
         """RST, and nothing of ours is sent any more."""
         self._drop()
-        self._carry(Endpoint.on_reset)
+        self._send_reset()
 
     def _drop(self) -> None:
         self.tx.clear()
@@ -251,7 +233,7 @@ class Endpoint:
     def _on_syn_ack(self) -> None:
         assert self.peer is not None
         if self.state is not State.SYN_SENT:
-            self._carry(Endpoint.on_reset)
+            self._send_reset()
             return
         self.state = State.ESTABLISHED
         self._edge = self.peer.receive_buffer
@@ -296,7 +278,7 @@ class Endpoint:
             self._die(errno.ETIMEDOUT)
 
     def _on_data(self, segment: bytes) -> None:
-        if self.state in _CAN_RECEIVE:
+        if self.state in CAN_RECEIVE:
             if self.orphan:  # tcp_rcv_state_process(): nobody will read it
                 self._abort()
                 return
@@ -306,13 +288,13 @@ class Endpoint:
             self._acknowledge()
             self.changed()
         elif self.state is State.CLOSE:
-            self._carry(Endpoint.on_reset)
+            self._send_reset()
 
     def _on_fin(self) -> None:
         """tcp_fin()."""
         if self.state is State.CLOSE:
             if not self.done:
-                self._carry(Endpoint.on_reset)
+                self._send_reset()
             return
         self.no_read = self.done = True
         self.came_at = self.kernel.clock()
@@ -345,7 +327,7 @@ class Endpoint:
 
     def _offer_window(self) -> None:
         """tcp_cleanup_rbuf(): tell the peer of new room, not of every byte."""
-        if self.state in _CAN_RECEIVE:
+        if self.state in CAN_RECEIVE:
             room = self.received + self.receive_buffer - len(self.rx)
             if room - self._told_edge >= min(self.receive_buffer // 2, MSS):
                 self._acknowledge_now()
@@ -369,7 +351,7 @@ class Endpoint:
             self.state = State.FIN_WAIT2
             if self.orphan:
                 self.kernel.later(FIN_WAIT, self._forget)
-        elif self.state in _LAST:
+        elif self.state in LAST:
             self.state = State.CLOSE
             self.no_read = self.no_write = True
 
@@ -377,6 +359,18 @@ class Endpoint:
         """An orphan has waited long enough."""
         if self.state is State.FIN_WAIT2:
             self.state, self.done = State.CLOSE, False
+
+    def _send_reset(self) -> None:
+        """RST is one segment and is not sent again."""
+        lost = self.link is not None and self.kernel.loses_reset()
+        self._carry(Endpoint._on_lost_reset if lost else Endpoint.on_reset)
+
+    def _on_lost_reset(self) -> None:
+        """The network has lost it, or it lay beyond our window (tcp_sequence()). What we send again is answered by
+        another; who has nothing to send is never told.
+        """
+        if self.outq:
+            self.kernel.later(RETRANSMISSION, self.on_reset)
 
     def on_reset(self) -> None:
         """tcp_reset()."""
