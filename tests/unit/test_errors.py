@@ -94,9 +94,13 @@ def test_an_address_is_host_and_port_for_both_families_or_a_path(raw: Any, addre
 
 @pytest.mark.parametrize(
     ("address", "text"),
-    [(V4, "127.0.0.1:80"), (V6, "[::1]:80"), ("/run/x", "/run/x"), ("\0abstract", "@abstract"), ("", "unix")],
-)
-def test_an_address_is_shown_as_people_write_it(address: Any, text: str) -> None:
+    [
+        (V4, "127.0.0.1:80"), (V6, "[::1]:80"), ("/run/x", "/run/x"), ("/run/ä b", "/run/ä b"),
+        ("\0abstract", "@abstract"), ("\0a\0", "@a@"), ("", "unix"), ("/run/a\nERROR b", "/run/a\\nERROR b"),
+        ("/run/\udcff", "/run/\\udcff"),
+    ],
+)  # fmt: skip
+def test_an_address_is_shown_as_people_write_it_on_one_line_that_can_be_printed(address: Any, text: str) -> None:
     assert addresses.show(address) == text
 
 
