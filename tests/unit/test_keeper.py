@@ -12,7 +12,7 @@ import pytest
 
 from reactor import Reason
 from reactor.net.deadlines.agenda import NEVER
-from reactor.net.deadlines.keeper import INITIAL_WINDOW, note_acked
+from reactor.net.deadlines.keeper import INITIAL_WINDOW, loses_nothing, note_acked
 from reactor.testing import ManualClock, settle
 from tests.support import wire
 from tests.support.scene import Scenes
@@ -77,12 +77,24 @@ def test_after_both_fins_a_look_finds_the_acknowledgement_that_no_event_told(eac
     assert one.closed().reason is Reason.PEER_ENDED
 
 
-def test_who_is_too_old_ends_in_order_also_where_no_linger_timeout_bounds_that(scene: Scenes) -> None:
-    one = scene(max_lifetime=60, linger_timeout=None)
+def test_kept_from_the_one_deadline_it_may_be_too_old_and_ends_in_order_without_a_linger_timeout_too(
+    scene: Scenes,
+) -> None:
+    one = scene(idle_timeout=59, max_lifetime=60, linger_timeout=None)
+    one.server.on("timeout", lambda conn, kind: conn.touch())
     one.jump(60)
+    assert one.kinds() == [Reason.IDLE]
     assert one.peer_reads() == b""
     one.peer_ends()
     assert one.closed().reason is Reason.MAX_LIFETIME
+
+
+def test_what_waits_in_our_own_buffer_alone_would_be_lost(scene: Scenes) -> None:
+    one = scene()
+    assert loses_nothing(one.conn)
+    with one.conn.corked():
+        one.conn.write(b"x")
+        assert not loses_nothing(one.conn)
 
 
 @pytest.mark.parametrize("size", [0, 5, INITIAL_WINDOW, INITIAL_WINDOW + 1])
