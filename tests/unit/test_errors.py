@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import errno
 import pickle
-import socket
 from typing import Any
 
 import pytest
@@ -57,21 +56,6 @@ def test_it_is_the_fitting_subclass_of_oserror(code: int, kind: type[OSError]) -
 def test_syscall_address_and_port_are_attributes(address: Any, host: str | None, port: int | None) -> None:
     error: Any = kernel.os_error(errno.ECONNREFUSED, "connect", address)
     assert (error.syscall, error.address, error.port) == ("connect", host, port)
-
-
-@pytest.mark.parametrize(
-    ("name", "cause", "code", "text"),
-    [
-        ("no.name", socket.gaierror(socket.EAI_NONAME, "as libc says"), socket.EAI_NONAME, "ENOTFOUND no.name"),
-        ("no.name", socket.gaierror(socket.EAI_AGAIN, "as libc says"), socket.EAI_AGAIN, "EAI_AGAIN no.name"),
-        ("x" * 70, UnicodeError("label too long"), socket.EAI_NONAME, f"ENOTFOUND {'x' * 70}"),
-    ],
-)
-def test_a_name_that_is_unknown_is_told_as_node_tells_it(name: str, cause: Any, code: int, text: str) -> None:
-    error: Any = kernel.name_error(name, cause)
-    assert (error.errno, error.strerror) == (code, f"getaddrinfo {text}")
-    assert (error.syscall, error.address) == ("getaddrinfo", name)
-    assert isinstance(error, socket.gaierror)
 
 
 def test_a_reset_is_told_from_other_trouble_of_the_network() -> None:
