@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -12,43 +12,34 @@ import pytest
 from reactor import Reactor, WrongThread
 from tests.loop.conftest import in_thread
 
+CALLS: dict[str, tuple[Any, ...]] = {
+    **dict.fromkeys(("unpipe", "end", "destroy_soon", "destroy", "reset", "pause", "resume", "ref"), ()),
+    **dict.fromkeys(("server.close", "server.shutdown"), ()),
+    "server.loop.call_soon": (print,), "server.loop.call_later": (5, print), "server.loop.call_at": (5, print),
+    "server.loop.run_in_thread": (print,), "server.loop.watch": (0, 1, print), "server.loop.unwatch": (0,),
+    "server.listen": ("127.0.0.1", 0), "write": (b"x",), "writelines": ([b"x"],), "send_file": (__file__,),
+    "set_encoding": ("utf-8",), "set_timeout": (5,), "set_keep_alive": (True,), "set_user_timeout": (5,),
+    "set_no_delay": (False,), "on": ("data", print),
+}  # fmt: skip
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda loop, conn: loop.call_soon(print),
-        lambda loop, conn: loop.call_later(5, print),
-        lambda loop, conn: loop.call_at(5, print),
-        lambda loop, conn: loop.run_in_thread(print),
-        lambda loop, conn: loop.watch(0, 1, print),
-        lambda loop, conn: loop.unwatch(0),
-        lambda loop, conn: conn.write(b"x"),
-        lambda loop, conn: conn.end(),
-        lambda loop, conn: conn.destroy_soon(),
-        lambda loop, conn: conn.destroy(),
-        lambda loop, conn: conn.reset(),
-        lambda loop, conn: conn.pause(),
-        lambda loop, conn: conn.server.listen("127.0.0.1", 0),
-        lambda loop, conn: conn.server.close(),
-        lambda loop, conn: conn.server.shutdown(),
-    ],
-)
-def test_a_call_from_the_wrong_thread_is_caught(
-    harness: Any, loop: Reactor, heard: list[Any], call: Callable[[Reactor, Any], object]
+
+@pytest.mark.parametrize("call", [*CALLS, "pipe"])
+def test_a_call_from_another_thread_raises_there_and_does_nothing(
+    harness: Any, loop: Reactor, heard: list[Any], call: str
 ) -> None:
     h = harness()
     _, conn = h.connect()
 
     def wrong() -> None:
-        with pytest.raises(WrongThread, match="call_soon_threadsafe"):
-            in_thread(lambda: call(loop, conn))
-        heard.append("caught")
         loop.stop()
+        with pytest.raises(WrongThread, match="call_soon_threadsafe"):
+            in_thread(lambda: attrgetter(call)(conn)(*CALLS.get(call, (conn,))))
+        heard.append("caught")
 
     loop.call_soon(wrong)
     loop.run()
     assert heard == ["caught"]
-    assert conn.state == "open"
+    assert (conn.state, conn.pending_bytes, conn.bytes_written, h.server.listening) == ("open", 0, 0, True)
 
 
 def test_debug_mode_can_be_asked_for_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,13 +81,9 @@ ENDINGS: dict[str, Scenario] = {
         "connect, until close, settle, read to end",
     ),
     "whatever follows close changes nothing": Scenario(
-        "close: destroy, destroy late, destroy_soon, end", "connect, end, until close, settle, read to end"
+        "close: reset, destroy, destroy late, destroy_soon, end", "connect, end, until close, settle, read to end"
     ),
     "no data after destroy": Scenario("data: destroy", "connect, send x, until close, send y, settle"),
-    "destroy drops what is pending": Scenario(
-        "connection: write 8 MiB · told destroy: destroy",
-        "connect narrow, until write returned false, tell destroy, until close, read all of 8 MiB",
-    ),
     "destroy cuts an end short": Scenario(
         "connection: end 8 MiB -> e · told destroy: destroy",
         "connect narrow, tell destroy, until close, read all of 8 MiB",
@@ -110,13 +106,7 @@ ENDINGS: dict[str, Scenario] = {
     "of reset and destroy the first wins": Scenario(
         "connection: reset, destroy late, reset", "connect, until close, read to end"
     ),
-    "reset after close": Scenario("close: reset", "connect, end, until close, settle, read to end"),
     # destroy_soon(): what was written is delivered. Where the peer has not ended, see differences.py.
-    "destroy_soon delivers what was written then FIN": Scenario(
-        "told soon: write bye, destroy_soon",
-        "connect, end, until end, tell soon, until close, read to end",
-        options=HALF_OPEN,
-    ),
     "destroy_soon delivers many bytes": Scenario(
         "end: write 8 MiB -> w, destroy_soon",
         "connect roomy, end, until write returned false, read all of 8 MiB, until close",

@@ -18,19 +18,13 @@ FLOW: dict[str, Scenario] = {
         "connection: write 8 MiB, write x, write y · drain: end",
         "connect roomy, until write returned false ×3, read 8 MiB, read to end, end, until close",
     ),
-    "no drain after end": Scenario(
-        "connection: write 8 MiB, end", "connect roomy, until write returned false, read all of 8 MiB, end, until close"
-    ),
     "a write in the drain listener": Scenario(
         {"connection": [["write", MUCH]], "drain": [["write", "then "], ["end", "bye"]]},
         "connect roomy, until write returned false, read 8 MiB, read to end, end, until close",
     ),
-    "no drain after destroy": Scenario(
+    "destroy drops what is pending and no drain comes after it": Scenario(
         "connection: write 8 MiB · told destroy: destroy",
         "connect narrow, until write returned false, tell destroy, until close, read all of 8 MiB, settle",
-    ),
-    "small writes ask for no patience": Scenario(
-        "connection: write a, write b, write c", "connect, read 3, end, until close"
     ),
     "corked writes leave together": Scenario(
         {"connection": [["corked", [["write", "a"], ["write", "b"], ["write", "c"]]]]},
@@ -44,13 +38,13 @@ FLOW: dict[str, Scenario] = {
         {"connection": [["writelines", ["one ", "two ", "three"]]]}, "connect, read once, end, until close"
     ),
     # The callbacks of write() and end(): once each, in order, with an error if it came to nothing.
-    "callbacks come in the order of the writes": Scenario(
+    "callbacks come in the order of small writes that ask for no patience": Scenario(
         "connection: write a -> 1, write b -> 2, write c -> 3", "connect, read 3, until callback 3, end, until close"
     ),
     "write callbacks come before that of end": Scenario(
         "connection: write a -> 1, write b -> 2, end c -> e", "connect, read to end, end, until close"
     ),
-    "write callbacks come before finish": Scenario(
+    "write callbacks come before finish and no drain after end": Scenario(
         "connection: write 8 MiB -> w, end",
         "connect roomy, until write returned false, read all of 8 MiB, end, until close",
     ),

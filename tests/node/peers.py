@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from tests.node.stage import HALF_OPEN, Scenario
 
-SHORT = 0.05  # seconds
-LONGER = 0.15
-
 PEERS: dict[str, Scenario] = {
     # The peer resets, at each stage of a connection.
     "a reset of an open connection": Scenario("", "connect, reset, until close"),

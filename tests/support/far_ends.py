@@ -12,8 +12,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from reactor import Connection, Reactor, connect
 from reactor.testing import Peer, pump, settle
@@ -35,15 +34,25 @@ class Answers:
         return lambda conn, error: self.told.append((name, error))
 
 
-class FarEnds:
-    """One port, and on each of some loopback addresses somebody who accepts, refuses or is silent.
+class ClosedAtTheEnd:
+    """What is closed at the end of a `with`, accepted sockets too."""
 
-    A context manager: everything is closed at its end, accepted sockets too.
-    """
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stack.close()
+
+
+class FarEnds(ClosedAtTheEnd):
+    """One port, and on each of some loopback addresses somebody who accepts, refuses or is silent."""
 
     def __init__(self, ends: Mapping[str, str]) -> None:
+        super().__init__()
         self._kinds = dict(ends)
-        self._stack = ExitStack()
         self._listening: dict[str, socket.socket] = {}
         self.port = self._open_on_one_port()
 
@@ -88,14 +97,6 @@ class FarEnds:
         with _attempt(host, self.port) as attempt:
             attempt.shutdown(socket.SHUT_RDWR)  # in SYN_SENT it disconnects
 
-    def __enter__(self) -> FarEnds:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
-
     def _open_on_one_port(self) -> int:
         for _ in range(20):
             port = 0
@@ -126,11 +127,11 @@ class FarEnds:
         return int(port)
 
 
-class Place:
-    """A socket that listens on 127.0.0.1, or at a path. A context manager: all is closed at its end."""
+class Place(ClosedAtTheEnd):
+    """A socket that listens on 127.0.0.1, or at a path."""
 
     def __init__(self, path: str | None = None) -> None:
-        self._stack = ExitStack()
+        super().__init__()
         self.family = socket.AF_INET if path is None else socket.AF_UNIX
         self._listening = self._stack.enter_context(socket.socket(self.family))
         self._listening.bind(("127.0.0.1", 0) if path is None else path)
@@ -153,14 +154,6 @@ class Place:
     def accept(self, loop: Reactor) -> Peer:
         """Take turns until a client came; what it is connected to."""
         return Peer.of(self._stack.enter_context(_accepted(loop, self._listening)))
-
-    def __enter__(self) -> Place:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
 
 
 def connected(loop: Reactor, conn: Connection) -> Connection:

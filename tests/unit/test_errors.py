@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import errno
 import pickle
-import socket
 from typing import Any
 
 import pytest
@@ -59,21 +58,6 @@ def test_syscall_address_and_port_are_attributes(address: Any, host: str | None,
     assert (error.syscall, error.address, error.port) == ("connect", host, port)
 
 
-@pytest.mark.parametrize(
-    ("name", "cause", "code", "text"),
-    [
-        ("no.name", socket.gaierror(socket.EAI_NONAME, "as libc says"), socket.EAI_NONAME, "ENOTFOUND no.name"),
-        ("no.name", socket.gaierror(socket.EAI_AGAIN, "as libc says"), socket.EAI_AGAIN, "EAI_AGAIN no.name"),
-        ("x" * 70, UnicodeError("label too long"), socket.EAI_NONAME, f"ENOTFOUND {'x' * 70}"),
-    ],
-)
-def test_a_name_that_is_unknown_is_told_as_node_tells_it(name: str, cause: Any, code: int, text: str) -> None:
-    error: Any = kernel.name_error(name, cause)
-    assert (error.errno, error.strerror) == (code, f"getaddrinfo {text}")
-    assert (error.syscall, error.address) == ("getaddrinfo", name)
-    assert isinstance(error, socket.gaierror)
-
-
 def test_a_reset_is_told_from_other_trouble_of_the_network() -> None:
     resets = (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN)
     others = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNREFUSED)
@@ -94,9 +78,13 @@ def test_an_address_is_host_and_port_for_both_families_or_a_path(raw: Any, addre
 
 @pytest.mark.parametrize(
     ("address", "text"),
-    [(V4, "127.0.0.1:80"), (V6, "[::1]:80"), ("/run/x", "/run/x"), ("\0abstract", "@abstract"), ("", "unix")],
-)
-def test_an_address_is_shown_as_people_write_it(address: Any, text: str) -> None:
+    [
+        (V4, "127.0.0.1:80"), (V6, "[::1]:80"), ("/run/x", "/run/x"), ("/run/ä b", "/run/ä b"),
+        ("\0abstract", "@abstract"), ("\0a\0", "@a@"), ("", "unix"), ("/run/a\nERROR b", "/run/a\\nERROR b"),
+        ("/run/\udcff", "/run/\\udcff"),
+    ],
+)  # fmt: skip
+def test_an_address_is_shown_as_people_write_it_on_one_line_that_can_be_printed(address: Any, text: str) -> None:
     assert addresses.show(address) == text
 
 

@@ -6,38 +6,23 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactor.engine.timers import Timer, TimerHeap
 from reactor.net.deadlines.agenda import NEVER, Agenda
-from reactor.net.deadlines.keeper import LOOKS_PER_TURN, Keeper
 
 
 class Member:
-    """What can be looked at; notes when."""
+    """What can be looked at."""
 
     def __init__(self, name: object = "") -> None:
         self.name = name
         self._look_at = NEVER
-        self.looks: list[float] = []
-
-    def on_look(self, now: float) -> None:
-        self.looks.append(now)
 
     def __repr__(self) -> str:
         return f"member {self.name}"
-
-
-class Looks(Keeper):
-    """A keeper whose looks are noted by what is looked at."""
-
-    def look(self, stream: Any, now: float) -> None:
-        stream.on_look(now)
 
 
 def entered(*moments: float) -> tuple[Agenda, list[Member]]:
@@ -160,101 +145,3 @@ def check_batch(agenda: Agenda, model: dict[Member, float], now: float, limit: i
     waiting = [moment for moment in model.values() if moment <= now]
     if handed_out and waiting:
         assert handed_out[-1] <= min(waiting), "somebody who is due earlier still waits"
-
-
-class Clockwork:
-    """What a schedule needs of a reactor: the time, and a real heap of timers."""
-
-    def __init__(self) -> None:
-        self.turn_now = 100.0
-        self.timers = TimerHeap()
-
-    def call_at(self, when: float, fn: Callable[..., object], /) -> Timer:
-        return self.timers.arm(when, fn, ())
-
-    def turn(self, seconds: float = 0.0) -> None:
-        """One turn: what is due now is called, what it arms is not."""
-        self.turn_now += seconds
-        before = self.timers.order
-        while (timer := self.timers.pop_due(self.turn_now, before)) is not None:
-            call = timer._take(self.turn_now)
-            if call is not None:
-                call[0](*call[1])
-
-
-@pytest.fixture
-def clockwork() -> Clockwork:
-    return Clockwork()
-
-
-@pytest.fixture
-def schedule(clockwork: Clockwork) -> Any:
-    return Looks(clockwork)  # type: ignore[arg-type]  # it has what a keeper asks of a loop
-
-
-def test_a_schedule_looks_when_the_moment_has_come(clockwork: Clockwork, schedule: Any) -> None:
-    member = Member()
-    schedule.enter(member, 105.5)
-    clockwork.turn(5.25)
-    assert member.looks == []
-    clockwork.turn(0.25)
-    clockwork.turn()
-    assert member.looks == [105.5]
-
-
-def test_a_schedule_needs_one_timer_however_many_it_looks_after(clockwork: Clockwork, schedule: Any) -> None:
-    for i in range(1000):
-        schedule.enter(Member(), 200 - i / 10)
-    assert len(schedule) == 1000
-    assert len(clockwork.timers) == 1
-    assert clockwork.timers.refs == 0  # it does not keep run() going
-
-
-def test_a_schedule_spreads_a_mass_expiry_over_turns(clockwork: Clockwork, schedule: Any) -> None:
-    members = [Member() for _ in range(1000)]
-    for member in members:
-        schedule.enter(member, 101.0)
-    clockwork.turn(1.0)
-    turns, looked = 0, 0
-    while looked < 1000:
-        clockwork.turn()
-        turns += 1
-        before, looked = looked, sum(len(member.looks) for member in members)
-        assert looked - before <= 2 * LOOKS_PER_TURN
-    assert turns >= 1000 // LOOKS_PER_TURN - 2
-    assert {len(member.looks) for member in members} == {1}
-
-
-def test_a_member_may_enter_itself_again_when_it_is_looked_at(clockwork: Clockwork, schedule: Any) -> None:
-    class Busy(Member):
-        def on_look(self, now: float) -> None:
-            super().on_look(now)
-            if len(self.looks) < 3:
-                schedule.enter(self, now + 2)
-
-    busy = Busy()
-    schedule.enter(busy, 102.0)
-    for _ in range(10):
-        clockwork.turn(1.0)
-    assert busy.looks == [102.0, 104.0, 106.0]
-
-
-@pytest.mark.parametrize("off", ["enter", "forget"])
-def test_never_means_no_look_and_no_timer_any_more(clockwork: Clockwork, schedule: Any, off: str) -> None:
-    member = Member()
-    schedule.enter(member, 101.0)
-    getattr(schedule, off)(member, *[NEVER] * (off == "enter"))
-    assert len(schedule) == 0
-    clockwork.turn(2.0)
-    assert len(clockwork.timers) == 0
-    clockwork.turn(48.0)
-    assert member.looks == []
-
-
-def test_an_earlier_moment_moves_the_timer_forward(clockwork: Clockwork, schedule: Any) -> None:
-    early, late = Member(), Member()
-    schedule.enter(late, 500.0)
-    schedule.enter(early, 101.0)
-    clockwork.turn(1.0)
-    clockwork.turn()
-    assert (early.looks, late.looks) == ([101.0], [])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reactor.net.sockets import addresses, unix
+from reactor.net.sockets import unix
 from reactor.net.sockets.unix import check_mode, check_path, is_abstract
 
 LONGEST = 107  # bytes; sun_path has 108 on Linux, and a NUL ends it (unix(7))
@@ -103,14 +103,3 @@ def test_an_abstract_name_has_no_mode() -> None:
 def test_a_leading_nul_is_what_makes_a_name_abstract() -> None:
     assert is_abstract("\0name")
     assert not is_abstract("@name")
-
-
-@pytest.mark.parametrize(
-    ("address", "shown"),
-    [
-        ("/run/x.sock", "/run/x.sock"), ("/run/ä b", "/run/ä b"), ("\0name", "@name"), ("\0a\0", "@a@"), ("", "unix"),
-        ("/run/a\nERROR b", "/run/a\\nERROR b"), ("/run/\udcff", "/run/\\udcff"),
-    ],
-)  # fmt: skip
-def test_a_path_is_shown_on_one_line_that_can_be_printed(address: str, shown: str) -> None:
-    assert addresses.show(address) == shown
