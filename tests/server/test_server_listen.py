@@ -99,11 +99,15 @@ def test_a_failed_listen_leaves_the_server_usable(server: Server) -> None:
     assert is_served(server, server.listen("127.0.0.1", 0))
 
 
-def test_reuse_port_lets_two_servers_share_a_port(server: Server) -> None:
-    address: Any = server.listen("127.0.0.1", 0, reuse_port=True)
-    host, port = address
+def test_the_kernel_shares_clients_out_among_those_who_listen_with_reuse_port(server: Server) -> None:
     other = Server(server.loop)
-    assert other.listen(host, port, reuse_port=True) == (host, port)
+    address: Any = server.listen("127.0.0.1", 0, reuse_port=True)
+    assert other.listen(*address, reuse_port=True) == address
+    for _ in range(200):  # each goes to either by a hash of its port: 2^-199 for all to one
+        with Peer(address):
+            pass
+    pump(server.loop, lambda: server.statistics().accepted + other.statistics().accepted == 200)
+    assert 0 < server.statistics().accepted < 200
 
 
 def test_a_port_with_connections_in_time_wait_can_be_listened_on(server: Server, h: Any) -> None:
