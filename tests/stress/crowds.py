@@ -13,14 +13,17 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import psutil
 
 from tests.stress.server_process import PATIENCE, Served
+from tests.support.process import environment
 
-HERE = Path(__file__).parent
+
+def raw_program(module: str, *words: object) -> list[str]:
+    """How a program of raw clients is started, where the tests are found."""
+    return [sys.executable, "-m", f"tests.stress.{module}", *map(str, words)]
 
 
 class Clients:
@@ -28,8 +31,9 @@ class Clients:
 
     def __init__(self, program: str, served: Served, *words: object) -> None:
         host, port = served.address
-        command = [sys.executable, str(HERE / program), host, str(port), *map(str, words)]
-        self._popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        command = raw_program(program, host, port, *words)
+        pipe = subprocess.PIPE
+        self._popen = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment())
         self._told = b""
 
     def await_ready(self) -> None:
@@ -45,11 +49,6 @@ class Clients:
             self._told += piece
         line, _, self._told = self._told.partition(b"\n")
         return line
-
-    def say(self, line: str) -> None:
-        assert self._popen.stdin is not None
-        self._popen.stdin.write(line.encode() + b"\n")
-        self._popen.stdin.flush()
 
     def finish(self) -> Any:
         """End of stdin; what they saw."""
@@ -78,23 +77,18 @@ class Clients:
 
 
 class Honest(Clients):
-    """How it is for those who do no harm. `say(name)` says what happens from now on."""
+    """How it is for those who do no harm."""
 
-    def saw(self) -> tuple[dict[str, dict[str, float]], int]:
-        """How late their messages were, by what happened, and how many bytes were lost."""
-        told = self.finish()
-        return told["late"], told["lost"]
-
-
-def worst(late: dict[str, dict[str, float]]) -> float:
-    """Seconds, of all that happened."""
-    return max(told["worst"] for told in late.values())
+    def saw(self) -> tuple[float, int]:
+        """How many seconds a message took at most, and how many bytes were lost."""
+        worst, lost = self.finish()
+        return worst, lost
 
 
 @contextmanager
 def crowd(served: Served, *manners: dict[str, Any], await_ready: bool = True) -> Iterator[Clients]:
     """Clients with these manners, gone with the block."""
-    clients = Clients("raw_crowd.py", served, json.dumps(manners))
+    clients = Clients("raw_crowd", served, json.dumps(manners))
     try:
         if await_ready:
             clients.await_ready()
@@ -106,7 +100,7 @@ def crowd(served: Served, *manners: dict[str, Any], await_ready: bool = True) ->
 @contextmanager
 def honest(served: Served, count: int = 10, rate: int = 500) -> Iterator[Honest]:
     """So many honest clients, which say so many messages a second in all."""
-    clients = Honest("raw_honest.py", served, count, rate)
+    clients = Honest("raw_honest", served, count, rate)
     try:
         clients.await_ready()
         yield clients

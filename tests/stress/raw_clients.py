@@ -1,7 +1,8 @@
 """Many clients in a process of their own, with raw non-blocking sockets and nothing of the library.
 
-`python raw_clients.py SEED COUNT LARGEST AT_ONCE OUT HOST:PORT...` connects COUNT clients, AT_ONCE at a time, each with
-the plan that `plan(SEED, number, LARGEST)` gives for its number, and writes to the file OUT what each of them got.
+`python -m tests.stress.raw_clients SEED COUNT LARGEST AT_ONCE OUT HOST:PORT...` connects COUNT clients, AT_ONCE at a
+time, each with the plan that `plan(SEED, number, LARGEST)` gives for its number, and writes to the file OUT what each
+of them got.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count, cycle
+
+from tests.stress.raw_sockets import opened
 
 STUCK = 60.0  # seconds without any event: give up, so that every wait ends
 
@@ -73,10 +76,7 @@ class Client:
         self.outcome = ""
         self.wake_at: float | None = None
         self._left = number.to_bytes(4, "big") + bytes(mine.upload)
-        self.sock = socket.socket()
-        self.sock.setblocking(False)
-        if mine.buffer:
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, mine.buffer)
+        self.sock = opened(mine.buffer)
 
     @property
     def mask(self) -> int:

@@ -1,9 +1,9 @@
 """A crowd of clients in a process of its own, with raw sockets and nothing of the library. It is there to be killed,
 stopped, or ignored: it can be in the middle of everything at once.
 
-`python raw_crowd.py HOST PORT JSON` has a list of manners, each with the `count` of those who have it (see `Manner`).
-`ready` is printed when all are connected and have spoken. A line on stdin makes everybody read on who had stopped; at
-its end they go away as close(2) does, and the last line on stdout has what each of them saw.
+`python -m tests.stress.raw_crowd HOST PORT JSON` has a list of manners, each with the `count` of those who have it (see
+`Manner`). `ready` is printed when all are connected and have spoken. At the end of stdin they take what is there and go
+away as close(2) does, and the last line on stdout has what each of them saw.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from __future__ import annotations
 import errno
 import heapq
 import json
-import os
 import select
 import socket
-import struct
 import sys
 import time
 from dataclasses import dataclass
 from typing import Any
+
+from tests.stress.raw_sockets import opened, reset
 
 UPLOAD = bytes(65_536)
 AT_A_TIME = 200  # connects between two looks at the others
@@ -49,10 +49,7 @@ class Client:
         self.stops_at = manner.stops_at
         self.left = manner.line.encode() + b"\n" if manner.line else b""
         self.sleeps = self.spoken = False
-        self.sock = socket.socket()
-        self.sock.setblocking(False)
-        if manner.buffer:
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, manner.buffer)
+        self.sock = opened(manner.buffer)
         self.sock.connect_ex(address)
         self.port = 0
 
@@ -133,10 +130,8 @@ class Crowd:
         wait = min(wait, max(self.due[0][0] - now, 0)) if self.due else wait
         for fd, mask in self.poll.poll(0 if self.storms else wait):
             if fd == 0:
-                if not os.read(0, 65_536):
-                    return False
-                self._read_on()
-            elif fd in self.live:
+                return False
+            if fd in self.live:
                 self._go_on(self.live[fd][0], mask)
         self._wake(time.monotonic())
         if self.storms:
@@ -172,23 +167,14 @@ class Crowd:
             client.sleeps = False
             self._arrange(client)
 
-    def _read_on(self) -> None:
-        for client, _ in list(self.live.values()):
-            client.stops_at = -1
-            self._arrange(client)
-
     def _storm(self) -> None:
         """Some are connected, some are not yet, when they go; every other goes with RST."""
         storm = []
         for _ in range(STORM):
-            sock = socket.socket()
-            sock.setblocking(False)
-            sock.connect_ex(self.address)
-            storm.append(sock)
+            storm.append(opened())
+            storm[-1].connect_ex(self.address)
         for number, sock in enumerate(storm):
-            if number % 2:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            sock.close()
+            (reset if number % 2 else socket.socket.close)(sock)
 
     def saw(self) -> list[dict[str, Any]]:
         return [
@@ -206,6 +192,7 @@ def main(host: str, port: str, manners: str) -> None:
     while crowd.turn(60):
         pass
     for client, _ in crowd.live.values():
+        client.go_on(select.EPOLLHUP)
         client.sock.close()
     print(json.dumps(crowd.saw()), flush=True)
 

@@ -1,9 +1,9 @@
 """Both ends of many relayed connections in a process of their own, with raw non-blocking sockets and nothing of the
 library.
 
-`python raw_ends.py SEED COUNT LARGEST SPREAD AT_ONCE OUT FD HOST PORT` connects COUNT clients, AT_ONCE at a time, to a
-relay, and accepts on the listening socket FD what the relay connects to. Each end does what `plan(SEED, number,
-LARGEST, SPREAD)` says; what it saw is written to the file OUT.
+`python -m tests.stress.raw_ends SEED COUNT LARGEST SPREAD AT_ONCE OUT FD HOST PORT` connects COUNT clients, AT_ONCE at
+a time, to a relay, and accepts on the listening socket FD what the relay connects to. Each end does what `plan(SEED,
+number, LARGEST, SPREAD)` says; what it saw is written to the file OUT.
 
 A client is bound to an address of its own (`address(number)`), and so is, by the relay, its connection to the target:
 that is how each side knows which one it has, before and without a single byte.
@@ -24,7 +24,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from itertools import count
+from itertools import count, islice
+
+from tests.stress.raw_sockets import set_up
 
 STUCK = 60.0  # seconds without any event: give up, so that every wait ends
 AT_A_TIME = 64  # new clients between two looks at the others
@@ -121,9 +123,7 @@ class End:
         self._read_at = now + (self._dice.random() / 5 if part.reader == "late" else 0)
         self._reset_at = now + part.reset_at if part.reset_by == "time" else math.inf
         self._next_piece(now)
-        sock.setblocking(False)
-        if part.buffer:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, part.buffer)
+        set_up(sock, part.buffer)
 
     def mask(self, now: float) -> int:
         reads = not self.seen.outcome and self._read_at <= now
@@ -219,7 +219,11 @@ class Ends:
         self._poll.register(listening, select.EPOLLIN)
 
     def run(self, numbers: Iterator[int], at_once: int) -> None:
-        """Connect one client for each number, and take turns until all ends are over."""
+        """Connect one client for each number, and take turns until all ends are over. The first of them, as many as may
+        be there at once, are all connected before one of them speaks.
+        """
+        for first, sock in [(number, self._connected(number)) for number in islice(numbers, at_once)]:
+            self._add(sock, first, CLIENT)
         more = True
         while more or self._live:
             for _ in range(min(AT_A_TIME, at_once - self._clients) if more else 0):
@@ -227,7 +231,7 @@ class Ends:
                 if number is None:
                     more = False
                     break
-                self._connect(number)
+                self._add(self._connected(number), number, CLIENT)
             self._turn(0 if more and self._clients < at_once else STUCK)
             if not more and not self._live:
                 self._accept()  # who was let in at the very last
@@ -278,13 +282,13 @@ class Ends:
         if role == TARGET:
             self._go_on(end, 0, now)
 
-    def _connect(self, number: int) -> None:
+    def _connected(self, number: int) -> socket.socket:
         sock = socket.socket()
-        sock.setblocking(False)
+        sock.settimeout(STUCK)
         sock.bind((address(number), 0))
-        sock.connect_ex(self._relay)
+        sock.connect(self._relay)
         self._clients += 1
-        self._add(sock, number, CLIENT)
+        return sock
 
     def _accept(self) -> None:
         while True:

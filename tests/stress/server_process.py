@@ -95,6 +95,12 @@ class Served:
         times = self._seen.cpu_times()
         return float(times.user + times.system)
 
+    def busy_share(self, seconds: float) -> float:
+        """The share of a core that it uses within so many seconds."""
+        begun, before = time.monotonic(), self.busy()
+        time.sleep(seconds)
+        return (self.busy() - before) / (time.monotonic() - begun)
+
     # What is done to it.
 
     def signal(self, signum: int) -> None:

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tests.stress.accounts import Account
-from tests.stress.crowds import honest, worst
+from tests.stress.crowds import honest
 from tests.stress.server_process import served, until
 
 
@@ -57,7 +57,7 @@ def test_run_may_be_left_and_called_again_without_loss(times: int, account: Acco
         for _ in range(times):
             with server.connect("interrupt"):
                 pass
-        late, lost = good.saw()
+        worst, lost = good.saw()
         leaks = server.leaks()
         assert server.look()["opened"] == times + 10
-    account.did("run() left by an exception and called again", times, lost=lost, worst=worst(late), leaks=leaks)
+    account.did("run() left by an exception and called again", times, lost=lost, worst=worst, leaks=leaks)

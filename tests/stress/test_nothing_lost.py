@@ -12,7 +12,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,8 @@ import pytest
 from reactor import CloseReport, Connection, Reactor, Reason, Server
 from tests.stress import raw_clients
 from tests.stress.accounts import Account
+from tests.stress.crowds import raw_program
+from tests.support.process import environment
 
 AT_ONCE = 300  # descriptors on either side, a little more
 HOSTS = [f"127.0.0.{host}" for host in range(1, 5)]  # so that ports in TIME_WAIT do not run out
@@ -75,8 +76,8 @@ def _run(seed: int, total: int, largest: int, seconds: float, out: Path) -> tupl
     with Reactor() as loop:
         book = Book(loop, seed, largest)
         where = ["{}:{}".format(*book.server.listen(host, 0)) for host in HOSTS]
-        arguments = [str(value) for value in (seed, total, largest, AT_ONCE, out, *where)]
-        command = [sys.executable, raw_clients.__file__, *arguments]
+        arguments = (seed, total, largest, AT_ONCE, out, *where)
+        command = raw_program("raw_clients", *arguments)
         failed: list[BaseException] = []
 
         def finished(result: Any, error: BaseException | None) -> None:
@@ -85,7 +86,9 @@ def _run(seed: int, total: int, largest: int, seconds: float, out: Path) -> tupl
                 failed.append(error)
                 loop.stop()
 
-        loop.run_in_thread(lambda: subprocess.run(command, check=True, timeout=seconds), callback=finished)
+        loop.run_in_thread(
+            lambda: subprocess.run(command, check=True, timeout=seconds, env=environment()), callback=finished
+        )
         loop.run()
         assert not failed, failed
     return book, {int(number): got for number, got in json.loads(out.read_text()).items()}

@@ -11,7 +11,6 @@ import json
 import resource
 import socket
 import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
@@ -23,7 +22,9 @@ import pytest
 from reactor import CloseReport, Connection, Reactor, Reason, Server, connect
 from tests.stress import raw_ends
 from tests.stress.accounts import Account
+from tests.stress.crowds import raw_program
 from tests.stress.raw_ends import CLIENT, TARGET, Part, Seen
+from tests.support.process import environment
 
 READ = 262_144  # bytes a turn and connection, at most
 OTHERS = 256  # descriptors that are no relayed connection
@@ -86,8 +87,8 @@ def _run(crowd: Crowd, at_once: int, seconds: float, out: Path) -> tuple[Relay, 
     with Reactor() as loop, socket.create_server(("127.0.0.1", 0), backlog=4096) as listening:
         relay = Relay(loop, listening.getsockname())
         where = relay.server.listen("127.0.0.1", 0)
-        arguments = [str(value) for value in (*astuple(crowd), at_once, out, listening.fileno(), *where)]
-        command = [sys.executable, raw_ends.__file__, *arguments]
+        arguments = (*astuple(crowd), at_once, out, listening.fileno(), *where)
+        command = raw_program("raw_ends", *arguments)
         failed: list[BaseException] = []
 
         def finished(result: Any, error: BaseException | None) -> None:
@@ -97,7 +98,9 @@ def _run(crowd: Crowd, at_once: int, seconds: float, out: Path) -> tuple[Relay, 
                 loop.stop()
 
         loop.run_in_thread(
-            lambda: subprocess.run(command, check=True, timeout=seconds, pass_fds=[listening.fileno()]),
+            lambda: subprocess.run(
+                command, check=True, timeout=seconds, pass_fds=[listening.fileno()], env=environment()
+            ),
             callback=finished,
         )
         loop.run()
