@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from reactor import Server
 from tests.stress.server_process import PATIENCE, Served
 from tests.support.process import environment
 
@@ -24,6 +25,30 @@ from tests.support.process import environment
 def raw_program(module: str, *words: object) -> list[str]:
     """How a program of raw clients is started, where the tests are found."""
     return [sys.executable, "-m", f"tests.stress.{module}", *map(str, words)]
+
+
+def run_beside(server: Server, seconds: float, module: str, *words: object, **options: Any) -> Any:
+    """Let the loop of the server run until such a program has ended, within so many seconds: what it printed, which is
+    JSON. The loop ends by itself: nothing is left to do.
+    """
+    ended: list[Any] = []
+
+    def finished(result: Any, error: BaseException | None) -> None:
+        server.close()
+        ended.append(error or result)
+        if error is not None:
+            server.loop.stop()
+
+    def run() -> Any:
+        command = raw_program(module, *words)
+        return subprocess.run(
+            command, check=True, timeout=seconds, stdout=subprocess.PIPE, env=environment(), **options
+        )
+
+    server.loop.run_in_thread(run, callback=finished)
+    server.loop.run()
+    assert isinstance(ended[0], subprocess.CompletedProcess), ended
+    return json.loads(ended[0].stdout)
 
 
 class Clients:
