@@ -5,20 +5,15 @@ notice.
 from __future__ import annotations
 
 import json
-import os
-import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import psutil
-
 from reactor import Server
-from tests.stress.server_process import PATIENCE, Served
+from tests.stress.server_process import Child, Served
 from tests.support.process import environment
 
 
@@ -51,54 +46,29 @@ def run_beside(server: Server, seconds: float, module: str, *words: object, **op
     return json.loads(ended[0].stdout)
 
 
-class Clients:
+class Clients(Child):
     """A process that says `ready`, and at the end of its stdin what it saw."""
 
     def __init__(self, program: str, served: Served, *words: object) -> None:
-        host, port = served.address
-        command = raw_program(program, host, port, *words)
-        pipe = subprocess.PIPE
-        self._popen = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment())
-        self._told = b""
+        super().__init__("-m", f"tests.stress.{program}", *served.address, *words)
 
     def await_ready(self) -> None:
-        assert self._line() == b"ready"
-
-    def _line(self) -> bytes:
-        assert self._popen.stdout is not None
-        limit = time.monotonic() + PATIENCE
-        while b"\n" not in self._told:
-            ready, _, _ = select.select([self._popen.stdout], [], [], max(limit - time.monotonic(), 0))
-            piece = os.read(self._popen.stdout.fileno(), 1 << 20) if ready else b""
-            assert piece, f"the clients said no more than {self._told[-200:]!r}, {self._popen.poll()}"
-            self._told += piece
-        line, _, self._told = self._told.partition(b"\n")
-        return line
+        assert self.line() == b"ready"
 
     def finish(self) -> Any:
         """End of stdin; what they saw."""
         assert self._popen.stdin is not None
         self._popen.stdin.close()
-        return json.loads(self._line())
+        return json.loads(self.line())
 
     def connecting(self, port: int) -> int:
         """How many of its sockets are on their way to that port, or there."""
-        known = psutil.Process(self._popen.pid).net_connections("tcp")
+        known = self.seen.net_connections("tcp")
         return sum(len(one.raddr) > 0 and one.raddr.port == port for one in known)
 
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
-        self._popen.wait()
-
-    def signal(self, signum: int) -> None:
-        self._popen.send_signal(signum)
-
-    def close(self) -> None:
-        self._popen.kill()
-        self._popen.wait()
-        for pipe in (self._popen.stdin, self._popen.stdout):
-            assert pipe is not None
-            pipe.close()
+        self.status()
 
 
 class Honest(Clients):

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
 
-from tests.stress.raw_sockets import Members, name_of, opened
+from tests.stress.raw_sockets import Members, any_size, name_of, opened, pieces
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Plan:
 def plan(seed: int, number: int, largest: int) -> Plan:
     """The plan of client `number`. Most sizes are spread over all orders of magnitude, some are large."""
     dice = random.Random(seed * 1_000_003 + number)
-    size = _size(dice, largest)
-    cuts = sorted(dice.randint(0, size) for _ in range(dice.choice([0, 0, 1, 5, 20])))
+    size = any_size(dice, largest, 0.3)
+    chunks = pieces(dice, size, [0, 0, 1, 5, 20])
     reader = dice.choices(["fast", "slow", "stalls"], [5, 4, 1])[0]
     return Plan(
-        chunks=[after - before for before, after in zip([0, *cuts], [*cuts, size], strict=True)],
+        chunks=chunks,
         way=dice.choice(["end", "destroy_soon"]),
         delay=dice.choice([None, None, 0.0, dice.random() / 20]),
         waits=dice.random() < 0.5,
@@ -51,15 +51,9 @@ def plan(seed: int, number: int, largest: int) -> Plan:
         reads=dice.randint(0, size) if reader == "stalls" else size,
         buffer=0 if reader == "fast" else dice.choice([0, 4096, 65536]),
         send_buffer=dice.choice([0, 8192, 65536]),
-        upload=dice.choice([0, 0, _size(dice, largest)]),
+        upload=dice.choice([0, 0, any_size(dice, largest, 0.3)]),
         half_closes=dice.random() < 0.3,
     )
-
-
-def _size(dice: random.Random, largest: int) -> int:
-    if dice.random() < 0.3:
-        return dice.randint(0, largest)
-    return int(math.exp(dice.uniform(0, math.log(largest)))) - 1
 
 
 class Client:

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 
-from tests.stress.raw_sockets import STUCK, Members, name_of, reset_on_close, set_up
+from tests.stress.raw_sockets import STUCK, Members, any_size, name_of, pieces, reset_on_close, set_up
 
 SIZE = 65_536  # bytes of a send and of a read, at most
 PATTERN = random.Random(0).randbytes(250_007) * 2  # a prime number of bytes, twice: any place of it can be sliced
@@ -69,26 +69,19 @@ def plan(seed: int, number: int, largest: int, spread: float) -> dict[str, Part]
 
 
 def _part(dice: random.Random, largest: int, spread: float, ends_first: bool) -> Part:
-    size = _size(dice, largest)
-    cuts = sorted(dice.randint(0, size) for _ in range(dice.choice([0, 0, 1, 3, 8])))
-    pieces = [after - before for before, after in zip([0, *cuts], [*cuts, size], strict=True)]
+    size = any_size(dice, largest, 0.2)
+    sizes = pieces(dice, size, [0, 0, 1, 3, 8])
     reset_by = dice.choices(["", "sent", "got", "time"], [17, 1, 1, 1])[0]
     reader = dice.choices(["fast", "slow", "late"], [5, 3, 2])[0]
     return Part(
-        pieces=pieces,
-        pauses=[dice.random() * spread, *(dice.choice([0.0, 0.0, dice.random() / 10]) for _ in pieces)],
+        pieces=sizes,
+        pauses=[dice.random() * spread, *(dice.choice([0.0, 0.0, dice.random() / 10]) for _ in sizes)],
         ends_first=ends_first,
         reset_by=reset_by,
-        reset_at=dice.random() * spread * 1.5 if reset_by == "time" else dice.randint(0, _size(dice, largest)),
+        reset_at=dice.random() * spread * 1.5 if reset_by == "time" else dice.randint(0, any_size(dice, largest, 0.2)),
         reader=reader,
         buffer=0 if reader == "fast" else dice.choice([0, 4096, 32_768]),
     )
-
-
-def _size(dice: random.Random, largest: int) -> int:
-    if dice.random() < 0.2:
-        return dice.randint(0, largest)
-    return int(math.exp(dice.uniform(0, math.log(largest)))) - 1
 
 
 @dataclass

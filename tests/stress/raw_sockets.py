@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import heapq
 import math
+import random
 import select
 import socket
 import struct
@@ -43,6 +44,19 @@ def set_up(sock: socket.socket, buffer: int) -> socket.socket:
 def reset_on_close(sock: socket.socket) -> None:
     """It goes away with RST."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def any_size(dice: random.Random, largest: int, evenly: float) -> int:
+    """Spread over all orders of magnitude, and with this probability over all sizes."""
+    if dice.random() < evenly:
+        return dice.randint(0, largest)
+    return int(math.exp(dice.uniform(0, math.log(largest)))) - 1
+
+
+def pieces(dice: random.Random, size: int, cuts: list[int]) -> list[int]:
+    """The sizes of the pieces of so many bytes, which are cut so many times as one of these."""
+    places = sorted(dice.randint(0, size) for _ in range(dice.choice(cuts)))
+    return [after - before for before, after in zip([0, *places], [*places, size], strict=True)]
 
 
 def name_of(error: OSError) -> str:

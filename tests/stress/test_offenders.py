@@ -11,20 +11,16 @@ from __future__ import annotations
 import ast
 import json
 import resource
+import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
-import psutil
 import pytest
 
 from tests.stress.accounts import Account
-from tests.stress.crowds import raw_program
-from tests.stress.server_process import PATIENCE, ROOT
-from tests.support.process import environment
+from tests.stress.server_process import PATIENCE, ROOT, Child
 
 OFFENDERS = 2_000
 HONEST = 20
@@ -33,31 +29,18 @@ MOST = 2 / 3  # of a core
 
 
 @pytest.fixture
-def hardened() -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, str(ROOT / "examples" / "hardened.py"), "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as program:
-        yield program
-        program.kill()
+def hardened() -> Iterator[Child]:
+    child = Child(ROOT / "examples" / "hardened.py", 0)
+    yield child
+    child.close()
 
 
-@contextmanager
-def offending(address: tuple[str, int]) -> Iterator[subprocess.Popen[str]]:
-    """The offenders, at work."""
-    command = raw_program("raw_offenders", *address, OFFENDERS)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as offenders:
-        assert offenders.stdout is not None
-        assert offenders.stdout.readline() == "ready\n"
-        yield offenders
-
-
-def talk(address: tuple[str, int], offenders: subprocess.Popen[str]) -> int:
-    """While there are offenders, honest clients say a line in turn, each when the one before was answered; how many
-    lines there were.
-    """
+def talk(address: tuple[str, int], more: Callable[[], bool]) -> int:
+    """Honest clients say a line in turn, each when the one before was answered; how many lines there were."""
     count = 0
     with ExitStack() as stack:
         socks = [stack.enter_context(socket.create_connection(address, timeout=PATIENCE)) for _ in range(HONEST)]
-        while offenders.poll() is None:
+        while more():
             sock = socks[count % HONEST]
             sock.sendall(b"hello\n")
             assert sock.recv(100) == b"HELLO\n"
@@ -67,26 +50,23 @@ def talk(address: tuple[str, int], offenders: subprocess.Popen[str]) -> int:
 
 
 @pytest.mark.slow
-def test_honest_clients_are_served_beside_two_thousand_offenders(
-    hardened: subprocess.Popen[str], account: Account
-) -> None:
+def test_honest_clients_are_served_beside_two_thousand_offenders(hardened: Child, account: Account) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8_192)), hard))
-    assert hardened.stdout is not None
-    host, port = hardened.stdout.readline().split()[-1].split(":")
-    seen = psutil.Process(hardened.pid)
-    with offending((host, int(port))) as offenders:
-        begun, before = time.monotonic(), seen.cpu_times()
-        lines = talk((host, int(port)), offenders)
-        after, seconds = seen.cpu_times(), time.monotonic() - begun
-        told = json.loads(offenders.communicate(timeout=PATIENCE)[0])
-    hardened.terminate()
-    printed, _ = hardened.communicate(timeout=PATIENCE)
-    assert hardened.returncode == 0
+    host, port = hardened.line().decode().split()[-1].split(":")
+    offenders = Child("-m", "tests.stress.raw_offenders", host, port, OFFENDERS)
+    assert offenders.line() == b"ready"
+    begun, before = time.monotonic(), hardened.busy()
+    lines = talk((host, int(port)), offenders.runs)
+    used = (hardened.busy() - before) / (time.monotonic() - begun)
+    told = json.loads(offenders.line())
+    offenders.close()
+    hardened.signal(signal.SIGTERM)
+    assert hardened.status() == 0
+    printed = hardened.line().decode()
     ended = ast.literal_eval(printed.partition("ended: ")[2].partition(" refused:")[0])
     assert sum(told["begun"].values()) >= OFFENDERS
     for reason in ("first byte timeout", "read rate", "frame too long", "frame cut off"):
         assert ended.get(reason, 0) > OFFENDERS / 20, f"not met: {reason}"
-    used = (after.user + after.system - before.user - before.system) / seconds
     account.progress(f"{lines:,} honest lines, {used:.1%} of a core")
     assert used < MOST
