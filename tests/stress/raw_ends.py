@@ -227,6 +227,7 @@ class Ends:
         sock.settimeout(STUCK)
         sock.bind((address(number), 0))
         sock.connect(self._relay)
+        self._accept()  # in time: a kernel whose backlog is full lets the relay take for connected what it then forgets
         return sock
 
     def _accept(self) -> None:

@@ -101,10 +101,12 @@ class Members(Generic[M]):
         self._poll.register(fd, select.EPOLLIN)
 
     def add(self, member: M) -> None:
-        fd = member.sock.fileno()
+        """It goes on in the next turn: something may be due already."""
+        fd, now = member.sock.fileno(), time.monotonic()
         self._poll.register(fd, 0)
         self.live[fd] = (member, 0, math.inf)
-        self._arrange(member, time.monotonic())
+        self._arrange(member, now)
+        heapq.heappush(self._sleeping, (now, next(self._order), member))
 
     def turn(self, wait: float = STUCK) -> list[M]:
         """Wait until something is ready or due, for so many seconds at most; those that are over now, and closed."""
