@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from reactor import Reactor, Timer
 from reactor.testing import ManualClock, pump, settle
 
@@ -140,27 +138,6 @@ def test_a_hundred_thousand_cancelled_timers_leave_nothing_behind(loop: Reactor)
             timer.cancel()
     assert loop.statistics().timers == 0
     assert loop.next_deadline() is None
-
-
-@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
-def test_an_unusable_time_is_refused(loop: Reactor, seconds: float) -> None:
-    with pytest.raises(ValueError, match="seconds must be 0 or more seconds and finite"):
-        loop.call_later(seconds, print)
-
-
-@pytest.mark.parametrize("when", [float("nan"), float("inf")])
-def test_an_unusable_moment_is_refused(loop: Reactor, when: float) -> None:
-    with pytest.raises(ValueError, match=r"when must be .*finite"):
-        loop.call_at(when, print)
-
-
-@pytest.mark.parametrize("call", ["call_later", "call_at"])
-def test_what_cannot_be_called_is_refused(loop: Reactor, call: str) -> None:
-    with pytest.raises(TypeError, match="fn must be callable, not 7"):
-        getattr(loop, call)(5, 7)
-    with pytest.raises(TypeError, match="must be a number of seconds, not '5'"):
-        getattr(loop, call)("5", print)
-    assert loop.statistics().timers == 0
 
 
 def test_a_timer_shows_its_state(loop: Reactor) -> None:
