@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from reactor import Reactor, Timer
 from reactor.testing import ManualClock, pump, settle
 
