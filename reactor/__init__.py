@@ -32,9 +32,11 @@ from .net.server.server import Server
 from .net.server.tally import ServerStatistics, ShutdownReport
 
 if TYPE_CHECKING:
+    from .net.client.adopt import adopt
     from .net.client.attempts import AttemptsFailed
     from .net.client.connect import connect
     from .net.protocols.framing import length_prefixed, lines
+    from .net.sockets.credentials import PeerCredentials
 
 __version__ = "0.1.0"
 
@@ -44,6 +46,7 @@ __all__ = [
     "Connection",
     "ConnectionClosed",
     "NeverConnected",
+    "PeerCredentials",
     "Reactor",
     "ReactorError",
     "ReactorStatistics",
@@ -56,6 +59,7 @@ __all__ = [
     "WriteAfterEnd",
     "WrongThread",
     "__version__",
+    "adopt",
     "connect",
     "length_prefixed",
     "lines",
@@ -66,6 +70,8 @@ __all__ = [
 #: What only some programs need, clients and framing, and the modules that are loaded when it is asked for.
 _LATER = {
     "AttemptsFailed": ".net.client.attempts",
+    "PeerCredentials": ".net.sockets.credentials",
+    "adopt": ".net.client.adopt",
     "connect": ".net.client.connect",
     "length_prefixed": ".net.protocols.framing",
     "lines": ".net.protocols.framing",
