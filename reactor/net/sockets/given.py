@@ -28,7 +28,7 @@ _KINDS = {
 }
 _SO_ACCEPTCONN = getattr(socket, "SO_ACCEPTCONN", None)
 _SO_PEERNAME = 28  # Linux, asm-generic/socket.h; getpeername(2) that answers after a reset too
-_SOCKADDR = 28  # bytes of struct sockaddr_in6, the longer one
+_SOCKADDR, _SOCKADDR_IN6 = 16, 28  # bytes; the kernel wants the exact length
 _TCP_SYN_SENT = 2  # include/net/tcp_states.h
 
 
@@ -110,6 +110,7 @@ def _listens(sock: socket.socket) -> bool:
 
 def _peer_of(sock: socket.socket) -> Address | None:
     """Where its peer is, also if that has reset it; None if it is not connected, or still connecting."""
+    six = sock.family == socket.AF_INET6
     try:
         return address_of(sock.getpeername())
     except OSError:
@@ -117,8 +118,8 @@ def _peer_of(sock: socket.socket) -> Address | None:
     try:
         if sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_SYN_SENT:
             return None
-        raw = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERNAME, _SOCKADDR)
+        raw = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERNAME, _SOCKADDR_IN6 if six else _SOCKADDR)
     except (AttributeError, OSError):  # another system, or never connected
         return None
-    host = raw[4:8] if sock.family == socket.AF_INET else raw[8:24]
+    host = raw[8:24] if six else raw[4:8]
     return socket.inet_ntop(sock.family, host), int.from_bytes(raw[2:4], "big")
