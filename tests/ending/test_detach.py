@@ -328,7 +328,8 @@ def test_it_may_go_to_another_reactor_and_come_back(loop: Reactor, scene: Scenes
 def test_a_connection_that_was_made_by_connect_may_be_detached_in_its_listener(loop: Reactor) -> None:
     found: list[Any] = []
     with Place() as place:
-        conn = connect(loop, *place.address, lambda conn: found.append(conn.detach()))
+        host, port = place.address
+        conn = connect(loop, host, port, lambda conn: found.append(conn.detach()))
         heard = Heard(conn)
         peer = place.accept(loop)
         assert heard.report(loop).reason is Reason.DETACHED

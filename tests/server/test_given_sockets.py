@@ -130,7 +130,11 @@ def _closed_with(stack: Stack, fd: int) -> int:
 Case = tuple[Callable[[Stack], Any], type[Exception], str]
 
 LISTEN_SOCK: list[Case] = [
-    (tls_listening, TypeError, "sock must be a plain socket, not <ssl.SSLSocket .*>: its accept() would stop the loop"),
+    (
+        tls_listening,
+        TypeError,
+        r"sock must be a plain socket, not <ssl.SSLSocket .*>: its accept\(\) would stop the loop",
+    ),
     (datagrams, ValueError, "sock must be a stream socket, not <.*>, a datagram socket$"),
     (packets, ValueError, "sock must be a stream socket, not <.*>, a socket of packets$"),
     (netlink, ValueError, "sock must be a stream socket, not <.*>, a raw socket$"),
