@@ -156,10 +156,21 @@ def test_a_setting_of_connect_alone_is_unknown(tcp: Pair, loop: Reactor) -> None
 
 def test_a_socket_that_is_watched_is_refused(tcp: Pair, loop: Reactor) -> None:
     loop.watch(tcp[0], 1, print)
-    with pytest.raises(ValueError, match=r"sock must not be watched, which .* is"):
+    with pytest.raises(ValueError, match=r"sock must not be in use on this reactor, as <.*> is by"):
         adopt(loop, tcp[0])
     loop.unwatch(tcp[0])
     adopt(loop, tcp[0])
+
+
+def test_a_socket_of_a_connection_is_refused_and_lives_on(tcp: Pair, loop: Reactor) -> None:
+    conn = adopt(loop, tcp[0])
+    settle(loop)
+    again = socket.socket(fileno=conn.fileno())
+    with pytest.raises(ValueError, match="in use on this reactor"):
+        adopt(loop, again)
+    again.detach()
+    conn.write(b"hello")
+    assert tcp[1].recv(5) == b"hello"
 
 
 def test_the_loop_must_be_a_reactor(tcp: Pair) -> None:

@@ -177,6 +177,35 @@ def test_what_was_read_ahead_and_held_back_by_a_pause_is_returned_once(harness: 
     assert h.closed(conn).bytes_discarded == 0
 
 
+def test_what_was_held_back_and_what_came_after_it_are_told_as_one(harness: Any) -> None:
+    """A pause has held bytes back; the peer's FIN is seen in the turn in which the program resumes. The listener of the
+    first bytes detaches, and must not lose the others.
+    """
+    found: list[Any] = []
+
+    def pause_the_other(conn: Connection, data: bytes) -> None:
+        assert conn.server is not None
+        for other in conn.server.connections:
+            if other is not conn:
+                other.pause()
+
+    h, pairs = two_that_speak_in_one_turn(harness, pause_the_other)
+    ((peer, conn),) = [(peer, conn) for peer, conn in pairs if h.record.data(conn) == b"."]
+    settle(h.loop)
+    h.server.off("data", pause_the_other)
+    conn.on("data", lambda conn, data: found.append((data, *conn.detach())))
+    h.loop.call_soon(conn.resume)
+    peer.send(b", and more")
+    peer.end()
+    report = h.closed(conn)
+    ((heard, sock, rest),) = found
+    with sock:
+        sock.settimeout(5)
+        left = sock.recv(100)
+    assert heard + rest + left == b"from %d, and more" % pairs.index((peer, conn))
+    assert report.bytes_discarded == 0
+
+
 def test_one_that_has_heard_in_this_turn_gets_nothing_twice(harness: Any) -> None:
     found: list[Any] = []
     h, pairs = two_that_speak_in_one_turn(harness, lambda conn, data: found.append((data, *conn.detach())))

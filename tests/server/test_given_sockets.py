@@ -21,6 +21,7 @@ import pytest
 
 from reactor import Reactor, Server, adopt
 from reactor.testing import Peer
+from tests.support.unix import is_served
 
 Stack = ExitStack
 
@@ -256,3 +257,15 @@ def test_a_silent_client_of_a_tls_socket_can_stop_no_loop(loop: Reactor, tmp_pat
     sock = stack.enter_context(context.wrap_socket(listening(stack), server_side=True))
     with Peer(sock.getsockname()), pytest.raises(TypeError, match="SSLSocket"):
         Server(loop).listen(sock=sock)
+
+
+@pytest.mark.parametrize("as_number", [False, True])
+def test_a_socket_that_a_server_has_already_is_refused_and_lives_on(
+    as_number: bool, loop: Reactor, stack: Stack
+) -> None:
+    server, sock = Server(loop, lambda conn: conn.write(b"hi")), listening(stack)
+    server.listen(sock=sock)
+    for other in (server, Server(loop)):
+        with pytest.raises(ValueError, match="must not be in use on this reactor"):
+            other.listen(**({"fd": sock.fileno()} if as_number else {"sock": sock}))
+    assert is_served(server, sock.getsockname())

@@ -33,17 +33,15 @@ def adopt(loop: Reactor, sock: socket.socket, **settings: Unpack[ConnectionKeywo
     as of any connection. The connection has no server, and keeps `run()` going unless `unref()` is called.
 
     Raises TypeError for what is no `socket.socket`, and for an `ssl.SSLSocket`; ValueError for a socket that is not
-    connected, that listens, that is no stream socket, or that `watch` has; ReactorError after the reactor was closed.
-    What is refused stays the caller's, unchanged.
+    connected, that listens, that is no stream socket, or that this reactor has in use; ReactorError after the reactor
+    was closed. What is refused stays the caller's, unchanged.
     """
     turns = turns_of(loop)
     turns.check_thread()
-    remote = check_connected(sock)
+    remote = check_connected(sock, turns.poller.handlers)
     held, _ = split(settings, NoMoreSettings)
     if turns.closed:
         raise ReactorError("adopt() after the reactor was closed")
-    if sock.fileno() in turns.poller.handlers:
-        raise ValueError(f"sock must not be watched, which {sock!r} is: unwatch() it first")
     ours = taken_over(turns.poller.system, sock)
     options.set_no_delay(ours, held.no_delay)
     if held.keep_alive:

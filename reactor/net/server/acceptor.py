@@ -33,6 +33,7 @@ from ..sockets import addresses, kernel, opening, options
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from ...engine.poller import Poller
     from ...engine.timers import Timer
     from ...engine.turn import Turns
     from ..settings import Settings
@@ -241,7 +242,7 @@ class Acceptor:
 
 
 def open_listening(
-    system: Any,
+    poller: Poller,
     host: Any,
     port: Any,
     backlog: Any,
@@ -273,12 +274,13 @@ def open_listening(
     if sock is not None or fd is not None:
         from ..sockets.given import listening_descriptor, listening_socket
 
-        given = listening_descriptor(arguments.descriptor("fd", fd)) if sock is None else listening_socket(sock)
-        return [Opened(given)]
+        if sock is not None:
+            return [Opened(listening_socket(sock, poller.handlers))]
+        return [Opened(listening_descriptor(arguments.descriptor("fd", fd), poller.handlers))]
     if host is not None and not isinstance(host, str):
         raise TypeError(f"host must be a string or None, not {host!r}")
     arguments.integer("port", port, 0, 65535)
-    made = opening.listen_tcp(system, host or None, port, backlog, reuse_port=reuse_port, ipv6_only=ipv6_only)
+    made = opening.listen_tcp(poller.system, host or None, port, backlog, reuse_port=reuse_port, ipv6_only=ipv6_only)
     return [Opened(one) for one in made]
 
 

@@ -143,9 +143,7 @@ class Server(Live, AtOpening, OfServer, Listening):
             raise ReactorError("listen() after the reactor was closed")
         if self._stop is not None:
             raise ServerClosed("listen() while the server is stopping: wait for `stopped`")
-        opened = open_listening(
-            self._loop.poller.system, host, port, backlog, path, mode, reuse_port, ipv6_only, sock, fd
-        )
+        opened = open_listening(self._loop.poller, host, port, backlog, path, mode, reuse_port, ipv6_only, sock, fd)
         acceptors = acceptors_for(self._loop, self._admission, opened, self._settings)
         self._acceptors += acceptors
         self._update_hold()

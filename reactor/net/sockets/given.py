@@ -17,6 +17,8 @@ from .addresses import address_of
 from .opening import connected_socket
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from .addresses import Address
     from .sock import Sock
 
@@ -32,15 +34,18 @@ _SOCKADDR, _SOCKADDR_IN6 = 16, 28  # bytes; the kernel wants the exact length
 _TCP_SYN_SENT = 2  # include/net/tcp_states.h
 
 
-def listening_socket(sock: Any) -> socket.socket:
-    """The socket of the program, ready for an acceptor. Raises TypeError and ValueError for what cannot listen."""
+def listening_socket(sock: Any, in_use: Container[int]) -> socket.socket:
+    """The socket of the program, ready for an acceptor; not one of the descriptors that the reactor has in use. Raises
+    TypeError and ValueError for what cannot listen.
+    """
     found = _stream("sock", sock, "a listening socket", "its accept() would stop the loop for each TLS handshake")
     _check_listening("sock", found, sock)
+    _check_unused("sock", found.fileno(), sock, in_use)
     found.setblocking(False)
     return found
 
 
-def listening_descriptor(fd: int) -> socket.socket:
+def listening_descriptor(fd: int, in_use: Container[int]) -> socket.socket:
     """The same for a bare descriptor; OSError for one that is no socket at all."""
     expected = "fd must be the descriptor of a listening socket"
     try:
@@ -53,6 +58,7 @@ def listening_descriptor(fd: int) -> socket.socket:
     try:
         _check_kind("fd", sock, fd)
         _check_listening("fd", sock, fd)
+        _check_unused("fd", fd, fd, in_use)
     except BaseException:
         sock.detach()
         raise
@@ -60,14 +66,17 @@ def listening_descriptor(fd: int) -> socket.socket:
     return sock
 
 
-def check_connected(sock: Any) -> Address:
-    """Where the peer of a connected socket is. Raises TypeError and ValueError for what is no connected socket."""
+def check_connected(sock: Any, in_use: Container[int]) -> Address:
+    """Where the peer of a connected socket is. Raises TypeError and ValueError for what is no connected socket, and for
+    one that the reactor has in use.
+    """
     found = _stream("sock", sock, "a connected socket", "its bytes are encrypted above the descriptor")
     if _listens(found):
         raise ValueError(f"sock must be connected, not listening: Server.listen(sock=) takes {sock!r}")
     remote = _peer_of(found)
     if remote is None:
         raise ValueError(f"sock must be connected, which {sock!r} is not")
+    _check_unused("sock", found.fileno(), sock, in_use)
     return remote
 
 
@@ -102,6 +111,11 @@ def _check_kind(name: str, sock: socket.socket, shown: Any) -> None:
 def _check_listening(name: str, sock: socket.socket, shown: Any) -> None:
     if _SO_ACCEPTCONN is not None and not _listens(sock):
         raise ValueError(f"{name} must be listening already (call its listen() first), not {shown!r}")
+
+
+def _check_unused(name: str, fd: int, shown: Any, in_use: Container[int]) -> None:
+    if fd in in_use:
+        raise ValueError(f"{name} must not be in use on this reactor, as {shown!r} is by a server, a client or watch()")
 
 
 def _listens(sock: socket.socket) -> bool:
