@@ -15,7 +15,7 @@ import pytest
 from reactor import Connection, Reactor, Reason, connect
 from reactor.net.client.names import Target, local_end
 from reactor.testing import ManualClock, pump, settle
-from tests.support.far_ends import ACCEPTS, REFUSES, SILENT, FarEnds, connected, free_port
+from tests.support.far_ends import ACCEPTS, REFUSES, SILENT, FarEnds, connected, free_port, quiet_port
 from tests.support.recording import Heard
 
 HOST = "127.0.0.1"
@@ -113,7 +113,7 @@ def test_a_name_with_no_address_of_the_family_of_the_local_address_is_an_error(l
 
 def test_a_local_address_takes_no_port_before_the_peer_is_known(loop: Reactor, far: FarEnds) -> None:
     """So connections to different peers may have the same one; tests/interop shows it where there are few ports."""
-    for local, expected in (((HOST, 0), 1), ((HOST, free_port(HOST)), 0)):
+    for local, expected in (((HOST, 0), 1), ((HOST, quiet_port()), 0)):
         conn = connected(loop, connect(loop, HOST, far.port, local_address=local))
         assert option(conn, socket.IPPROTO_IP, 24) == expected  # IP_BIND_ADDRESS_NO_PORT of linux/in.h
 
@@ -122,14 +122,14 @@ def test_a_local_address_takes_no_port_before_the_peer_is_known(loop: Reactor, f
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_a_port_without_an_address(nothing: str | None, host: str, loop: Reactor) -> None:
     with FarEnds({host: ACCEPTS}) as ends:
-        port = free_port(host)
+        port = quiet_port()
         conn = connected(loop, connect(loop, host, ends.port, local_address=(nothing, port)))
         assert conn.local_address == (host, port)
 
 
 def test_a_port_without_an_address_goes_with_both_families(loop: Reactor) -> None:
     with FarEnds({"::1": REFUSES, HOST: ACCEPTS}) as ends:
-        port = free_port(HOST)
+        port = quiet_port()
         conn = connected(loop, ends.connect(loop, local_address=(None, port)))
         assert (conn.local_address, conn.remote_address) == ((HOST, port), (HOST, ends.port))
 
@@ -157,7 +157,7 @@ def test_what_is_bound_to_has_the_interface_that_it_needs(local: Any, target: An
 
 def test_the_error_names_the_local_address_and_port_as_node_does(loop: Reactor, far: FarEnds) -> None:
     host, port = far.address(REFUSES)
-    local = free_port("127.0.0.9")
+    local = quiet_port()
     error: Any = failed(loop, connect(loop, host, port, local_address=("127.0.0.9", local)))
     assert error.strerror == f"connect ECONNREFUSED {host}:{port} - Local (127.0.0.9:{local})"
     assert (error.address, error.port, error.local_address, error.local_port) == (host, port, "127.0.0.9", local)

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from reactor.testing import Peer
-from tests.support.far_ends import free_port
+from tests.support.far_ends import quiet_port
 from tests.support.process import CHECKOUT, SECONDS, environment
 from tests.support.tools import needs, needs_netcat, openbsd_netcat, run
 
@@ -72,7 +72,7 @@ def reached(address: Any) -> Peer:
 @contextmanager
 def socat(command: str, nofork: bool) -> Iterator[tuple[str, int]]:
     """socat as inetd: where it listens."""
-    address = "127.0.0.1", free_port("127.0.0.1")
+    address = "127.0.0.1", quiet_port()
     how = ",nofork" if nofork else ""
     with running("socat", f"TCP-LISTEN:{address[1]},bind=127.0.0.1,fork,reuseaddr", f"EXEC:{command}{how}"):
         reached(address).close()
