@@ -1,4 +1,4 @@
-"""What the loop has read ahead of its listeners, given back to one who cannot wait for it."""
+"""What the loop has read ahead of its listeners, given back to a caller that cannot wait for it."""
 
 from __future__ import annotations
 

@@ -100,12 +100,13 @@ class Attempt:
             before_connect(sock)
             sock.setblocking(False)
         except BaseException as error:
-            if not isinstance(error, Exception):
+            if isinstance(error, Exception):
+                bare(error)
+            else:
                 self._loop.keep(error)
             code = error.errno if isinstance(error, OSError) else None
             failed = kernel.os_error(code or errno.ECANCELED, "before_connect", self.target.address)
-            failed.__cause__ = bare(error)
-            raise failed from failed.__cause__
+            raise failed from error
 
     def _connect(self) -> None:
         """Ask the kernel. Raises OSError for what it refuses."""
