@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reactor import Connection, Reactor, ReactorError, Reason, Server, adopt
+from reactor import Connection, Reactor, ReactorError, Reason, Server, adopt, lines
 from reactor.testing import Simulation, pump, settle
 from tests.support.recording import Heard
 
@@ -92,6 +92,43 @@ def test_settings_are_those_of_connect(tcp: Pair, loop: Reactor, clock: Any) -> 
     pump(loop, lambda: heard.data() == b"x")
     clock.advance(5)
     assert heard.report(loop).reason is Reason.IDLE
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_what_was_read_before_is_delivered_first(paused: bool, pair: Pair, each_loop: Reactor) -> None:
+    ours, far = pair
+    far.sendall(b" and late")
+    far.shutdown(socket.SHUT_WR)
+    conn = adopt(each_loop, ours, bytearray(b"early"), pause_on_connect=paused)
+    heard = Heard(conn)
+    if paused:
+        settle(each_loop)
+        assert "data" not in heard.names()
+        conn.resume()
+    report = heard.report(each_loop)
+    assert heard.of("data")[0] == (b"early",)
+    assert (heard.data(), heard.life()[-3:]) == (b"early and late", ["end", "finish", "close"])
+    assert (report.bytes_read, report.bytes_discarded, report.clean) == (14, 0, True)
+
+
+def test_a_message_may_begin_on_one_reactor_and_end_on_another(loop: Reactor, tcp: Pair) -> None:
+    heard: list[bytes] = []
+    first = adopt(loop, tcp[0])
+    first.on("data", lines(lambda conn, line: heard.append(line)))
+    tcp[1].sendall(b"one\ntw")
+    pump(loop, lambda: heard)
+    with Reactor(debug=True) as other:
+        second = adopt(other, *first.detach())
+        second.on("data", lines(lambda conn, line: heard.append(line)))
+        tcp[1].sendall(b"o\n")
+        pump(other, lambda: len(heard) == 2)
+    assert heard == [b"one", b"two"]
+
+
+def test_what_was_read_before_is_bytes(tcp: Pair, loop: Reactor) -> None:
+    with pytest.raises(TypeError, match="data must be a bytes-like object, not 'text'"):
+        adopt(loop, tcp[0], "text")  # type: ignore[arg-type]  # that is what is tested
+    assert tcp[0].fileno() >= 0
 
 
 def test_it_keeps_run_going_and_ends_with_the_reactor(tcp: Pair) -> None:

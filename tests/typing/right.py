@@ -106,6 +106,7 @@ conn.pipe(connect(loop, path="/run/x.sock")).pipe(conn)
 with conn.corked():
     conn.write(b"a")
 adopted = adopt(conn.loop, socket.socket(), idle_timeout=60, oob_inline=True)
+adopted = adopt(loop, *adopted.detach())
 sock, rest = adopted.detach()
 sock.sendall(rest)
 who: PeerCredentials | None = adopted.peer_credentials

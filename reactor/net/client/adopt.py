@@ -10,6 +10,7 @@ from __future__ import annotations
 from ...engine.loop import Reactor, turns_of
 from ...errors import ReactorError
 from ...hints import TYPE_CHECKING
+from ..connection.outbuf import bytes_view
 from ..settings import NoMoreSettings, split
 from ..sockets import options
 from ..sockets.given import check_connected, taken_over
@@ -19,15 +20,19 @@ if TYPE_CHECKING:
     import socket
     from typing import Unpack
 
+    from typing_extensions import Buffer
+
     from ..connection.connection import Connection
     from ..keywords import ConnectionKeywords
 
 
-def adopt(loop: Reactor, sock: socket.socket, **settings: Unpack[ConnectionKeywords]) -> Connection:
+def adopt(loop: Reactor, sock: socket.socket, data: Buffer = b"", **settings: Unpack[ConnectionKeywords]) -> Connection:
     """Return a connection over a TCP or Unix socket that is connected already, in state "open".
 
     The connection owns the descriptor from now on, and `sock` has none any more (`fileno()` is -1). The socket may be
-    blocking: it is made non-blocking. Settings are those of connections, as `connect` takes them.
+    blocking: it is made non-blocking. `data` is what was read of it before: it is delivered first, and counts as
+    received, so `adopt(loop, *conn.detach())` loses nothing. Settings are those of connections, as `connect` takes
+    them.
 
     Nothing is emitted before this returns, and `connect` and `ready` never. If the peer has gone already, that is told
     as of any connection. The connection has no server, and keeps `run()` going unless `unref()` is called.
@@ -39,6 +44,7 @@ def adopt(loop: Reactor, sock: socket.socket, **settings: Unpack[ConnectionKeywo
     turns = turns_of(loop)
     turns.check_thread()
     remote = check_connected(sock, turns.poller.handlers)
+    early = bytes(bytes_view(data))
     held, _ = split(settings, NoMoreSettings)
     if turns.closed:
         raise ReactorError("adopt() after the reactor was closed")
@@ -48,4 +54,4 @@ def adopt(loop: Reactor, sock: socket.socket, **settings: Unpack[ConnectionKeywo
         options.set_keep_alive(ours, True, None if held.keep_alive is True else held.keep_alive)
     if held.oob_inline:
         options.set_oob_inline(ours, True)
-    return Clients.of(turns).adopt(ours, remote, held)
+    return Clients.of(turns).adopt(ours, remote, held, early)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ...hints import TYPE_CHECKING
 from ..connection.account import Reason
 from ..connection.connection import Connection
+from ..connection.intake import Intake
 from ..connection.listeners import Listeners
 from ..connection.states import CONNECTING
 from ..deadlines.keeper import Keeper
@@ -53,9 +54,12 @@ class Clients:
         self._loop.call_soon(connecting.begin, conn)
         return conn
 
-    def adopt(self, sock: Sock, remote: Address, settings: Settings) -> Connection:
-        """Return a connection over a socket that is connected already."""
+    def adopt(self, sock: Sock, remote: Address, settings: Settings, early: bytes) -> Connection:
+        """Return a connection over a socket that is connected already, and of which `early` was read."""
         conn = self._kind(self._loop, self, sock, remote, None, settings, self._listeners)
+        if early:
+            conn._intake = Intake()
+            conn._intake.held = early
         self._enter(conn)
         conn._flush_soon()
         return conn
