@@ -12,6 +12,7 @@ import pytest
 from reactor import Connection, ConnectionClosed, Reactor, ReactorError, Reason, adopt, connect, length_prefixed, lines
 from reactor.testing import Peer, pump, settle
 from tests.support.far_ends import Place, connected
+from tests.support.garbage import left_behind
 from tests.support.recording import Harness, Heard
 from tests.support.scene import MUCH, Scene, Scenes
 
@@ -364,3 +365,11 @@ def test_a_connection_that_was_made_by_connect_may_be_detached_in_its_listener(l
         assert heard.report(loop).reason is Reason.DETACHED
         assert heard.life() == ["close"]  # its listeners of `connect` that were not called yet hear nothing more
         assert gone_on(found[0][0], peer)
+
+
+def test_it_leaves_nothing_for_the_collector(loop: Reactor) -> None:
+    def greet(conn: Connection) -> None:
+        conn.on("data", lines(lambda conn, line: conn.detach()[0].close()))
+        conn.write(b"x", lambda conn, error: None)
+
+    assert left_behind(loop, greet, lambda peer: peer.send(b"first\nsecond")) is None
