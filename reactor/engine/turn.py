@@ -5,9 +5,8 @@ loop may sleep · poll · dispatch · due timers (a bounded batch) · flush what
 Closing is *decided* anywhere and *performed* in the last stage, so that a socket is never closed while one of its
 listeners runs.
 
-Nothing that a callback raises stops a turn. An `Exception` is logged on the logger `reactor`. What else is raised,
-like `KeyboardInterrupt` and `SystemExit`, is kept: the turn finishes, and its last line raises the first error that was
-kept. So nothing is lost, and `run()` may be called again.
+Nothing that a callback raises stops a turn. An `Exception` is logged. What else is raised, like `KeyboardInterrupt`, is
+kept: the turn finishes, and its last line raises the first that was kept. Nothing is lost; `run()` may be called again.
 """
 
 from __future__ import annotations
@@ -33,9 +32,8 @@ if TYPE_CHECKING:
     from .poller import Poller
     from .timers import Timer
 
-# This many connections are read before the first one gets its data: the kernel's code for receiving stays in the
-# processor's caches, and then the code for sending. A read that may be large is delivered at once, so that its bytes
-# stay in the caches too.
+# This many connections are read before the first one gets its data: the kernel's code for receiving, then that for
+# sending, stays in the processor's caches. A read that may be large is delivered at once, so that its bytes do too.
 READ_AHEAD = 32
 READ_AHEAD_SIZE = 4096  # bytes
 SENDS_PER_TURN = 16  # large writes that are sent inside the call; later ones wait for the end of the turn
@@ -71,6 +69,7 @@ class Turns:
         self._sends_left = SENDS_PER_TURN
         self._ready: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._arrived: list[tuple[Readable, bytes]] = []  # read, and not delivered yet
+        self._delivering: list[tuple[Readable, bytes]] = []  # the same, being delivered now (`ahead.py`)
         self._timers = TimerHeap()
         self._flushes: deque[Staged] = deque()
         self._teardowns: deque[Staged] = deque()
@@ -186,17 +185,21 @@ class Turns:
 
     def _hand_over(self) -> None:
         """Deliver what was read."""
-        waiting, self._arrived = self._arrived, []
-        for handler, data in waiting:
-            if self.debug:
-                self._invoke(handler._on_data, data)
-                continue
-            try:
-                handler._on_data(data)
-            except Exception:
-                log.exception("%r raised", handler)
-            except BaseException as error:
-                self.keep(error)
+        waiting, self._arrived = self._arrived, self._delivering
+        self._delivering = waiting
+        try:
+            for handler, data in waiting:
+                if self.debug:
+                    self._invoke(handler._on_data, data)
+                    continue
+                try:
+                    handler._on_data(data)
+                except Exception:
+                    log.exception("%r raised", handler)
+                except BaseException as error:
+                    self.keep(error)
+        finally:
+            waiting.clear()
 
     def _run_timers(self) -> None:
         before = self._timers.order

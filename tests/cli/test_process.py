@@ -289,6 +289,14 @@ def test_help_into_a_pipe_that_nobody_reads_is_no_error(option: str) -> None:
 # How it fails to start.
 
 
+def test_a_plain_file_at_the_path_is_no_socket_and_stays(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("text")
+    told = failure("--path", str(path))
+    assert told == f"listen EADDRINUSE {path}: not a socket (Address already in use)"
+    assert path.read_text() == "text"
+
+
 def test_an_address_in_use_is_one_line_and_status_1() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
