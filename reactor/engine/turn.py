@@ -19,6 +19,7 @@ from collections import deque
 from ..errors import WrongThread
 from ..hints import TYPE_CHECKING, Any
 from ..log import log
+from . import forks
 from .jobs import Jobs, resolve
 from .poller import READ
 from .timers import TimerHeap
@@ -33,9 +34,8 @@ if TYPE_CHECKING:
     from .poller import Poller
     from .timers import Timer
 
-# This many connections are read before the first one gets its data: the kernel's code for receiving stays in the
-# processor's caches, and then the code for sending. A read that may be large is delivered at once, so that its bytes
-# stay in the caches too.
+# This many connections are read before the first one gets its data, unless it may be large: so the kernel's code for
+# receiving stays in the processor's caches, then that for sending, and so do large data.
 READ_AHEAD = 32
 READ_AHEAD_SIZE = 4096  # bytes
 SENDS_PER_TURN = 16  # large writes that are sent inside the call; later ones wait for the end of the turn
@@ -54,19 +54,20 @@ class Turns:
     in_turn: bool  # True in a turn, except while it sleeps: what is queued now needs no wake-up
     _until_idle: bool  # run() returns when nothing is left to do
     _stopping: bool  # run() returns after this turn; so it does if `_closing`
-    _owner: int | None  # the thread inside run()
-    _kept: BaseException | None
+    _owner: int | None = None  # the thread inside run() or run_once()
+    _kept: BaseException | None = None
     _held: int  # reasons for run() to go on
+    signals: Any = None  # a Signals, if there is one
+    sigpipe_kills = False  # as of the last look (`sigpipe.py`)
+    inheritance: Any = None  # in a forked child an Inheritance, until the reactor is its own (`forks.py`)
 
     def __init__(self, reactor: Any, poller: Poller, clock: Callable[[], float], debug: bool) -> None:
         self.reactor = reactor  # what programs have: a Reactor, of which nothing is called here
         #: The clock's time, later than `turn_now` by what this turn has taken: deadlines of new work begin here.
         self.clock_time = clock
-        self.poller = poller
-        self.debug = debug
+        self.poller, self.debug = poller, debug
         self.ask_clock()
         self.in_turn = self.closed = self._taking_turn = self._until_idle = self._stopping = self._closing = False
-        self._owner = self._kept = None
         self._turns = self._held = 0
         self._sends_left = SENDS_PER_TURN
         self._ready: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
@@ -74,8 +75,7 @@ class Turns:
         self._timers = TimerHeap()
         self._flushes: deque[Staged] = deque()
         self._teardowns: deque[Staged] = deque()
-        #: The turns that took long: `turn_now` of each, and when it ended. A listener blocked, or the process was
-        #: stopped. A connection that was stamped in such a turn was not silent before its end.
+        #: The turns that took long: `turn_now` of each, and when it ended. What was stamped in one was not silent then.
         self.stalls: dict[float, float] = {}
         #: The owners of connections that end with the reactor: servers that listen or stop, and all clients together.
         self.tenants: dict[object, Tenant] = {}
@@ -84,6 +84,7 @@ class Turns:
         self._invoke: Callable[..., None] = self._guarded_and_timed if debug else self._guarded
         self._wakeup = Wakeup()
         poller.add(self._wakeup.fileno(), READ, self._wakeup)
+        forks.register(self)
 
     # The turn.
 
@@ -280,6 +281,8 @@ class Turns:
 
     def close(self) -> None:
         """Between turns: end all connections, tell the program, and close the poller. Raises nothing."""
+        if self.inheritance is not None:
+            self.inheritance.close()
         for _ in range(LAST_TURNS):
             for tenant in list(self.tenants.values()):  # again each turn: a listener may have called listen() again
                 self._guarded(tenant._abandon)
@@ -290,7 +293,7 @@ class Turns:
         self._jobs.close()
         self._lookups.close()
         self.poller.close()
-        self._wakeup.close()
+        (self.signals or self._wakeup).close()  # last: a signal that comes while it closes is still the reactor's
         for fn, args in self._ready:  # queued by another thread in the last moment
             if fn is resolve:
                 args[0].cancel()
@@ -317,7 +320,7 @@ class Turns:
         return self.turn_now if self.in_turn else self.ask_clock()
 
     def ask_clock(self) -> float:
-        """Set `turn_now` to the clock's time; also between turns, where the last turn may be long ago."""
+        """Set `turn_now` to the clock's time."""
         self.turn_now = self.clock_time() + 0.0
         return self.turn_now
 
@@ -331,7 +334,7 @@ class Turns:
                 self._wakeup.wake()
 
     def queue(self, fn: Callable[[], object]) -> None:
-        """Call `fn()` in the next turn. From inside a turn only: nothing is checked, and nobody is woken."""
+        """Call `fn()` in the next turn. From inside a turn only: nothing is checked."""
         self._ready.append((fn, ()))
 
     def queue_threadsafe(self, fn: Callable[..., object], *args: Any) -> bool:

@@ -8,9 +8,11 @@ It checks the arguments and returns the connection at once, in state "connecting
 from __future__ import annotations
 
 from ... import arguments
+from ...engine import forks
 from ...engine.loop import Reactor, turns_of
 from ...errors import ReactorError
 from ...hints import TYPE_CHECKING
+from ..connection import orphan
 from ..connection.account import Reason
 from ..connection.connection import Connection
 from ..connection.listeners import Listeners
@@ -19,6 +21,7 @@ from ..deadlines.keeper import Keeper
 from ..debug import CheckedConnection, CheckedKeeper
 from ..settings import ClientSettings, Settings, split
 from ..sockets.addresses import Address, literal_family
+from ..sockets.sock import decide_again
 from ..sockets.unix import check_path
 from .stand_in import Connecting
 
@@ -84,6 +87,7 @@ def connect(
     """
     turns = turns_of(loop)
     turns.check_thread()
+    forks.check(turns, "connect()")
     where = _where(host, port, path, settings)
     arguments.maybe_listener("on_connect", on_connect)
     of_connection, of_client = split(settings, ClientSettings)
@@ -163,6 +167,32 @@ class Clients:
         """Destroy all clients: the reactor closes."""
         for conn in list(self._connections):
             conn._cut(Reason.DESTROYED)
+
+    # What the reactor tells its tenants (`engine/interfaces.py`).
+
+    def _sigpipe_changed(self) -> None:
+        for conn in self._connections:
+            decide_again(conn._sock)
+
+    def _on_fork(self) -> None:
+        for conn in self._connections:
+            if isinstance(conn._sock, Connecting):
+                conn._sock.on_fork()
+        orphan.put_aside(self._connections)
+
+    def _give_back(self) -> None:
+        self._renew([])
+
+    def _wanted(self, wanted: bool | list[Any]) -> list[Any]:
+        return orphan.wanted(self._connections, wanted)
+
+    def _renew(self, kept: list[Any]) -> None:
+        for conn in list(self._connections):
+            if conn in kept:
+                orphan.take_over(conn, CheckedConnection if self._loop.debug else Connection)
+            else:
+                orphan.give_back(conn)
+                del self._connections[conn]
 
     # What a connection tells its owner (`connection.owner.Owner`).
 

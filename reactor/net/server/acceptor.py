@@ -75,6 +75,8 @@ class Opened(NamedTuple):
         if self.file is not None:
             self.file.remove()  # first: while the socket is open, no other file can have this one's inode
         self.sock.close()
+        if self.file is not None:
+            self.file.remove_if_last()
 
 
 class Acceptor:
@@ -140,6 +142,20 @@ class Acceptor:
             self._paused.cancel()
             self._paused = None
 
+    # In the child of a fork.
+
+    def on_fork(self) -> None:
+        """The listening socket and its file are the parent's: nothing but close(2) is done to them."""
+        if self._opened.file is not None:
+            self._opened.file.disown()
+
+    def renew(self) -> None:
+        """Accept here too. The file goes with the last process that accepts."""
+        if self._opened.file is not None:
+            self._opened.file.claim()
+        self.watched = False
+        self.watch()
+
     def unwatch(self) -> None:
         """Leave clients in the backlog."""
         if self.watched:
@@ -190,7 +206,7 @@ class Acceptor:
                 return
             else:
                 host.admit(sock, raw if ipv4 else addresses.address_of(raw), self)
-            if self.sock.fileno() < 0:  # a listener has closed it
+            if self.sock.fileno() < 0 or self._loop.inheritance is not None:  # a listener has closed it, or has forked
                 return
 
     def _trouble(self, error: OSError) -> None:

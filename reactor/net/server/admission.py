@@ -79,6 +79,13 @@ class Admission:
             self._gate = gate_for(self._server._loop, limits, (conn.remote_address for conn in inside), self._gate)
         self.queues = self._gate is not None and limits.when_full == "wait"
 
+    def renew(self, inside: list[Connection]) -> None:
+        """In a forked child: these clients are inside, and no others."""
+        self.inside = len(inside)
+        self.quiet_until = 0.0
+        self._gate = self._reopening = None
+        self.apply_limits(inside)
+
     # A client comes.
 
     def admit(self, sock: Sock, remote: Address, acceptor: Acceptor) -> None:

@@ -11,7 +11,7 @@ import socket
 
 from ...hints import TYPE_CHECKING, Any
 from .kernel import name_error, os_error
-from .sock import StreamSocket, UnixStreamSocket
+from .sock import kind_of
 
 if TYPE_CHECKING:
     from .addresses import Address
@@ -32,9 +32,7 @@ def connected_socket(sock: Any) -> Sock:
     if type(sock) is not socket.socket:
         made: Sock = sock
         return made
-    return (UnixStreamSocket if sock.family == _UNIX else StreamSocket)(
-        int(sock.family), int(sock.type), 0, sock.detach()
-    )
+    return kind_of(sock.family == _UNIX)(int(sock.family), int(sock.type), 0, sock.detach())
 
 
 def start_connect(system: Any, family: int, raw: Any, address: Address, local: tuple[str, int] | None) -> socket.socket:
@@ -153,6 +151,6 @@ def accept(sock: socket.socket, family: int, kind: int) -> tuple[Sock, Any]:
         made.setblocking(False)
         return connected_socket(made), address
     fd, address = sock._accept()  # type: ignore[attr-defined]  # typeshed lists only what is public
-    accepted = (UnixStreamSocket if family == _UNIX else StreamSocket)(family, kind, 0, fd)
+    accepted = kind_of(family == _UNIX)(family, kind, 0, fd)
     accepted.setblocking(False)
     return accepted, address
