@@ -48,6 +48,9 @@ class Orphan(Connection):
 
     def _close(self) -> None: ...
 
+    def _check(self) -> None:
+        """In debug mode, by the call in which the process has forked."""
+
     # What programs call.
 
     def end(self, data: Any = b"", callback: Any = None, timeout: float | None = None) -> None:
