@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 import selectors
@@ -27,9 +28,8 @@ from tests.support.children import SECONDS, Child, in_child
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
     """Every reactor puts back what it found."""
-    handlers = {
-        number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGINT, signal.SIGTERM)
-    }
+    numbers = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGINT, signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in numbers}
     wakeup = signal.set_wakeup_fd(-1)
     signal.set_wakeup_fd(wakeup)
     yield
@@ -313,9 +313,13 @@ def test_a_handler_that_the_program_has_set_since_stays(way: str, handler: Any, 
 @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
 def test_reactors_that_listen_to_one_signal_may_close_in_any_order(order: tuple[int, ...]) -> None:
     heard: list[int] = []
+
+    def note(number: int, signum: int) -> None:
+        heard.append(number)
+
     loops = [Reactor() for _ in order]
     for number, one in enumerate(loops):
-        one.on_signal(signal.SIGUSR1, lambda _, number=number: heard.append(number))
+        one.on_signal(signal.SIGUSR1, functools.partial(note, number))
     left = list(range(len(loops)))
     for number in order:
         loops[number].close()

@@ -59,9 +59,7 @@ class Bytes:
 
 @pytest.mark.parametrize("where", ["in a listener", "between turns"])
 @pytest.mark.parametrize("way", WAYS)
-def test_a_unix_peer_that_has_gone_is_an_error_and_no_signal(
-    way: str, where: str, harness: Any, tmp_path: Path
-) -> None:
+def test_a_peer_that_has_gone_is_an_error_and_no_signal(way: str, where: str, harness: Any, tmp_path: Path) -> None:
     made: Harness = harness(path=tmp_path / "socket")
     peer, conn = made.connect()
     conn.pause()
