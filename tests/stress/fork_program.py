@@ -192,14 +192,17 @@ def serve_oneself(loop: Reactor) -> None:
     server.on("data", lambda conn, data: conn.end(data))
     place: Any = server.listen("127.0.0.1", 0)
     heard: list[bytes] = []
-    connect(loop, *place).on("data", lambda conn, data: heard.append(data)).write(b"x")
+    client = connect(loop, *place)
+    client.on("data", lambda conn, data: heard.append(data))
+    client.write(b"x")
     limit = time.monotonic() + 30
     try:
         while not heard:
             loop.run_once(0.01)
             assert time.monotonic() < limit
     except ReactorError as error:
-        assert "inside a turn" in str(error)
+        if "inside a turn" not in str(error):
+            raise
 
 
 def main(forks: int, seed: int) -> None:
