@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from reactor import Connection, Reactor, ReactorError, Server, connect
-from reactor.testing import Peer, pump, settle
+from reactor.testing import ManualClock, Peer, pump, settle
 from tests.conftest import SELECTORS, open_descriptors
 from tests.support.children import SECONDS, Child, fork, in_child
 
@@ -75,11 +75,16 @@ class Echo:
         assert self.conn.report.clean
 
 
-@pytest.fixture(params=["tcp", "unix"])
-def echo(request: pytest.FixtureRequest, each_loop: Reactor, tmp_path: Path) -> Iterator[Echo]:
-    made = Echo(each_loop, tmp_path / "socket" if request.param == "unix" else None)
-    yield made
-    made.peer.close()
+WORLDS = [("tcp", kind) for kind in SELECTORS] + [("unix", None)]
+
+
+@pytest.fixture(params=WORLDS, ids=lambda world: f"{world[0]}-{'own' if world[1] is None else world[1].__name__}")
+def echo(request: pytest.FixtureRequest, clock: ManualClock, tmp_path: Path) -> Iterator[Echo]:
+    kind, selector = request.param
+    with Reactor(selector and selector(), clock=clock, debug=True) as loop:
+        made = Echo(loop, tmp_path / "socket" if kind == "unix" else None)
+        yield made
+        made.peer.close()
 
 
 @pytest.fixture
@@ -453,28 +458,25 @@ def test_a_daemon_goes_on_when_its_parent_leaves(way: Callable[[int], Any], kind
     reader, writer = os.pipe()
 
     def parent() -> Any:
-        with Reactor() as loop:
-            _, address = serving(loop, path if kind == "unix" else None)
-            left = os.getpid()
-            if (daemon := fork()) == 0:
-                signal.alarm(int(SECONDS))
-                os.setsid()
-                loop.renew_after_fork()
-                while os.getppid() == left:
-                    time.sleep(0.001)
-                os.write(writer, b"ready")
-                loop.run()
-                loop.close()
-                os.write(writer, b"!" if path.exists() else b".")
-                os._exit(0)
-            if way is os._exit:
-                return address, daemon
+        loop, left = Reactor(), os.getpid()
+        _, address = serving(loop, path if kind == "unix" else None)
+        if (daemon := fork()) == 0:
+            signal.alarm(int(SECONDS))
+            os.setsid()
+            loop.renew_after_fork()
+            while os.getppid() == left:
+                time.sleep(0.001)
+            os.write(writer, b"ready")
+            loop.run()
+            loop.close()
+            os.write(writer, b"!" if path.exists() else b".")
+            os._exit(0)
+        if way is sys.exit:
+            while kind == "unix" and path.stat().st_mtime < time.time() + 1:  # until the daemon has claimed it
+                time.sleep(0.001)
             with contextlib.suppress(SystemExit), loop:
-                # The daemon has claimed the file.
-                while kind == "unix" and path.stat().st_mtime < time.time() + 1:
-                    time.sleep(0.001)
-                way(0)
-            return address, daemon
+                sys.exit(0)
+        return address, daemon
 
     address, daemon = in_child(parent)
     assert os.read(reader, 5) == b"ready"
