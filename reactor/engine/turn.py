@@ -57,9 +57,9 @@ class Turns:
     _owner: int | None = None  # the thread inside run() or run_once()
     _kept: BaseException | None = None
     _held: int  # reasons for run() to go on
-    signals: Any = None  # a Signals, if there is one
+    signals: Any  # a Signals, if there is one
     sigpipe_kills = False  # as of the last look (`sigpipe.py`)
-    inheritance: Any = None  # in a forked child an Inheritance, until the reactor is its own (`forks.py`)
+    inheritance: Any  # in a forked child an Inheritance, until the reactor is its own (`forks.py`)
 
     def __init__(self, reactor: Any, poller: Poller, clock: Callable[[], float], debug: bool) -> None:
         self.reactor = reactor  # what programs have: a Reactor, of which nothing is called here
@@ -68,8 +68,8 @@ class Turns:
         self.poller, self.debug = poller, debug
         self.ask_clock()
         self.in_turn = self.closed = self._taking_turn = self._until_idle = self._stopping = self._closing = False
-        self._turns = self._held = 0
-        self._sends_left = SENDS_PER_TURN
+        self._turns, self._held, self._sends_left = 0, 0, SENDS_PER_TURN
+        self.signals = self.inheritance = None
         self._ready: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._arrived: list[tuple[Readable, bytes]] = []  # read, and not delivered yet
         self._timers = TimerHeap()

@@ -15,7 +15,7 @@ from .sock import kind_of
 
 if TYPE_CHECKING:
     from .addresses import Address
-    from .sock import Sock
+    from .sock import Sock, StreamSocket
 
 _UNIX = getattr(socket, "AF_UNIX", None)  # Python on Windows has none
 _UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EINTR, getattr(errno, "WSAEWOULDBLOCK", errno.EINPROGRESS)})
@@ -140,17 +140,18 @@ def _adopted(sock: socket.socket, name: str, expected: str, value: Any) -> socke
     return sock
 
 
-def accept(sock: socket.socket, family: int, kind: int) -> tuple[Sock, Any]:
+def accept(sock: socket.socket, family: int, kind: int, made: type[StreamSocket]) -> tuple[Sock, Any]:
     """`sock.accept()` without its detours, made non-blocking: turning family and type, which the caller knows, into
     enumerations costs as much as the system call.
 
-    `_accept` is what `socket.accept` itself calls; a double that has none is asked in public.
+    `made` is the class for it, of `kind_of`. `_accept` is what `socket.accept` itself calls; a double that has none is
+    asked in public.
     """
     if type(sock) is not socket.socket:
-        made, address = sock.accept()
-        made.setblocking(False)
-        return connected_socket(made), address
+        double, address = sock.accept()
+        double.setblocking(False)
+        return connected_socket(double), address
     fd, address = sock._accept()  # type: ignore[attr-defined]  # typeshed lists only what is public
-    accepted = kind_of(family == _UNIX)(family, kind, 0, fd)
+    accepted = made(family, kind, 0, fd)
     accepted.setblocking(False)
     return accepted, address
