@@ -57,6 +57,10 @@ class EpollPoller(selectors.BaseSelector):
     def fileno(self) -> int:
         return self._epoll.fileno()
 
+    def renewed(self) -> EpollPoller:
+        """Another, with nothing registered: in a forked child this one is its parent's."""
+        return EpollPoller(self.system)
+
     def close(self) -> None:
         self._epoll.close()
         self.handlers.clear()

@@ -37,3 +37,11 @@ if TYPE_CHECKING:
         """What owns connections on a reactor: a server, or all clients together."""
 
         def _abandon(self) -> None: ...  # the reactor closes: end them all
+
+        def _sigpipe_changed(self) -> None: ...  # see `sigpipe.py`
+
+        # In the child of a fork (`forks.py`).
+        def _on_fork(self) -> None: ...  # put all aside: they are the parent's
+        def _give_back(self) -> None: ...  # close(2) all descriptors, and tell nobody
+        def _wanted(self, wanted: bool | list[Any], /) -> list[Any]: ...  # those that can be taken over
+        def _renew(self, kept: list[Any], /) -> None: ...  # go on with what listens, and with these connections

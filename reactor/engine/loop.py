@@ -15,6 +15,7 @@ from .. import arguments
 from ..errors import ReactorError, WrongThread
 from ..former import Former
 from ..hints import TYPE_CHECKING, Any
+from . import forks, sigpipe
 from .jobs import resolve
 from .poller import READABLE, WRITABLE, to_mask
 from .poller_choice import poller_for
@@ -23,13 +24,12 @@ from .turn import Turns
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from concurrent.futures import Future
     from selectors import BaseSelector
     from typing import Self
 
     from .jobs import Callback
-    from .signals import Signals
     from .timers import Timer
     from .watch import Watch
 
@@ -55,7 +55,6 @@ class Reactor:
     check_thread = Former("_turns.check_thread", "a reactor in debug mode checks the thread of each call")
 
     _thread: threading.Thread | None  # of start_thread(): run() then goes on while nothing is to do
-    _signals: Signals | None
 
     def __init__(
         self,
@@ -67,7 +66,7 @@ class Reactor:
         self._turns = Turns(self, poller_for(selector), arguments.function("clock", clock), debug)
         self._born = self._turns.turn_now
         self._running = False
-        self._thread = self._signals = None
+        self._thread = None
         self._watched: dict[int, Watch] = {}
 
     # Running.
@@ -80,10 +79,14 @@ class Reactor:
         after `close()`. Raises `ReactorError` when the reactor is running already.
         """
         turns = self._turns
+        forks.check(turns, "run()")
         if self._running or turns._taking_turn:
             raise ReactorError("run() was called while the reactor is running")
         self._running, turns._owner, turns._until_idle = True, get_ident(), self._thread is None
         try:
+            sigpipe.look(turns)
+            if turns._stopping and not turns.closed:  # by a stop() that came before
+                turns.take_turn(0)
             while not turns.must_return():
                 turns.take_turn(None)
         finally:
@@ -106,23 +109,24 @@ class Reactor:
         turns.check_thread()
         if turns.closed:
             return
-        turns._owner = get_ident()
+        forks.check(turns, "run_once()")
+        sigpipe.look(turns)
+        owner, turns._owner = turns._owner, get_ident()
         try:
             turns.take_turn(timeout)
         finally:
-            turns._owner = None
+            turns._owner = owner
             if turns._closing:
                 self._finish()
 
     # Stopping.
 
     def stop(self) -> None:
-        """Make `run()` return after this turn. Servers, connections and timers stay. From any thread; harmless when
-        not running.
+        """Make `run()` return after this turn; when it is not running, the next `run()` after one turn. Servers,
+        connections and timers stay. From any thread.
         """
-        if self._running:
-            self._turns._stopping = True
-            self._turns._wakeup.wake()
+        self._turns._stopping = True
+        self._turns._wakeup.wake()
 
     def close(self) -> None:
         """Reset every connection (reason `DESTROYED`), deliver each `close` event, close servers, threads of jobs and
@@ -153,9 +157,19 @@ class Reactor:
         for _ in self._watched:
             turns.release()
         self._watched.clear()
-        if self._signals is not None:
-            self._signals.close()  # last: a signal that comes while the reactor closes is still the reactor's
         turns.raise_kept()
+
+    def renew_after_fork(self, connections: bool | Iterable[Any] = False, selector: BaseSelector | None = None) -> None:
+        """Make this reactor the forked child's own. In a child of fork it is its parent's until then: `run`,
+        `run_once`, `listen` and `connect` raise ReactorError, `write` too, and `close()` gives back descriptors only.
+
+        Servers go on accepting, beside the parent if it does; watched descriptors, signals, copies of timers and of
+        ready calls go on too. Connections stay the parent's and are over here, without a `close`, but for
+        `connections`: True for all that are connected, or some of them. These become the child's, and the parent must
+        `destroy()` its copies before it takes another turn. `selector` is as in the constructor; None is another of the
+        same kind. Raises ReactorError where there is nothing to renew.
+        """
+        forks.renew(self._turns, connections, selector)
 
     def __enter__(self) -> Self:
         return self
@@ -174,6 +188,8 @@ class Reactor:
             thread.join()  # stopped, and about to end
         if self._turns.closed:
             raise ReactorError("start_thread() was called on a closed reactor")
+        forks.check(self._turns, "start_thread()")
+        self._turns._stopping = False  # a stop() from before was for the thread from before
         import threading
 
         started = threading.Event()
@@ -256,8 +272,9 @@ class Reactor:
         from .answer import Answer
 
         arguments.function("fn", fn)
-        future = Answer(self._turns)
-        if not self._turns.queue_threadsafe(resolve, future, fn, args):
+        turns = self._turns
+        future = Answer(turns)
+        if turns.inheritance is not None or not turns.queue_threadsafe(resolve, future, fn, args):
             future.cancel()
         return future
 
@@ -321,12 +338,12 @@ class Reactor:
 
         turns = self._turns
         check_call(signum, fn)
-        if self._signals is None:
-            self._signals = Signals(turns.queue_threadsafe, turns._wakeup.write_fileno())
-        if fn is None:
-            self._signals.forget(signum)
-        elif not turns.closed:
-            self._signals.listen(signum, fn)
+        forks.check(turns, "on_signal()")
+        if turns.closed:
+            return
+        if turns.signals is None:
+            turns.signals = Signals(turns.queue_threadsafe, turns._wakeup)
+        turns.signals.listen(signum, fn) if fn is not None else turns.signals.forget(signum)
 
     # Embedding and looking in.
 

@@ -105,6 +105,12 @@ class SelectorPoller:
             raise OSError(errno.EINVAL, f"{type(self._selector).__name__} has no descriptor to embed by")
         return int(fileno())
 
+    def renewed(self) -> SelectorPoller:
+        """Another on a new selector of the same class, with nothing registered. Raises TypeError where that class wants
+        arguments.
+        """
+        return SelectorPoller(type(self._selector)())
+
     def close(self) -> None:
         self._selector.close()
         self.handlers.clear()

@@ -150,6 +150,15 @@ class TimerHeap:
         self.refs -= timer._ref
         return timer
 
+    def take_over(self, other: TimerHeap) -> None:
+        """All timers of another heap are this one's from now on."""
+        for when, _, timer in other.heap:
+            if timer.active:
+                timer._heap = self
+                heapq.heappush(self.heap, (when, self.order, timer))
+                self.order += 1
+                self.refs += timer._ref
+
     def forget(self, timer: Timer) -> None:
         """Called by a timer that was cancelled while in the heap."""
         self.refs -= timer._ref

@@ -18,6 +18,7 @@ from collections import deque
 from ..errors import WrongThread
 from ..hints import TYPE_CHECKING, Any
 from ..log import log
+from . import forks
 from .jobs import Jobs, resolve
 from .poller import READ
 from .timers import TimerHeap
@@ -52,29 +53,29 @@ class Turns:
     in_turn: bool  # True in a turn, except while it sleeps: what is queued now needs no wake-up
     _until_idle: bool  # run() returns when nothing is left to do
     _stopping: bool  # run() returns after this turn; so it does if `_closing`
-    _owner: int | None  # the thread inside run()
-    _kept: BaseException | None
+    _owner: int | None = None  # the thread inside run() or run_once()
+    _kept: BaseException | None = None
     _held: int  # reasons for run() to go on
+    signals: Any  # a Signals, if there is one
+    sigpipe_kills = False  # as of the last look (`sigpipe.py`)
+    inheritance: Any  # in a forked child an Inheritance, until the reactor is its own (`forks.py`)
 
     def __init__(self, reactor: Any, poller: Poller, clock: Callable[[], float], debug: bool) -> None:
         self.reactor = reactor  # what programs have: a Reactor, of which nothing is called here
         #: The clock's time, later than `turn_now` by what this turn has taken: deadlines of new work begin here.
         self.clock_time = clock
-        self.poller = poller
-        self.debug = debug
+        self.poller, self.debug = poller, debug
         self.ask_clock()
         self.in_turn = self.closed = self._taking_turn = self._until_idle = self._stopping = self._closing = False
-        self._owner = self._kept = None
-        self._turns = self._held = 0
-        self._sends_left = SENDS_PER_TURN
+        self._turns, self._held, self._sends_left = 0, 0, SENDS_PER_TURN
+        self.signals = self.inheritance = None
         self._ready: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._arrived: list[tuple[Readable, bytes]] = []  # read, and not delivered yet
         self._delivering: list[tuple[Readable, bytes]] = []  # the same, being delivered now (`ahead.py`)
         self._timers = TimerHeap()
         self._flushes: deque[Staged] = deque()
         self._teardowns: deque[Staged] = deque()
-        #: The turns that took long: `turn_now` of each, and when it ended. A listener blocked, or the process was
-        #: stopped. A connection that was stamped in such a turn was not silent before its end.
+        #: The turns that took long: `turn_now` of each, and when it ended. What was stamped in one was not silent then.
         self.stalls: dict[float, float] = {}
         #: The owners of connections that end with the reactor: servers that listen or stop, and all clients together.
         self.tenants: dict[object, Tenant] = {}
@@ -83,6 +84,7 @@ class Turns:
         self._invoke: Callable[..., None] = self._guarded_and_timed if debug else self._guarded
         self._wakeup = Wakeup()
         poller.add(self._wakeup.fileno(), READ, self._wakeup)
+        forks.register(self)
 
     # The turn.
 
@@ -283,6 +285,8 @@ class Turns:
 
     def close(self) -> None:
         """Between turns: end all connections, tell the program, and close the poller. Raises nothing."""
+        if self.inheritance is not None:
+            self.inheritance.close()
         for _ in range(LAST_TURNS):
             for tenant in list(self.tenants.values()):  # again each turn: a listener may have called listen() again
                 self._guarded(tenant._abandon)
@@ -293,7 +297,7 @@ class Turns:
         self._jobs.close()
         self._lookups.close()
         self.poller.close()
-        self._wakeup.close()
+        (self.signals or self._wakeup).close()  # last: a signal that comes while it closes is still the reactor's
         for fn, args in self._ready:  # queued by another thread in the last moment
             if fn is resolve:
                 args[0].cancel()
@@ -320,7 +324,7 @@ class Turns:
         return self.turn_now if self.in_turn else self.ask_clock()
 
     def ask_clock(self) -> float:
-        """Set `turn_now` to the clock's time; also between turns, where the last turn may be long ago."""
+        """Set `turn_now` to the clock's time."""
         self.turn_now = self.clock_time() + 0.0
         return self.turn_now
 
@@ -334,7 +338,7 @@ class Turns:
                 self._wakeup.wake()
 
     def queue(self, fn: Callable[[], object]) -> None:
-        """Call `fn()` in the next turn. From inside a turn only: nothing is checked, and nobody is woken."""
+        """Call `fn()` in the next turn. From inside a turn only: nothing is checked."""
         self._ready.append((fn, ()))
 
     def queue_threadsafe(self, fn: Callable[..., object], *args: Any) -> bool:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import socket
 
+_NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)  # another thread may close the pair at this moment
+
 
 class Wakeup:
     """The socket pair of one loop. Its reading end is registered with the poller like any descriptor."""
@@ -33,7 +35,7 @@ class Wakeup:
     def wake(self) -> None:
         """Make the loop take another turn. Callable from any thread, and after `close()`."""
         try:
-            self._writer.send(b"\0")
+            self._writer.send(b"\0", _NO_SIGNAL)
         except OSError:  # full: the loop is awake already; closed: no loop sleeps
             pass
 

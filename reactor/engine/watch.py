@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 class Watch:
     """A foreign descriptor and the function that is called when it is ready."""
 
-    __slots__ = ("_events", "_fd", "fn")
+    __slots__ = ("_fd", "events", "fn")
 
     _flowing = False
 
     def __init__(self, fd: int, events: int, fn: Callable[[int, int], object]) -> None:
         self._fd = fd
-        self._events = events
+        self.events = events
         self.fn: Callable[[int, int], object] | None = fn
 
     def _on_ready(self, mask: int) -> None:
-        events = to_events(mask) & self._events
+        events = to_events(mask) & self.events
         if self.fn is not None and events:
             self.fn(self._fd, events)
 

@@ -12,14 +12,15 @@ import pytest
 from reactor import Reactor, ReactorError, Server
 from reactor.engine.loop import turns_of
 from reactor.former import Former
-from reactor.testing import ManualClock
+from reactor.testing import ManualClock, settle
+from tests.loop.conftest import in_thread
 
 # What a program sees.
 
 FOR_PROGRAMS = {
     "call_at", "call_every", "call_later", "call_soon", "call_soon_threadsafe", "close", "closed", "debug", "fileno",
-    "next_deadline", "now", "on_signal", "run", "run_in_thread", "run_once", "start_thread", "statistics",
-    "stop", "unwatch", "watch",
+    "next_deadline", "now", "on_signal", "renew_after_fork", "run", "run_in_thread", "run_once", "start_thread",
+    "statistics", "stop", "unwatch", "watch",
 }  # fmt: skip
 
 
@@ -168,11 +169,39 @@ def test_stop_leaves_everything_as_it_is_and_run_goes_on(harness: Any, loop: Rea
     assert conn.bytes_read == 1
 
 
-def test_stop_of_a_loop_that_does_not_run_is_harmless(loop: Reactor, heard: list[Any]) -> None:
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "in a thread"])
+def test_stop_before_run_makes_the_next_run_return_after_one_turn(
+    elsewhere: bool, each_loop: Reactor, heard: list[Any]
+) -> None:
+    Server(each_loop).listen("127.0.0.1", 0)
+    each_loop.call_soon(lambda: (heard.append("first turn"), each_loop.call_soon(heard.append, "second turn")))
+    if elsewhere:
+        in_thread(each_loop.stop)
+    else:
+        each_loop.stop()
+    each_loop.run()
+    assert heard == ["first turn"]
+    each_loop.call_later(0, each_loop.stop)
+    each_loop.run()  # it counts once
+    assert heard == ["first turn", "second turn"]
+
+
+def test_stop_before_run_is_not_lost_in_turns_of_a_host(loop: Reactor, heard: list[Any]) -> None:
+    Server(loop).listen("127.0.0.1", 0)
     loop.stop()
-    loop.call_soon(heard.append, "called")
-    loop.run()
-    assert heard == ["called"]
+    settle(loop)
+    loop.run()  # returns
+    assert loop.statistics().held == 1
+
+
+def test_stop_before_close_and_before_a_thread_of_its_own_is_forgotten(heard: list[Any]) -> None:
+    with Reactor() as loop:
+        loop.stop()
+        loop.start_thread()
+        assert loop.call_soon_threadsafe(lambda: "runs").result(5) == "runs"
+        assert loop.call_soon_threadsafe(lambda: "goes on").result(5) == "goes on"
+    loop.stop()
+    loop.run()  # harmless
 
 
 TURNS: dict[str, Callable[[Reactor], None]] = {"run": Reactor.run, "run_once": lambda loop: loop.run_once(0)}

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import multiprocessing
 import os
 import selectors
 import signal
+import subprocess
 import sys
 import threading
+import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import forkserver, resource_tracker
 from typing import Any
 
 import pytest
@@ -16,12 +22,14 @@ import pytest
 from reactor import Reactor, Server
 from reactor.engine.turn import Turns
 from reactor.testing import Peer, pump, settle
+from tests.support.children import SECONDS, Child, in_child
 
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
     """Every reactor puts back what it found."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGINT)}
+    numbers = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGINT, signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in numbers}
     wakeup = signal.set_wakeup_fd(-1)
     signal.set_wakeup_fd(wakeup)
     yield
@@ -256,3 +264,211 @@ def test_a_plain_signal_handler_may_close_a_socket_that_is_waited_for(
         with handled_by(lambda *_: server.close()):
             real.run()
     assert not server.listening
+
+
+# Handlers and the wake-up descriptor of others.
+
+
+def mine(number: int, frame: object) -> None:
+    """A handler of the program."""
+
+
+def wakeup_fd() -> int:
+    found = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(found)
+    return found
+
+
+@pytest.mark.parametrize("way", ["close", "None"])
+@pytest.mark.parametrize("handler", [mine, signal.SIG_IGN, signal.SIG_DFL])
+def test_a_handler_that_the_program_has_set_since_stays(way: str, handler: Any, loop: Reactor) -> None:
+    loop.on_signal(signal.SIGUSR1, print)
+    before = signal.SIG_DFL
+    signal.signal(signal.SIGUSR1, handler)
+    if way == "close":
+        loop.close()
+    else:
+        loop.on_signal(signal.SIGUSR1, None)
+    assert signal.getsignal(signal.SIGUSR1) == handler
+    signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
+def test_reactors_that_listen_to_one_signal_may_close_in_any_order(order: tuple[int, ...]) -> None:
+    heard: list[int] = []
+
+    def note(number: int, signum: int) -> None:
+        heard.append(number)
+
+    loops = [Reactor() for _ in order]
+    for number, one in enumerate(loops):
+        one.on_signal(signal.SIGUSR1, functools.partial(note, number))
+    left = list(range(len(loops)))
+    for number in order:
+        loops[number].close()
+        left.remove(number)
+        if left:
+            _send(signal.SIGUSR1)
+            pump(loops[left[-1]], lambda: heard)
+            assert heard.pop() == left[-1]  # the last of those that still listen
+    assert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
+    assert wakeup_fd() == -1
+
+
+def test_the_wake_up_descriptor_passes_to_another_reactor_that_listens() -> None:
+    with Reactor() as first, Reactor() as second:
+        first.on_signal(signal.SIGUSR1, print)
+        second.on_signal(signal.SIGUSR2, print)
+        one = wakeup_fd()
+        first.close()
+        assert wakeup_fd() not in (-1, one)
+    assert wakeup_fd() == -1
+
+
+def test_a_wake_up_descriptor_that_a_host_has_set_since_stays(loop: Reactor) -> None:
+    loop.on_signal(signal.SIGUSR1, print)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    loop.close()
+    assert signal.set_wakeup_fd(-1) == writer
+    os.close(reader)
+    os.close(writer)
+
+
+def test_listening_again_takes_a_signal_back_from_the_program(loop: Reactor, heard: list[Any]) -> None:
+    loop.on_signal(signal.SIGUSR1, heard.append)
+    signal.signal(signal.SIGUSR1, mine)
+    loop.on_signal(signal.SIGUSR1, heard.append)
+    _send(signal.SIGUSR1)
+    pump(loop, lambda: heard)
+    loop.close()
+    assert signal.getsignal(signal.SIGUSR1) == mine
+    signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+
+
+def test_a_handler_that_wraps_one_of_ours_reaches_what_was_there_before(loop: Reactor) -> None:
+    told: list[str] = []
+    signal.signal(signal.SIGUSR1, lambda number, frame: told.append("before"))
+    loop.on_signal(signal.SIGUSR1, print)
+    ours: Any = signal.getsignal(signal.SIGUSR1)
+    signal.signal(signal.SIGUSR1, lambda number, frame: (told.append("wrapper"), ours(number, frame))[0])
+    loop.close()
+    _send(signal.SIGUSR1)
+    assert told == ["wrapper", "before"]
+    signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+
+
+# Closing in another thread than the main one.
+
+
+def close_elsewhere(loop: Reactor) -> None:
+    thread = threading.Thread(target=loop.close)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize("way", ["close in a thread", "close on its own thread", "leave its thread by close()"])
+def test_closing_in_another_thread_leaves_no_handler_behind(way: str, caplog: pytest.LogCaptureFixture) -> None:
+    loop = Reactor()
+    loop.on_signal(signal.SIGUSR1, print)
+    if way == "close in a thread":
+        close_elsewhere(loop)
+    else:
+        threads = set(threading.enumerate())
+        loop.start_thread()
+        (own,) = set(threading.enumerate()) - threads
+        if way == "close on its own thread":
+            loop.call_soon_threadsafe(loop.close)
+        else:
+            loop.close()
+        own.join()
+    assert loop.closed
+    assert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
+    assert wakeup_fd() == -1
+
+
+def test_a_signal_just_after_such_a_close_is_what_it_was_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+    signal.signal(signal.SIGUSR1, lambda number, frame: told.append(number))
+    before = signal.getsignal(signal.SIGUSR1)
+    monkeypatch.setitem(sys.modules, "ctypes", None)  # the main thread is not asked to put it back
+    loop = Reactor()
+    loop.on_signal(signal.SIGUSR1, print)
+    close_elsewhere(loop)
+    assert signal.getsignal(signal.SIGUSR1) != before
+    _send(signal.SIGUSR1)
+    assert told == [signal.SIGUSR1]
+    assert signal.getsignal(signal.SIGUSR1) == before
+    assert wakeup_fd() == -1
+    signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+
+
+# Forks.
+
+
+def test_a_signal_ends_a_child_as_it_did_before_the_loop_listened(loop: Reactor, heard: list[Any]) -> None:
+    """Sent at once, when the child has not even returned from its fork."""
+    loop.on_signal(signal.SIGUSR1, heard.append)
+    for _ in range(50):
+        child = Child(lambda: time.sleep(SECONDS))
+        os.kill(child.pid, signal.SIGUSR1)
+        assert os.waitstatus_to_exitcode(child.status()) == -signal.SIGUSR1
+    settle(loop)
+    assert heard == []
+    _send(signal.SIGUSR1)
+    pump(loop, lambda: heard)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
+
+
+def test_a_child_has_the_handler_of_the_program_from_before(loop: Reactor) -> None:
+    signal.signal(signal.SIGUSR1, mine)
+    loop.on_signal(signal.SIGUSR1, print)
+    assert in_child(lambda: (signal.getsignal(signal.SIGUSR1) is mine, wakeup_fd())) == (True, -1)
+    loop.close()
+    signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+
+
+def test_a_renewed_child_listens_and_its_parent_hears_nothing(loop: Reactor, heard: list[Any]) -> None:
+    loop.on_signal(signal.SIGUSR1, heard.append)
+
+    def child() -> list[Any]:
+        loop.renew_after_fork()
+        _send(signal.SIGUSR1)
+        pump(loop, lambda: heard)
+        loop.close()
+        return [*heard, signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL, wakeup_fd()]
+
+    assert in_child(child) == [signal.SIGUSR1, True, -1]
+    settle(loop)
+    assert heard == []
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_terminate_ends_a_process_of_multiprocessing_and_only_that(
+    method: str, loop: Reactor, heard: list[Any]
+) -> None:
+    loop.on_signal(signal.SIGTERM, heard.append)
+    context: Any = multiprocessing.get_context(method)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = context.Process(target=time.sleep, args=(SECONDS,))
+        child.start()
+    child.terminate()
+    child.join(SECONDS)
+    assert child.exitcode == -signal.SIGTERM
+    settle(loop)
+    assert heard == []
+    child.close()
+    if method == "forkserver":
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]
+    resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]
+
+
+def test_a_subprocess_is_ended_by_a_signal_that_the_loop_listens_to(loop: Reactor, heard: list[Any]) -> None:
+    loop.on_signal(signal.SIGTERM, heard.append)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(20)"]) as child:
+        child.terminate()
+        assert child.wait(SECONDS) == -signal.SIGTERM
+    settle(loop)
+    assert heard == []

@@ -6,13 +6,18 @@ close(2), and so not before the child has gone (closing.md, fact 3); our side is
 
 from __future__ import annotations
 
+import json
+import os
 import select
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from tests.stress.accounts import Account
-from tests.stress.server_process import outcome, served, until
+from tests.stress.server_process import ROOT, outcome, served, until
 
 HEARD = ["give 1000000 end", "give 1000000 destroy_soon", "call end", "call destroy_soon"]
 UNHEARD = ["call destroy", "call reset", "give 100 destroy"]
@@ -60,3 +65,24 @@ def test_a_reaped_client_hears_of_it_while_a_child_holds_copies(clients: int, ac
         server.ask("reap", child)
         leaks = server.leaks()
     account.did("clients reaped while a forked child holds copies", clients, leaks=leaks)
+
+
+@pytest.mark.parametrize("forks", [40, pytest.param(2000, marks=pytest.mark.slow)])
+def test_forks_at_random_moments_are_not_felt(forks: int, account: Account) -> None:
+    """By the clients of the parent, which are in the parent too: each gets every byte, and an end in order."""
+    program = Path(__file__).with_name("fork_program.py")
+    found = subprocess.run(
+        [sys.executable, program, json.dumps({"forks": forks, "seed": forks})],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=590,
+    )  # fmt: skip
+    assert (found.returncode, found.stderr) == (0, "")
+    told = json.loads(found.stdout.splitlines()[-1])
+    counts = told["counts"]
+    wrong = {name: count for name, count in counts.items() if count and (":" in name or name in UNWANTED)}
+    assert wrong == {}
+    assert counts["forks"] == forks
+    assert counts["clean"] > 0
+    account.did("forks at random moments of everything", forks, leaks=told["left"])
+
+
+UNWANTED = {"wrong", "short", "not clean", "errors in threads", "SIGTERM"}

@@ -211,7 +211,7 @@ def test_the_type_checker_is_overruled_only_where_a_library_is_wrong() -> None:
 
 
 #: What may be asked whether it has a name: modules, which differ from platform to platform, and a class about its own.
-ASKED = {"errno", "os", "select", "socket", "type(self)"}
+ASKED = {"errno", "os", "select", "signal", "socket", "type(self)"}
 
 
 def test_what_a_socket_can_do_is_never_found_out_by_hasattr() -> None:

@@ -9,6 +9,7 @@ reference or not, and ends them when the reactor closes.
 from __future__ import annotations
 
 from ...hints import TYPE_CHECKING
+from ..connection import orphan
 from ..connection.account import Reason
 from ..connection.connection import Connection
 from ..connection.intake import Intake
@@ -16,9 +17,12 @@ from ..connection.listeners import Listeners
 from ..connection.states import CONNECTING
 from ..deadlines.keeper import Keeper
 from ..debug import CheckedConnection, CheckedKeeper
+from ..sockets.sock import decide_again
 from .stand_in import Connecting
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ...engine.turn import Turns
     from ..settings import ClientSettings, Settings
     from ..sockets.addresses import Address
@@ -69,6 +73,32 @@ class Clients:
         """Destroy all clients: the reactor closes."""
         for conn in list(self._connections):
             conn._cut(Reason.DESTROYED)
+
+    # What the reactor tells its tenants (`engine/interfaces.py`).
+
+    def _sigpipe_changed(self) -> None:
+        for conn in self._connections:
+            decide_again(conn._sock)
+
+    def _on_fork(self) -> None:
+        for conn in self._connections:
+            if isinstance(conn._sock, Connecting):
+                conn._sock.on_fork()
+        orphan.put_aside(self._connections)
+
+    def _give_back(self) -> None:
+        self._renew([])
+
+    def _wanted(self, wanted: bool | list[Any]) -> list[Any]:
+        return orphan.wanted(self._connections, wanted)
+
+    def _renew(self, kept: list[Any]) -> None:
+        for conn in list(self._connections):
+            if conn in kept:
+                orphan.take_over(conn, self._kind)
+            else:
+                orphan.give_back(conn)
+                del self._connections[conn]
 
     # What a connection tells its owner (`connection.owner.Owner`).
 

@@ -8,6 +8,7 @@ It checks the arguments and returns the connection at once, in state "connecting
 from __future__ import annotations
 
 from ... import arguments
+from ...engine import forks
 from ...engine.loop import Reactor, turns_of
 from ...errors import ReactorError
 from ...hints import TYPE_CHECKING
@@ -89,6 +90,7 @@ def open_client(
     """A new client of these clients, with checked arguments."""
     turns = clients._loop
     turns.check_thread()
+    forks.check(turns, "connect()")
     where = _where(host, port, path, settings)
     arguments.maybe_listener("on_connect", on_connect)
     of_connection, of_client = split(settings, ClientSettings)

@@ -124,6 +124,10 @@ class Connecting:
                 waiting.cancel()
         self._close(self._race.give_up())
 
+    def on_fork(self) -> None:
+        """In a forked child: the look-up is the parent's, and a lock of it may be held by a thread of the parent."""
+        self._lookup = None
+
     @property
     def wanted(self) -> bool:
         """True while the program has not ended the client."""

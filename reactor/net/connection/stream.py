@@ -17,6 +17,7 @@ import errno
 import socket
 
 from ... import arguments
+from ...engine import sigpipe
 from ...engine.poller import ERROR, GONE, HANGUP, WRITE
 from ...hints import TYPE_CHECKING
 from ..sockets import kernel
@@ -86,7 +87,7 @@ class Stream(Closing):
             loop = self._loop
             now = loop.turn_now
             if self._wrote_at is not now or (len(data) >= ALONE and loop.spend_send()):
-                self._wrote_at = now if loop.in_turn else loop.ask_clock()
+                self._wrote_at = now if loop.in_turn else sigpipe.between_turns(loop)
                 try:
                     sent = self._sock.send(data)
                 except OSError as error:
@@ -242,7 +243,7 @@ class Stream(Closing):
 
     def _send_now(self, data: bytes | memoryview, flags: int = 0) -> int:
         """Hand it to the kernel inside the call, the first of this turn; how much it took. `write` has it in place."""
-        self._wrote_at = self._loop.turn_now if self._loop.in_turn else self._loop.ask_clock()
+        self._wrote_at = self._loop.turn_now if self._loop.in_turn else sigpipe.between_turns(self._loop)
         try:
             sent = self._sock.send(data, flags)
         except OSError as error:

@@ -29,6 +29,7 @@ from ... import arguments
 from ...engine.poller import READ
 from ...hints import TYPE_CHECKING, Any, NamedTuple
 from ..sockets import addresses, kernel, opening, options
+from ..sockets.sock import kind_of
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         def accept_failed(self, error: OSError, shed: int, broken: Acceptor | None) -> None: ...
 
 
+_UNIX = getattr(socket, "AF_UNIX", None)  # Python on Windows has none
 ACCEPTS_PER_TURN = 64  # a flood of connects leaves time for the connections that are open
 SHED_BATCH = 256  # clients that are reset at once when there are no descriptors for them
 PAUSE = 1.0  # seconds without accepting after trouble, as asyncio's ACCEPT_RETRY_DELAY
@@ -78,6 +80,8 @@ class Opened(NamedTuple):
         if self.file is not None:
             self.file.remove()  # first: while the socket is open, no other file can have this one's inode
         self.sock.close()
+        if self.file is not None:
+            self.file.remove_if_last()
 
 
 class Acceptor:
@@ -145,6 +149,20 @@ class Acceptor:
             self._paused.cancel()
             self._paused = None
 
+    # In the child of a fork.
+
+    def on_fork(self) -> None:
+        """The listening socket and its file are the parent's: nothing but close(2) is done to them."""
+        if self._opened.file is not None:
+            self._opened.file.disown()
+
+    def renew(self) -> None:
+        """Accept here too. The file goes with the last process that accepts."""
+        if self._opened.file is not None:
+            self._opened.file.claim()
+        self.watched = False
+        self.watch()
+
     def unwatch(self) -> None:
         """Leave clients in the backlog."""
         if self.watched:
@@ -178,11 +196,12 @@ class Acceptor:
         """Take in up to `most` of the clients that wait."""
         host = self._host
         ipv4 = self._family == socket.AF_INET  # accept returns (host, port) as we want it
+        made, loop = kind_of(not ipv4 and self._family == _UNIX), self._loop
         for accepted in range(most):
             if host.queues and not host.has_room():
                 return
             try:
-                sock, raw = opening.accept(self.sock, self._family, self._kind)
+                sock, raw = opening.accept(self.sock, self._family, self._kind, made)
             except BlockingIOError:
                 return
             except OSError as error:
@@ -195,7 +214,7 @@ class Acceptor:
                 return
             else:
                 host.admit(sock, raw if ipv4 else addresses.address_of(raw), self)
-            if self.sock.fileno() < 0:  # a listener has closed it
+            if self.sock.fileno() < 0 or loop.inheritance is not None:  # a listener has closed it, or has forked
                 return
 
     def _trouble(self, error: OSError) -> None:

@@ -84,6 +84,13 @@ class Admission:
     def _decide_queues(self) -> None:
         self.queues = self.shut or (self._gate is not None and self._server._limits.when_full == "wait")
 
+    def renew(self, inside: list[Connection]) -> None:
+        """In a forked child: these clients are inside, and no others."""
+        self.inside = len(inside)
+        self.quiet_until = 0.0
+        self._gate = self._reopening = None
+        self.apply_limits(inside)
+
     # A client comes.
 
     def admit(self, sock: Sock, remote: Address, acceptor: Acceptor) -> None:

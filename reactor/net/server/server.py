@@ -7,16 +7,19 @@ It owns its acceptors, its connections and their listeners. What happens to a cl
 from __future__ import annotations
 
 from ... import arguments
+from ...engine import forks
 from ...engine.loop import Reactor, turns_of
 from ...errors import ReactorError, ServerClosed
 from ...former import Former
 from ...hints import TYPE_CHECKING
 from ...log import log
+from ..connection import orphan
 from ..connection.account import Reason
 from ..connection.listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Listeners, Once, without
 from ..deadlines.keeper import Keeper
 from ..settings import CONNECTION_SETTINGS, AtOpening, Live, OfServer, ServerSettings, split
 from ..sockets import addresses, options
+from ..sockets.sock import decide_again
 from .acceptor import Acceptor, acceptors_for, open_listening
 from .admission import Admission
 from .stopping import Stop, check_stop
@@ -139,6 +142,7 @@ class Server(Live, AtOpening, OfServer, Listening):
         the reactor was closed, TypeError or ValueError for wrong arguments.
         """
         self._loop.check_thread()
+        forks.check(self._loop, "listen()")
         if self._loop.closed:
             raise ReactorError("listen() after the reactor was closed")
         if self._stop is not None:
@@ -247,6 +251,44 @@ class Server(Live, AtOpening, OfServer, Listening):
         for conn in list(self._connections):
             conn._cut(Reason.DESTROYED)
 
+    # What the reactor tells its tenants (`engine/interfaces.py`).
+
+    def _sigpipe_changed(self) -> None:
+        for conn in self._connections:
+            decide_again(conn._sock)
+
+    def _on_fork(self) -> None:
+        for acceptor in self._acceptors:
+            acceptor.on_fork()
+        orphan.put_aside(self._connections)
+
+    def _give_back(self) -> None:
+        self._stop = None
+        self._close_acceptors()
+        for conn in self._connections:
+            orphan.give_back(conn)
+        self._connections.clear()
+
+    def _wanted(self, wanted: bool | list[Any]) -> list[Any]:
+        return orphan.wanted(self._connections, wanted)
+
+    def _renew(self, kept: list[Any]) -> None:
+        if self._stop is not None:  # the parent stops, and this server goes on
+            self._stop.give_up()
+        for conn in list(self._connections):
+            if conn in kept:
+                orphan.take_over(conn, self._admission._connection_type)
+            else:
+                if self._memory is not None:
+                    self._memory.forget(conn)
+                orphan.give_back(conn)
+                del self._connections[conn]
+        self._admission.renew(kept)
+        for acceptor in self._acceptors:
+            acceptor.renew()
+        if not self._acceptors and not self._connections:
+            self._loop.tenants.pop(self, None)
+
     # What the connections report (owner.Owner).
 
     @property
@@ -302,6 +344,7 @@ class Server(Live, AtOpening, OfServer, Listening):
         return getattr(self._settings if name in CONNECTION_SETTINGS else self._limits, name)
 
     def _change_setting(self, name: str, value: Any) -> None:
+        forks.check(self._loop, f"to change {name}")
         if name in CONNECTION_SETTINGS:
             self._settings = self._settings.replaced(name, value)
             if name in ("no_delay", "keep_alive", "oob_inline"):

@@ -179,6 +179,14 @@ class Stop:
         for callback, error in self.callbacks:
             server._loop.call_soon(callback, server, error)
 
+    def give_up(self) -> None:
+        """In a forked child: it is the parent that stops. Nobody is told."""
+        self._server._stop = None
+        self._waiting.clear()
+        self._cancel_spread()
+        if self._deadline_timer is not None:
+            self._deadline_timer.cancel()
+
     def _cancel_spread(self) -> None:
         if self._spread_timer is not None:
             self._spread_timer.cancel()

@@ -19,11 +19,11 @@ from ...hints import TYPE_CHECKING, Any
 from ...log import log
 from .kernel import connect_error, name_error, os_error
 from .options import set_option
-from .sock import StreamSocket, UnixStreamSocket
+from .sock import kind_of
 
 if TYPE_CHECKING:
     from .addresses import Address
-    from .sock import Sock
+    from .sock import Sock, StreamSocket
 
 _UNIX = getattr(socket, "AF_UNIX", None)  # Python on Windows has none
 PORT_TRIES = 16  # how often a port is looked for that is free at each address of a name
@@ -43,9 +43,7 @@ def connected_socket(sock: Any) -> Sock:
     if type(sock) is not socket.socket:
         made: Sock = sock
         return made
-    return (UnixStreamSocket if sock.family == _UNIX else StreamSocket)(
-        int(sock.family), int(sock.type), 0, sock.detach()
-    )
+    return kind_of(sock.family == _UNIX)(int(sock.family), int(sock.type), 0, sock.detach())
 
 
 # To connect.
@@ -188,17 +186,18 @@ def _listen_addresses(host: str | None, port: int) -> list[tuple[int, Any]]:
 # Accepted.
 
 
-def accept(sock: socket.socket, family: int, kind: int) -> tuple[Sock, Any]:
+def accept(sock: socket.socket, family: int, kind: int, made: type[StreamSocket]) -> tuple[Sock, Any]:
     """`sock.accept()` without its detours, made non-blocking: turning family and type, which the caller knows, into
     enumerations costs as much as the system call.
 
-    `_accept` is what `socket.accept` itself calls; a double that has none is asked in public.
+    `made` is the class for it, of `kind_of`. `_accept` is what `socket.accept` itself calls; a double that has none is
+    asked in public.
     """
     if type(sock) is not socket.socket:
-        made, address = sock.accept()
-        made.setblocking(False)
-        return connected_socket(made), address
+        double, address = sock.accept()
+        double.setblocking(False)
+        return connected_socket(double), address
     fd, address = sock._accept()  # type: ignore[attr-defined]  # typeshed lists only what is public
-    accepted = (UnixStreamSocket if family == _UNIX else StreamSocket)(family, kind, 0, fd)
+    accepted = made(family, kind, 0, fd)
     accepted.setblocking(False)
     return accepted, address

@@ -10,6 +10,7 @@ import array
 import os
 import socket
 
+from ...engine import sigpipe
 from ...hints import TYPE_CHECKING
 from . import options
 
@@ -22,6 +23,8 @@ except ImportError:  # Windows has neither; nothing is known of its queues
     _OUTQ = _INQ = None
 else:
     _OUTQ, _INQ = getattr(termios, "TIOCOUTQ", None), getattr(termios, "FIONREAD", None)
+
+_NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)
 
 if TYPE_CHECKING:
     from typing import Any, Protocol
@@ -74,7 +77,7 @@ class StreamSocket(socket.SocketType):
 
     def send_file(self, fd: int, offset: int, count: int) -> int:
         """sendfile(2)."""
-        return os.sendfile(self.fileno(), fd, offset, count)
+        return sigpipe.without(os.sendfile, self.fileno(), fd, offset, count)
 
     def peer_credentials(self) -> PeerCredentials | None:
         """None: who is at the other end of a TCP connection, no kernel can tell."""
@@ -105,6 +108,46 @@ class UnixStreamSocket(StreamSocket):
         from .credentials import peer_credentials  # here: few programs ask
 
         return peer_credentials(self)
+
+
+class QuietStreamSocket(StreamSocket):
+    """The same in a process in which SIGPIPE is not ignored: a write that fails raises EPIPE, and nothing else comes
+    of it.
+    """
+
+    __slots__ = ()
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        return super().send(data, flags | _NO_SIGNAL)
+
+
+class QuietUnixStreamSocket(UnixStreamSocket):
+    """The same of a Unix socket."""
+
+    __slots__ = ()
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        return super().send(data, flags | _NO_SIGNAL)
+
+
+#: (of a Unix socket, SIGPIPE kills) -> class.
+_KINDS = {
+    (False, False): StreamSocket,
+    (False, True): QuietStreamSocket,
+    (True, False): UnixStreamSocket,
+    (True, True): QuietUnixStreamSocket,
+}
+
+
+def kind_of(unix: bool) -> type[StreamSocket]:
+    """The class of a socket that is opened now."""
+    return _KINDS[unix, sigpipe.kills()]
+
+
+def decide_again(sock: Sock) -> None:
+    """What SIGPIPE does has changed since this socket was opened. Of a stand-in and a double nothing depends on it."""
+    if isinstance(sock, StreamSocket):
+        sock.__class__ = kind_of(isinstance(sock, UnixStreamSocket))
 
 
 def _ask(sock: socket.SocketType, request: int) -> int | None:

@@ -200,9 +200,15 @@ def _set_mode(path: str, mode: int) -> None:
 
 
 class SocketFile:
-    """The file of a socket that was bound just now."""
+    """The file of a socket that was bound just now.
 
-    __slots__ = ("_identity", "_path", "_there")
+    Several processes may accept at one socket after a fork. A child that only holds a copy does not touch the file. A
+    child that accepts claims the file: it moves the time of the last change of its content, which a socket has not, by
+    CLAIM. From then on the file goes with the last process that has the socket: each closes its copy, and then asks as
+    a start asks whether somebody is still bound to it.
+    """
+
+    __slots__ = ("_identity", "_made_at", "_path", "_state")
 
     def __init__(self, path: str) -> None:
         status = os.lstat(path)
@@ -210,31 +216,91 @@ class SocketFile:
             raise OSError(errno.EADDRINUSE, "replaced by something else")
         self._path = path
         self._identity = _identity(status)
-        self._there = True
+        self._made_at = status.st_mtime_ns
+        self._state = OURS
 
     def remove(self) -> None:
         """Unlink it, if it is still the one that was made; whatever else is there now stays. The socket must be
-        open still, see the top of this file. Harmless when it was called before.
+        open still, see the top of this file. Harmless when it was called before. A file that was claimed stays, see
+        `remove_if_last`.
 
         Raises nothing: a file that cannot be removed is logged, and the next start replaces it.
         """
-        if not self._there:
+        if self._state is not OURS:
             return
-        self._there = False
+        status = self._found()
+        if status is not None and status.st_mtime_ns != self._made_at:
+            self._state = CLAIMED
+            return
+        self._state = GONE
+        if status is not None:
+            self._unlink()
+
+    def remove_if_last(self) -> None:
+        """The socket was closed: unlink a claimed file to which nobody else is bound. Harmless otherwise."""
+        if self._state is not CLAIMED:
+            return
+        self._state = GONE
+        status = self._found()
+        if status is None:
+            return
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+                probe.setblocking(False)
+                last = probe.connect_ex(self._path) == errno.ECONNREFUSED
+        except OSError:  # no descriptor for it
+            return
+        now = self._found()
+        if last and now is not None and _same(status, now):
+            self._unlink()
+
+    def disown(self) -> None:
+        """In a forked child: it is the parent's."""
+        if self._state is OURS:
+            self._state = THEIRS
+
+    def claim(self) -> None:
+        """In a forked child that accepts. Where the file may not be changed, it goes with the parent."""
+        if self._state is not THEIRS:
+            return
+        self._state = OURS
+        if (status := self._found()) is not None:
+            try:
+                os.utime(self._path, ns=(status.st_atime_ns, self._made_at + CLAIM), follow_symlinks=False)
+            except OSError as error:
+                log.warning("the file of a socket goes with the parent process: %s", error)
+
+    def _found(self) -> os.stat_result | None:
+        """What is there, if it is still the file that was made."""
         try:
             status = os.lstat(self._path)
-            if stat.S_ISSOCK(status.st_mode) and _identity(status) == self._identity:
-                os.unlink(self._path)
-        except (FileNotFoundError, NotADirectoryError):  # somebody else was faster
+        except OSError as error:
+            if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                self._log(error)
+            return None
+        return status if stat.S_ISSOCK(status.st_mode) and _identity(status) == self._identity else None
+
+    def _unlink(self) -> None:
+        try:
+            os.unlink(self._path)
+        except FileNotFoundError:  # somebody else was faster
             pass
         except OSError as error:
-            log.warning(
-                "the file of a socket stays behind: %s",
-                kernel.os_error(error.errno or errno.EIO, "unlink", self._path).strerror,
-            )
+            self._log(error)
+
+    def _log(self, error: OSError) -> None:
+        log.warning(
+            "the file of a socket stays behind: %s",
+            kernel.os_error(error.errno or errno.EIO, "unlink", self._path).strerror,
+        )
 
     def __repr__(self) -> str:
         return f"<SocketFile {addresses.show(self._path)}>"
+
+
+#: What a process may do with a file: OURS: unlink it · CLAIMED: if it is the last · THEIRS: nothing · GONE: done.
+OURS, CLAIMED, THEIRS, GONE = "ours", "claimed", "theirs", "gone"
+CLAIM = 2_000_000_000  # nanoseconds: the coarsest file systems keep times in steps of 2 s
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:
