@@ -6,6 +6,7 @@ from ..hints import TYPE_CHECKING
 from ..log import log
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable
     from concurrent.futures import Future, ThreadPoolExecutor
     from typing import Any
@@ -25,7 +26,7 @@ class Jobs:
         self.pending = 0
 
     def submit(
-        self, fn: Callable[..., Any], args: tuple[Any, ...], callback: Callback | None, waited_for: bool = True
+        self, fn: Callable[..., Any], args: tuple[Any, ...], callback: Callback | None
     ) -> Future[Any]:
         """Start `fn(*args)` in a thread. The future can be cancelled until then: no callback is called."""
         if self._pool is None:
@@ -33,12 +34,12 @@ class Jobs:
 
             self._pool = ThreadPoolExecutor(thread_name_prefix="reactor-job")
         future = self._pool.submit(fn, *args)
-        self.pending += waited_for
-        future.add_done_callback(lambda done: self._queue(self._finish, done, callback, waited_for))
+        self.pending += 1
+        future.add_done_callback(lambda done: self._queue(self._finish, done, callback))
         return future
 
-    def _finish(self, done: Future[Any], callback: Callback | None, waited_for: bool) -> None:
-        self.pending -= waited_for
+    def _finish(self, done: Future[Any], callback: Callback | None) -> None:
+        self.pending -= 1
         if done.cancelled():
             return
         error = done.exception()
@@ -64,3 +65,14 @@ def resolve(future: Future[Any], fn: Callable[..., Any], args: tuple[Any, ...]) 
         future.set_exception(error)
         if not isinstance(error, Exception):  # leaves run(), as from any other callback
             raise
+
+
+def drop(calls: deque[tuple[Callable[..., object], tuple[Any, ...]]]) -> None:
+    """Empty the queue of a loop that has closed, and cancel the futures in it. From any thread, several at once too."""
+    while calls:
+        try:
+            fn, args = calls.popleft()
+        except IndexError:  # another thread was quicker
+            return
+        if fn is resolve:
+            args[0].cancel()

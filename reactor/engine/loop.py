@@ -177,17 +177,22 @@ class Reactor:
         import threading
 
         started = threading.Event()
-        self.call_soon(started.set)
-        self._thread = threading.Thread(target=self._run_in_own_thread, name="reactor", daemon=True)
-        self._thread.start()
+        self._thread = threading.Thread(target=self._run_in_own_thread, args=(started,), name="reactor", daemon=True)
+        try:
+            self._thread.start()
+        except BaseException:
+            self._thread = None
+            raise
         started.wait()
         return self
 
-    def _run_in_own_thread(self) -> None:
+    def _run_in_own_thread(self, started: threading.Event) -> None:
         try:
+            self.call_soon(started.set)
             self.run()
         finally:
             self._thread = None
+            started.set()  # whatever happened: start_thread() does not wait for ever
 
     # Calls and timers.
 

@@ -19,17 +19,16 @@ from collections import deque
 from ..errors import WrongThread
 from ..hints import TYPE_CHECKING, Any
 from ..log import log
-from .jobs import Jobs, resolve
+from .jobs import Jobs, drop
 from .poller import READ
 from .timers import TimerHeap
 from .wakeup import Wakeup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
 
     from .interfaces import Readable, Staged, Tenant
-    from .jobs import Callback
+    from .lookups import Lookups
     from .poller import Poller
     from .timers import Timer
 
@@ -80,7 +79,7 @@ class Turns:
         #: The owners of connections that end with the reactor: servers that listen or stop, and all clients together.
         self.tenants: dict[object, Tenant] = {}
         self._jobs = Jobs(self.queue_threadsafe)
-        self._lookups = Jobs(self.queue_threadsafe)  # apart: slow resolvers do not delay the program's jobs
+        self.lookups: Lookups | None = None  # made for the first client by name
         self._invoke: Callable[..., None] = self._guarded_and_timed if debug else self._guarded
         self._wakeup = Wakeup()
         poller.add(self._wakeup.fileno(), READ, self._wakeup)
@@ -288,13 +287,11 @@ class Turns:
             self._take_last_turn()
         self.closed, self._closing = True, False
         self._jobs.close()
-        self._lookups.close()
+        if self.lookups is not None:
+            self.lookups.close()
         self.poller.close()
         self._wakeup.close()
-        for fn, args in self._ready:  # queued by another thread in the last moment
-            if fn is resolve:
-                args[0].cancel()
-        self._ready.clear()
+        drop(self._ready)
         self.tenants.clear()
         self._timers = TimerHeap()
 
@@ -340,6 +337,8 @@ class Turns:
             return False
         self._ready.append((fn, args))  # deque.append is atomic
         self._wakeup.wake()
+        if self.closed:  # since the first line, perhaps: then close() did not find it
+            drop(self._ready)
         return True
 
     def call_later(self, seconds: float, fn: Callable[..., object], *args: Any) -> Timer:
@@ -381,10 +380,6 @@ class Turns:
         return self._sends_left >= 0
 
     # Threads.
-
-    def job(self, fn: Callable[..., Any], *args: Any, callback: Callback) -> Future[Any] | None:
-        """As `Reactor.run_in_thread`, but `run()` does not wait. A future to cancel; None if the reactor is closed."""
-        return None if self.closed else self._lookups.submit(fn, args, callback, waited_for=False)
 
     def check_thread(self) -> None:
         """In debug mode, raise WrongThread when the calling thread is not the one inside `run()`."""

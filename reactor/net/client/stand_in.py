@@ -18,6 +18,7 @@ import errno
 import socket
 from collections.abc import Iterable
 
+from ...engine.lookups import Lookups
 from ...engine.poller import WRITE
 from ...hints import TYPE_CHECKING, Any
 from ..connection.account import Reason
@@ -26,9 +27,9 @@ from . import names
 from .attempts import Race
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
     from typing import TypeVar
 
+    from ...engine.lookups import Asker
     from ...engine.timers import Timer
     from ...engine.turn import Turns
     from ..connection.connection import Connection
@@ -54,7 +55,7 @@ class Connecting:
     _look: Timer | None  # for a look at the race later than the next turn
     _look_queued: bool  # for the next turn
     _limit: Timer | None
-    _lookup: Future[Any] | None
+    _lookup: Asker | None
 
     def __init__(self, loop: Turns, where: Address, settings: Settings, client: ClientSettings) -> None:
         self._loop = loop
@@ -148,7 +149,16 @@ class Connecting:
         elif self._client.lookup is not None:
             conn._guarded(self._client.lookup, host, self._client.family, self._done)
         else:
-            self._lookup = self._loop.job(names.resolve, host, port, self._client.family, callback=self._resolved)
+            self._look_up(host, port, self._client.family)
+
+    def _look_up(self, *where: Any) -> None:
+        try:
+            self._lookup = Lookups.of(self._loop).ask(where, names.resolve, where, self._looked_up)
+        except (RuntimeError, MemoryError) as error:  # no thread
+            self._loop.call_soon(self._looked_up, None, error)
+
+    def _looked_up(self, found: list[Target] | None, error: BaseException | None) -> None:
+        self._resolved(found, None if error is None else names.failure(self._where[0], error))
 
     def _done(self, error: BaseException | None, addresses: str | Iterable[str] | None = None) -> None:
         """The result of the program's own lookup. Only the first call counts."""
