@@ -31,8 +31,6 @@ from ..hints import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from .turn import Turns
-
     Told = Callable[[Any, BaseException | None], object]
 
 WANTED = 64  # questions at a time that somebody waits for: a thread that sleeps in the resolver costs some 50 KiB
@@ -79,20 +77,15 @@ class Asker:
 class Lookups:
     """The questions of one loop, and their threads."""
 
-    __slots__ = ("_asked", "_post", "_running", "_waiting")
+    __slots__ = ("_asked", "_post", "_running", "_waiting", "expected")
 
     def __init__(self, post: Callable[..., object]) -> None:
         self._post = post  # queues a call on the loop, from any thread
         self._asked: dict[Hashable, list[Question]] = {}  # the newest last
         self._running: dict[Question, None] = {}
         self._waiting: deque[Question] = deque()
-
-    @classmethod
-    def of(cls, turns: Turns) -> Lookups:
-        """Those of this loop, made when they are first needed."""
-        if turns.lookups is None:
-            turns.lookups = cls(turns.queue_threadsafe)
-        return turns.lookups
+        #: The number of clients that need an answer: those that have asked, and those that are about to.
+        self.expected = 0
 
     def ask(self, key: Hashable, fn: Callable[..., Any], args: tuple[Any, ...], told: Told) -> Asker:
         """Call `told(result, error)` on the loop with what `fn(*args)` returns or raises in a thread, or with the

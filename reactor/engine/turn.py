@@ -79,7 +79,8 @@ class Turns:
         #: The owners of connections that end with the reactor: servers that listen or stop, and all clients together.
         self.tenants: dict[object, Tenant] = {}
         self._jobs = Jobs(self.queue_threadsafe)
-        self.lookups: Lookups | None = None  # made for the first client by name
+        self.lookups: Lookups | None = None  # made for the first client that needs one
+        self.serves = False  # True once it has had a listening socket
         self._invoke: Callable[..., None] = self._guarded_and_timed if debug else self._guarded
         self._wakeup = Wakeup()
         poller.add(self._wakeup.fileno(), READ, self._wakeup)

@@ -79,7 +79,7 @@ def failure(host: str, error: BaseException) -> OSError:
     """The error of one client whose name could not be resolved. Several may have asked in one question: each gets an
     object of its own, since a program may raise it.
     """
-    if not (isinstance(error, OSError) and hasattr(error, "syscall")):
+    if not (isinstance(error, OSError) and "syscall" in vars(error)):
         return kernel.name_error(host, error)
     twin = type(error)(error.errno, error.strerror)
     vars(twin).update(vars(error))

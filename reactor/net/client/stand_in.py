@@ -18,13 +18,13 @@ import errno
 import socket
 from collections.abc import Iterable
 
-from ...engine.lookups import Lookups
 from ...engine.poller import WRITE
 from ...hints import TYPE_CHECKING, Any
 from ..connection.account import Reason
 from ..sockets import addresses, kernel, opening, options
 from . import names
 from .attempts import Race
+from .place import Place, lookups_of
 
 if TYPE_CHECKING:
     from typing import TypeVar
@@ -47,7 +47,7 @@ class Connecting:
 
     __slots__ = (
         "_answered", "_attempts", "_client", "_conn", "_limit", "_look", "_look_queued", "_lookup", "_loop", "_options",
-        "_race", "_reset", "_settings", "_where", "attempted", "family",
+        "_place", "_race", "_reset", "_settings", "_where", "attempted", "family",
     )  # fmt: skip
 
     _conn: Connection | None  # None: not begun, or over
@@ -64,6 +64,7 @@ class Connecting:
         self._client = client
         self._conn = self._look = self._limit = self._lookup = None
         self._answered = self._look_queued = self._reset = False
+        self._place = Place(loop, where)
         self._race = Race(client.attempt_delay)
         self._attempts: dict[Target, Attempt] = {}
         self._options: list[Option] = []
@@ -121,6 +122,7 @@ class Connecting:
         for waiting in (self._look, self._limit, self._lookup):
             if waiting is not None:
                 waiting.cancel()
+        self._place.leave()
         self._close(self._race.give_up())
 
     @property
@@ -153,7 +155,7 @@ class Connecting:
 
     def _look_up(self, *where: Any) -> None:
         try:
-            self._lookup = Lookups.of(self._loop).ask(where, names.resolve, where, self._looked_up)
+            self._lookup = lookups_of(self._loop).ask(where, names.resolve, where, self._looked_up)
         except (RuntimeError, MemoryError) as error:  # no thread
             self._loop.call_soon(self._looked_up, None, error)
 
@@ -181,6 +183,7 @@ class Connecting:
         self._loop.call_soon(self._resolved, found, error)  # the program may call `done` inside `lookup`
 
     def _resolved(self, found: list[Target] | None, error: BaseException | None) -> None:
+        self._place.resolved()
         conn = self._live
         if conn is None:
             return
@@ -213,6 +216,7 @@ class Connecting:
         if decision.open is not None:
             attempt = self._attempts[decision.open] = Attempt(self._loop, self, decision.open)
             self.attempted.append(decision.open.address)
+            self._place.leave()
             attempt.begin(self._settings, self._client.local_address)
         if decision.error is not None:
             self._loop.call_soon(self._fail, decision.error)
