@@ -118,6 +118,7 @@ SERVER: dict[str, Case] = {
     "close callback": (lambda server: server.close(5), TypeError, "callback", "5"),
     **seconds("shutdown grace", lambda server, value: server.shutdown(value)),
     "shutdown end": (lambda server: server.shutdown(1, end="no"), TypeError, "end", "'no'"),
+    **seconds("shutdown fin_wait", lambda server, value: server.shutdown(1, fin_wait=value)),
     **setting("max_connections", 0, -5, kind=ValueError),
     **setting("max_connections", "10", 1.5, True, kind=TypeError),
     **seconds("shutdown spread", lambda server, value: server.shutdown(10, spread=value)),
