@@ -170,6 +170,8 @@ SERVE: dict[str, Case] = {
     "on_connection": (lambda _: untyped.serve("greet"), TypeError, "on_connection", "'greet'"),
     "port": (lambda _: untyped.serve(print, "127.0.0.1", 70000), ValueError, "port", "70000"),
     "host": (lambda _: untyped.serve(print, 80), TypeError, "host", "80"),
+    "nothing to do": (lambda _: untyped.serve(None, "127.0.0.1", 0), TypeError, "on_connection", "on_server"),
+    **seconds("serve fin_wait", lambda _, value: untyped.serve(print, "127.0.0.1", 0, fin_wait=value)),
     **seconds("serve grace", lambda _, value: untyped.serve(print, "127.0.0.1", 0, grace=value)),
     "on_server": (lambda _: untyped.serve(print, "127.0.0.1", 0, on_server=5), TypeError, "on_server", "5"),
     "setting": (lambda _: untyped.serve(print, "127.0.0.1", 0, max_connections=0), ValueError, "max_connections", "0"),
