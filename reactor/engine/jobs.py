@@ -1,6 +1,8 @@
-"""Blocking work outside the loop's thread: a `concurrent.futures` pool whose results return as calls of the loop."""
+"""Blocking work outside the loop's thread: a pool of threads (`pool.py`), whose results return as calls of the loop."""
 
 from __future__ import annotations
+
+import os
 
 from ..hints import TYPE_CHECKING
 from ..log import log
@@ -8,10 +10,15 @@ from ..log import log
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import Future
     from typing import Any
 
+    from .pool import Pool
+
     Callback = Callable[[Any, BaseException | None], object]
+
+#: Threads of the pool: as many as those of `concurrent.futures`. Jobs mostly wait.
+BOUND = min(32, (os.cpu_count() or 1) + 4)
 
 
 class Jobs:
@@ -21,25 +28,26 @@ class Jobs:
 
     def __init__(self, queue: Callable[..., object]) -> None:
         self._queue = queue  # queues a call on the loop from any thread
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool: Pool | None = None
         #: The number of jobs that `run()` waits for: their callback has not been called yet.
         self.pending = 0
 
-    def submit(
-        self, fn: Callable[..., Any], args: tuple[Any, ...], callback: Callback | None
-    ) -> Future[Any]:
-        """Start `fn(*args)` in a thread. The future can be cancelled until then: no callback is called."""
+    def submit(self, fn: Callable[..., Any], args: tuple[Any, ...], callback: Callback | None) -> None:
+        """Start `fn(*args)` in a thread. Raises RuntimeError or MemoryError if there is no thread, and none can be
+        started.
+        """
         if self._pool is None:
-            from concurrent.futures import ThreadPoolExecutor
+            from .pool import Pool
 
-            self._pool = ThreadPoolExecutor(thread_name_prefix="reactor-job")
-        future = self._pool.submit(fn, *args)
+            self._pool = Pool(BOUND, "reactor-job")
+        future = self._pool.submit(fn, args)
         self.pending += 1
         future.add_done_callback(lambda done: self._queue(self._finish, done, callback))
-        return future
 
     def _finish(self, done: Future[Any], callback: Callback | None) -> None:
         self.pending -= 1
+        if self._pool is not None:
+            self._pool.settled()
         if done.cancelled():
             return
         error = done.exception()
@@ -52,7 +60,7 @@ class Jobs:
         """Start no more jobs. Jobs that run finish in their threads, and no callback is called."""
         self.pending = 0
         if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool.close()
 
 
 def resolve(future: Future[Any], fn: Callable[..., Any], args: tuple[Any, ...]) -> None:

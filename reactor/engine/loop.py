@@ -15,6 +15,7 @@ from .. import arguments
 from ..errors import ReactorError, WrongThread
 from ..former import Former
 from ..hints import TYPE_CHECKING, Any
+from ..log import log
 from .jobs import resolve
 from .poller import READABLE, WRITABLE, to_mask
 from .poller_choice import poller_for
@@ -138,6 +139,8 @@ class Reactor:
         if thread is not None and thread.ident != get_ident():
             self.stop()
             thread.join()
+            if self.closed:  # by itself, since a listener wanted to leave it
+                return
         elif self._running and turns._owner != get_ident():
             raise WrongThread("close() was called from a thread that does not run the reactor; stop() it first")
         turns._closing = True
@@ -150,9 +153,8 @@ class Reactor:
         """Perform `close()`, between turns; raise what was kept at the end."""
         turns = self._turns
         turns.close()
-        for _ in self._watched:
-            turns.release()
         self._watched.clear()
+        turns._watched = 0
         if self._signals is not None:
             self._signals.close()  # last: a signal that comes while the reactor closes is still the reactor's
         turns.raise_kept()
@@ -190,9 +192,20 @@ class Reactor:
         try:
             self.call_soon(started.set)
             self.run()
+        except BaseException as error:
+            # Nobody is there to hear it: the thread would end without a word, and leave a loop that nobody runs.
+            log.error("%r closes: its thread was left by what a listener raised", self, exc_info=error)
+            self._close_for_good()
         finally:
             self._thread = None
             started.set()  # whatever happened: start_thread() does not wait for ever
+
+    def _close_for_good(self) -> None:
+        """Close, and log what the last listeners raise."""
+        try:
+            self.close()
+        except BaseException as error:
+            log.error("%r was closed; a listener raised meanwhile", self, exc_info=error)
 
     # Calls and timers.
 
@@ -299,7 +312,7 @@ class Reactor:
         self.unwatch(number)
         turns.poller.add(number, to_mask(events), watch)
         self._watched[number] = watch
-        turns.hold()
+        turns._watched = len(self._watched)
 
     def unwatch(self, fd: Any) -> None:
         """Make no more calls for this descriptor, not even for an event that was fetched already. Harmless when it is
@@ -311,7 +324,7 @@ class Reactor:
         watch = self._watched.pop(number, None)
         if watch is not None:
             watch.fn = None
-            turns.release()
+            turns._watched = len(self._watched)
             turns.poller.remove(number)
 
     def on_signal(self, signum: int, fn: Callable[[int], object] | None) -> None:
@@ -321,11 +334,12 @@ class Reactor:
         to signals does not keep `run()` going.
         """
         from .signals import Signals, check_call
+        from .urgent import told_at_once
 
         turns = self._turns
         check_call(signum, fn)
         if self._signals is None:
-            self._signals = Signals(turns.queue_threadsafe, turns._wakeup.write_fileno())
+            self._signals = Signals(told_at_once(turns.queue_threadsafe), turns._wakeup.write_fileno())
         if fn is None:
             self._signals.forget(signum)
         elif not turns.closed:
@@ -369,7 +383,7 @@ class Reactor:
     def __repr__(self) -> str:
         turns = self._turns
         state = "closed" if turns.closed else "running" if self._running else "idle"
-        return f"<Reactor {state} turns={turns._turns} timers={len(turns._timers)} held={turns._held}>"
+        return f"<Reactor {state} turns={turns._turns} timers={len(turns._timers)} held={turns._held + turns._watched}>"
 
 
 def turns_of(reactor: object) -> Turns:

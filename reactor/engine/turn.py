@@ -55,7 +55,8 @@ class Turns:
     _stopping: bool  # run() returns after this turn; so it does if `_closing`
     _owner: int | None  # the thread inside run()
     _kept: BaseException | None
-    _held: int  # reasons for run() to go on
+    _held: int  # reasons for run() to go on: servers, connections
+    winding_up = False  # True: timers and watched descriptors (`_watched` of them) keep run() going no longer
 
     def __init__(self, reactor: Any, poller: Poller, clock: Callable[[], float], debug: bool) -> None:
         self.reactor = reactor  # what programs have: a Reactor, of which nothing is called here
@@ -66,7 +67,7 @@ class Turns:
         self.ask_clock()
         self.in_turn = self.closed = self._taking_turn = self._until_idle = self._stopping = self._closing = False
         self._owner = self._kept = None
-        self._turns = self._held = 0
+        self._turns = self._held = self._watched = 0
         self._sends_left = SENDS_PER_TURN
         self._ready: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._arrived: list[tuple[Readable, bytes]] = []  # read, and not delivered yet
@@ -266,12 +267,13 @@ class Turns:
         """True if `run()` returns after this turn, which then does not sleep."""
         if self._stopping or self._closing or self.closed:
             return True
-        if not self._until_idle or self._held or self._timers.refs or self._jobs.pending:
+        alive = self._held or self._jobs.pending or (not self.winding_up and (self._timers.refs or self._watched))
+        if not self._until_idle or alive:
             return False
         return self._kept is None and not self._queued()
 
     def hold(self) -> None:
-        """Add one reason for `run()` to go on: a server that listens, a connection, a watched descriptor."""
+        """Add one reason for `run()` to go on: a server that listens, a connection."""
         self._held += 1
 
     def release(self) -> None:

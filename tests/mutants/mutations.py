@@ -188,7 +188,7 @@ MUTATIONS = (
         "reset at once at a shutdown",
         "pending output drains within the grace",
         "reactor/net/server/stopping.py",
-        "            self._waiting.popleft()._destroy_soon_by_us()\n",
+        "            self._endings.end(self._waiting.popleft())\n",
         "            self._waiting.popleft()._cut(Reason.SHUTDOWN_DEADLINE)\n",
         held_by("server/shutdown"),
     ),

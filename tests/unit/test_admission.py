@@ -54,7 +54,7 @@ class World:
         self.server: Any = SimpleNamespace(
             _loop=self.loop, _settings=SimpleNamespace(pause_on_connect=False), _limits=ServerSettings(**limits),
             _tally=Tally(), _acceptors=[self.acceptor], _connections={}, _listeners=None, _own_listeners={},
-            _emit=lambda *_: None,
+            _ref=True, _emit=lambda *_: None,
         )  # fmt: skip
         self.admission = Admission(self.server)
         self.admission._connection_type = self.connection  # type: ignore[assignment]  # no descriptor is needed here

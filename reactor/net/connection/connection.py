@@ -14,6 +14,7 @@ from ..sockets import addresses, kernel, options
 from .account import Fault, Reason
 from .callbacks import Until
 from .files import open_part
+from .idle import Busy
 from .listeners import CLIENT_EVENTS, CONNECTION_EVENTS, Emitter
 from .outbuf import bytes_view
 from .pause import Pause
@@ -340,6 +341,8 @@ class Connection(Stream, Live, Events):
         if wanted != self._ref and not self._finished:
             self._ref = wanted
             (self._loop.hold if wanted else self._loop.release)()
+
+    busy = Busy()
 
     # What can be asked.
 

@@ -32,6 +32,7 @@ class ShutdownReport(NamedTuple):
     - `by_reason`: The number for each `Reason`.
     - `bytes_unsent`: The bytes that were written and never sent.
     - `seconds`: How long the stop took.
+    - `bytes_discarded`: The bytes that these connections received and that nobody heard: most came after our FIN.
     """
 
     connections: int
@@ -39,6 +40,7 @@ class ShutdownReport(NamedTuple):
     by_reason: Mapping[Reason, int]
     bytes_unsent: int
     seconds: float
+    bytes_discarded: int = 0
 
     @property
     def cut(self) -> int:
@@ -50,6 +52,7 @@ class ShutdownReport(NamedTuple):
         return (
             f"stopped in {self.seconds:.3f} s: {self.connections} connection{'s' * (self.connections != 1)} ended, "
             f"{self.clean} of them clean ({reasons}), {self.bytes_unsent} bytes unsent"
+            + (f", {self.bytes_discarded} bytes received and discarded" if self.bytes_discarded else "")
         )
 
 
@@ -81,10 +84,20 @@ class ServerStatistics(NamedTuple):
 class Tally:
     """The counts of one server."""
 
-    __slots__ = ("accepted", "bytes_read", "bytes_unsent", "bytes_written", "clean", "ended", "refused")
+    __slots__ = (
+        "accepted",
+        "bytes_discarded",
+        "bytes_read",
+        "bytes_unsent",
+        "bytes_written",
+        "clean",
+        "ended",
+        "refused",
+    )
 
     def __init__(self) -> None:
-        self.accepted = self.clean = self.bytes_read = self.bytes_written = self.bytes_unsent = 0
+        self.accepted = self.clean = 0
+        self.bytes_read = self.bytes_written = self.bytes_unsent = self.bytes_discarded = 0
         self.refused: Counter[str] = Counter()
         self.ended: Counter[Reason] = Counter()
 
@@ -95,6 +108,7 @@ class Tally:
         self.bytes_read += report.bytes_read
         self.bytes_written += report.bytes_written
         self.bytes_unsent += report.bytes_unsent
+        self.bytes_discarded += report.bytes_discarded
 
     def copy(self) -> Tally:
         """The counts as they are now."""
@@ -113,6 +127,7 @@ class Tally:
             by_reason=dict(ended),
             bytes_unsent=self.bytes_unsent - before.bytes_unsent,
             seconds=seconds,
+            bytes_discarded=self.bytes_discarded - before.bytes_discarded,
         )
 
     def statistics(self, open_now: int, live: Collection[Counted]) -> ServerStatistics:
