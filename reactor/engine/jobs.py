@@ -17,32 +17,35 @@ if TYPE_CHECKING:
 
     Callback = Callable[[Any, BaseException | None], object]
 
-#: Threads of the pool: as many as those of `concurrent.futures`. Jobs mostly wait.
+#: Threads of a pool, unless it is given another bound: as many as those of `concurrent.futures`. Jobs mostly wait.
 BOUND = min(32, (os.cpu_count() or 1) + 4)
 
 
 class Jobs:
-    """A pool of threads, made with the first job."""
+    """A pool of up to `bound` threads, made with the first job."""
 
-    __slots__ = ("_pool", "_queue", "pending")
+    __slots__ = ("_bound", "_name", "_pool", "_queue", "pending")
 
-    def __init__(self, queue: Callable[..., object]) -> None:
+    def __init__(self, queue: Callable[..., object], bound: int = BOUND, name: str = "reactor-job") -> None:
         self._queue = queue  # queues a call on the loop from any thread
+        self._bound = bound
+        self._name = name
         self._pool: Pool | None = None
         #: The number of jobs that `run()` waits for: their callback has not been called yet.
         self.pending = 0
 
-    def submit(self, fn: Callable[..., Any], args: tuple[Any, ...], callback: Callback | None) -> None:
-        """Start `fn(*args)` in a thread. Raises RuntimeError or MemoryError if there is no thread, and none can be
-        started.
+    def submit(self, fn: Callable[..., Any], args: tuple[Any, ...], callback: Callback | None) -> Future[Any]:
+        """Start `fn(*args)` in a thread. The future can be cancelled until then: no callback is called. Raises
+        RuntimeError or MemoryError if there is no thread, and none can be started.
         """
         if self._pool is None:
             from .pool import Pool
 
-            self._pool = Pool(BOUND, "reactor-job")
+            self._pool = Pool(self._bound, self._name)
         future = self._pool.submit(fn, args)
         self.pending += 1
         future.add_done_callback(lambda done: self._queue(self._finish, done, callback))
+        return future
 
     def _finish(self, done: Future[Any], callback: Callback | None) -> None:
         self.pending -= 1

@@ -5,12 +5,14 @@
     cancel    a question that nobody waits for any more leaves the queue; one that runs is abandoned
 
 One question answers all that ask the same: a burst of clients to one name is one call of getaddrinfo(3), and a name
-that hangs holds one thread. An abandoned question still holds its thread, but no longer a place: another may run in its
-stead, up to a bound for all threads. Whoever asks again for a key of which the question was abandoned gets a second one,
-since the first may hang for ever; there is no third while both hang.
+that hangs holds one thread. An abandoned question still holds its thread, but no place among the WANTED: another may
+run in its stead, up to THREADS. A client that asks for a key whose question was abandoned gets a second one, since the
+first may hang for ever. While both hang, there is no third.
 
 The threads are daemons, and no pool that the program uses: the interpreter does not wait for them at its exit, and a
-hanging name delays no job. A thread that cannot be started is an error of `ask`: at once, and not when a deadline ends.
+hanging name delays no job. It does wait for a thread that is past its last question, some microseconds: CPython cuts
+off a daemon that still runs by pthread_exit(3), which loads a library, and without a descriptor to load it with aborts
+the process (up to Python 3.13). A thread that cannot be started is an error of `ask`: at once, and not when a deadline ends.
 
 What others do, as of autumn 2026: Go answers all that ask for one name by one call, and runs up to 500 calls of the C
 library at a time, apart from its other threads; libuv lets getaddrinfo(3) have half of the threads of its pool, two of
@@ -23,8 +25,9 @@ next question says so together with its answer, so the loop's counts need no loc
 
 from __future__ import annotations
 
+import atexit
 from collections import deque
-from threading import Thread
+from threading import Thread, current_thread
 
 from ..hints import TYPE_CHECKING, Any
 
@@ -36,6 +39,14 @@ if TYPE_CHECKING:
 WANTED = 64  # questions at a time that somebody waits for: a thread that sleeps in the resolver costs some 50 KiB
 THREADS = 128  # with those of abandoned questions
 OF_ONE_KEY = 2  # questions at a time: one that hangs, and one more
+
+_ending: set[Thread] = set()  # past their last question
+
+
+@atexit.register
+def _let_end() -> None:
+    for thread in list(_ending):
+        thread.join()
 
 
 class Question:
@@ -121,6 +132,8 @@ class Lookups:
                 following = self._waiting.popleft()
             except IndexError:
                 following = None
+                _ending.difference_update([thread for thread in list(_ending) if not thread.is_alive()])
+                _ending.add(current_thread())
             self._post(self._answered, question, following)
             question = following
 

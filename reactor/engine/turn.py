@@ -336,13 +336,13 @@ class Turns:
 
     def queue_threadsafe(self, fn: Callable[..., object], *args: Any) -> bool:
         """Call `fn(*args)` in the next turn; from any thread. False if the reactor is closed."""
-        if self.closed:
-            return False
-        self._ready.append((fn, args))  # deque.append is atomic
-        self._wakeup.wake()
-        if self.closed:  # since the first line, perhaps: then close() did not find it
+        posted = not self.closed
+        if posted:
+            self._ready.append((fn, args))  # deque.append is atomic
+            self._wakeup.wake()
+        if self.closed:  # perhaps since the first line: then close() did not find it
             drop(self._ready)
-        return True
+        return posted
 
     def call_later(self, seconds: float, fn: Callable[..., object], *args: Any) -> Timer:
         """Call `fn(*args)` in `seconds`, counted from now and not from the start of the turn."""
