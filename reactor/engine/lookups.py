@@ -12,7 +12,8 @@ first may hang for ever. While both hang, there is no third.
 The threads are daemons, and no pool that the program uses: the interpreter does not wait for them at its exit, and a
 hanging name delays no job. It does wait for a thread that is past its last question, some microseconds: CPython cuts
 off a daemon that still runs by pthread_exit(3), which loads a library, and without a descriptor to load it with aborts
-the process (up to Python 3.13). A thread that cannot be started is an error of `ask`: at once, and not when a deadline ends.
+the process (up to Python 3.13). A thread that cannot be started is an error of `ask`: at once, and not when a deadline
+ends.
 
 What others do, as of autumn 2026: Go answers all that ask for one name by one call, and runs up to 500 calls of the C
 library at a time, apart from its other threads; libuv lets getaddrinfo(3) have half of the threads of its pool, two of

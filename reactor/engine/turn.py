@@ -22,7 +22,7 @@ from ..log import log
 from .jobs import Jobs, drop
 from .poller import READ
 from .timers import TimerHeap
-from .wakeup import Wakeup
+from .wakeup import registered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,8 +83,7 @@ class Turns:
         self.lookups: Lookups | None = None  # made for the first client that needs one
         self.serves = False  # True once it has had a listening socket
         self._invoke: Callable[..., None] = self._guarded_and_timed if debug else self._guarded
-        self._wakeup = Wakeup()
-        poller.add(self._wakeup.fileno(), READ, self._wakeup)
+        self._wakeup = registered(poller)
 
     # The turn.
 

@@ -217,7 +217,11 @@ class Connecting:
             attempt = self._attempts[decision.open] = Attempt(self._loop, self, decision.open)
             self.attempted.append(decision.open.address)
             self._place.leave()
-            attempt.begin(self._settings, self._client.local_address)
+            try:
+                attempt.begin(self._settings, self._client.local_address)
+            except MemoryError:
+                error = kernel.os_error(errno.ENOMEM, "connect", decision.open.address)
+                self._loop.call_soon(self.failed, decision.open, error)
         if decision.error is not None:
             self._loop.call_soon(self._fail, decision.error)
 
