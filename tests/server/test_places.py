@@ -110,24 +110,24 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hangs]:
 
 @pytest.mark.parametrize("until", ["answered", "given up"])
 def test_while_a_name_is_resolved_accept_leaves_descriptors_for_it_and_clients_wait(
-    each_loop: Reactor, harness: Any, resolver: Hangs, clock: ManualClock, until: str
+    loop: Reactor, harness: Any, resolver: Hangs, clock: ManualClock, until: str
 ) -> None:
-    h = harness(loop=each_loop)
-    conn = connect(each_loop, "slow.test", 1)
-    pump(each_loop, resolver.asked.is_set)
+    h = harness()
+    conn = connect(loop, "slow.test", 1)
+    pump(loop, resolver.asked.is_set)
     peers = h.queue(4)
     gc.collect()
     with descriptors(left=5):
-        settle(each_loop)
+        settle(loop)
         assert len(h.record.connections) == 2  # 3 are left: another one would have been too many
-        assert not select.select([each_loop.fileno()], [], [], 0)[0]  # and the loop sleeps
+        assert not select.select([loop.fileno()], [], [], 0)[0]  # and the loop sleeps
         if until == "answered":
             resolver.answer.set()
-            pump(each_loop, lambda: conn.state == "closed")
+            pump(loop, lambda: conn.state == "closed")
         else:
             conn.destroy()
-            settle(each_loop)
+            settle(loop)
         clock.advance(0.05)
-        pump(each_loop, lambda: len(h.record.connections) == 4)
+        pump(loop, lambda: len(h.record.connections) == 4)
     assert [peer.sock.fileno() >= 0 for peer in peers] == [True] * 4
     assert h.server.statistics().refused == 0
