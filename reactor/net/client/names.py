@@ -8,6 +8,7 @@ that does not work costs one attempt and not all of them.
 
 from __future__ import annotations
 
+import ipaddress  # noqa: F401 - for `addresses`, which loads it late for the sake of servers
 import itertools
 import socket
 
@@ -17,7 +18,8 @@ from ..sockets import addresses, kernel
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-"".encode("idna")  # getaddrinfo needs this codec; when a name is resolved, there may be no descriptor to load it with
+# What a client needs is loaded with this module: when the first one connects, there may be no descriptor to load with.
+"".encode("idna")  # getaddrinfo needs this codec
 
 
 class Target(NamedTuple):
