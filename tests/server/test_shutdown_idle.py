@@ -362,6 +362,7 @@ def test_many_idle_clients_are_closed_some_in_each_turn(h: Any, clock: ManualClo
         h.connect()
     h.server.shutdown(60)
     settle(h.loop)
+    pump(h.loop, lambda: all(all_acked(conn)() for conn in opened(h)))
     clock.advance(0.21)
     h.loop.run_once(0)
     open_still = [conn for conn in h.record.connections if conn.state == "closing"]

@@ -85,6 +85,7 @@ def any_event(*args: Any) -> None:
 for event in ("data", "drain", "close"):
     print(event)
 server.on("hangup", any_event)
+server.shutdown(10, end="half", spread=5, fin_wait=None)
 
 # What can be written.
 conn = connect(loop, "127.0.0.1", 80, lambda conn: print(conn.state), attempt_delay=0.1, idle_timeout=60)
@@ -104,8 +105,10 @@ with conn.corked():
     conn.write(b"a")
 if conn.state == "write_only" and conn.report is None:
     conn.destroy(ValueError("enough"))
+conn.busy = not conn.busy
 
 
 def main(**settings: Any) -> ShutdownReport:
     """Settings may come from elsewhere."""
+    serve(path="/run/x.sock", on_server=lambda server: server.on("connection", greet))
     return serve(greet, "127.0.0.1", 8080, max_connections=10, **settings)

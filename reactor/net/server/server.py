@@ -285,6 +285,7 @@ class Server(Live, AtOpening, OfServer, Listening):
         assert conn.report is not None
         self._tally.add(conn.report)
         if self._stop is not None:
+            self._stop.discarded += conn.report.bytes_discarded  # counted by a stop alone
             self._stop.check()
 
     # Listeners.

@@ -103,6 +103,7 @@ class Stop:
     __slots__ = (
         "_begun", "_deadline_timer", "_draining_told", "_end", "_ended_otherwise", "_endings", "_fin_wait", "_server",
         "_spread_timer", "_spread_until", "_started_at", "_tally_before", "_waiting", "callbacks", "deadline",
+        "discarded",
     )  # fmt: skip
 
     #: When the connections that are left are reset; None: never, since only close() was called.
@@ -119,6 +120,7 @@ class Stop:
         self.deadline = self._deadline_timer = self._spread_timer = None
         self._end = self._draining_told = self._begun = self._ended_otherwise = False
         self._fin_wait = inf
+        self.discarded = 0  #: Bytes of the connections that have ended, which were heard by nobody.
         self._endings = Endings(server._loop, half=False, fin_wait=inf)
         #: Those of close(), and the error each is given.
         self.callbacks: list[tuple[Callable[..., object], Exception | None]] = []
@@ -203,7 +205,7 @@ class Stop:
             self._deadline_timer.cancel()
         server._admission.stopped()
         server._loop.tenants.pop(server, None)
-        report = server._tally.since(self._tally_before, server._loop.now - self._started_at)
+        report = server._tally.since(self._tally_before, server._loop.now - self._started_at, self.discarded)
         for listener in server._own_listeners.get("stopped", ()):
             server._loop.call_soon(listener, server, report)
         for callback, error in self.callbacks:

@@ -84,20 +84,10 @@ class ServerStatistics(NamedTuple):
 class Tally:
     """The counts of one server."""
 
-    __slots__ = (
-        "accepted",
-        "bytes_discarded",
-        "bytes_read",
-        "bytes_unsent",
-        "bytes_written",
-        "clean",
-        "ended",
-        "refused",
-    )
+    __slots__ = ("accepted", "bytes_read", "bytes_unsent", "bytes_written", "clean", "ended", "refused")
 
     def __init__(self) -> None:
-        self.accepted = self.clean = 0
-        self.bytes_read = self.bytes_written = self.bytes_unsent = self.bytes_discarded = 0
+        self.accepted = self.clean = self.bytes_read = self.bytes_written = self.bytes_unsent = 0
         self.refused: Counter[str] = Counter()
         self.ended: Counter[Reason] = Counter()
 
@@ -108,7 +98,6 @@ class Tally:
         self.bytes_read += report.bytes_read
         self.bytes_written += report.bytes_written
         self.bytes_unsent += report.bytes_unsent
-        self.bytes_discarded += report.bytes_discarded
 
     def copy(self) -> Tally:
         """The counts as they are now."""
@@ -118,8 +107,10 @@ class Tally:
         twin.ended, twin.refused = self.ended.copy(), self.refused.copy()
         return twin
 
-    def since(self, before: Tally, seconds: float) -> ShutdownReport:
-        """The connections that ended since `before` was copied, `seconds` ago."""
+    def since(self, before: Tally, seconds: float, discarded: int = 0) -> ShutdownReport:
+        """The connections that ended since `before` was copied, `seconds` ago; `discarded` bytes of theirs were heard
+        by nobody.
+        """
         ended = self.ended - before.ended
         return ShutdownReport(
             connections=ended.total(),
@@ -127,7 +118,7 @@ class Tally:
             by_reason=dict(ended),
             bytes_unsent=self.bytes_unsent - before.bytes_unsent,
             seconds=seconds,
-            bytes_discarded=self.bytes_discarded - before.bytes_discarded,
+            bytes_discarded=discarded,
         )
 
     def statistics(self, open_now: int, live: Collection[Counted]) -> ServerStatistics:
