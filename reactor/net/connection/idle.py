@@ -49,6 +49,14 @@ def is_busy(stream: Stream) -> bool:
     return stream._gauges is not None and stream._gauges.busy
 
 
+def waits_to_be_heard(stream: Stream) -> bool:
+    """True if something that came waits for listeners that can still do something about it. A paused connection whose
+    own half has ended, or is broken, can answer nothing: what its peer says now is not waited for.
+    """
+    life = stream._life
+    return not life.over and (life.writable or not life.paused) and stream._input_waits()
+
+
 def has_work(stream: Stream) -> bool:
-    """True if the program is at work for this connection, or something that came waits for its listeners."""
-    return is_busy(stream) or (not stream._life.over and stream._input_waits())
+    """True if the program is at work for this connection, or something that came waits to be heard."""
+    return is_busy(stream) or waits_to_be_heard(stream)

@@ -22,7 +22,7 @@ from math import inf
 
 from ...hints import TYPE_CHECKING
 from ..connection.account import Reason
-from ..connection.idle import has_work, is_busy
+from ..connection.idle import has_work, is_busy, waits_to_be_heard
 from ..connection.states import DESTROY, END
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Endings:
             if is_busy(conn):
                 return True
             held_back = conn._intake is not None and conn._intake.waits(conn)
-            if held_back or (conn.bytes_read < heard and conn._input_waits()):
+            if (held_back or conn.bytes_read < heard) and waits_to_be_heard(conn):
                 return True
         del self._at_work[conn]
         self._end_now(conn)
