@@ -83,7 +83,7 @@ def reasons() -> str:
     for reason in Reason:
         row = ROWS[reason]
         if row != PLAIN:
-            way = "–" if reason is Reason.GIVEN_UP else row.way.value
+            way = "–" if reason in (Reason.GIVEN_UP, Reason.SHUTDOWN_IDLE) else row.way.value
             said = ", ".join(f"`{name}`" for name in row._fields[1:] if getattr(row, name))
             lines.append(f"| `{reason.name}` | {way} | {said} |")
     return "\n".join(lines)

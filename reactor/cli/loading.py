@@ -1,4 +1,4 @@
-"""From the name of an app to the app: a built-in one, or `module:callable` of the program.
+"""From a name on the command line to a function: a built-in app, or `module:callable` of the program.
 
 Importing a module runs its code, which can do anything: whatever it raises becomes one line that names the place.
 """
@@ -12,8 +12,16 @@ import traceback
 from typing import Any, cast
 
 from ..arguments import did_you_mean
+from ..hints import TYPE_CHECKING
 from . import apps
 from .errors import Unusable, described
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..net.server.server import Server
+
+    OnServer = Callable[[Server], object]
 
 RELAY = "relay"  # built in too, but made for a target (`apps.relay`)
 
@@ -22,14 +30,24 @@ def load(name: str) -> apps.App:
     """The app of that name; the current directory comes first on the path. Raises `Unusable`."""
     if name in apps.BUILT_IN:
         return apps.BUILT_IN[name][0]
-    module_name, colon, path = name.partition(":")
-    if not colon:
+    if ":" not in name:
         known = (*apps.BUILT_IN, RELAY)
         raise Unusable(
             f"unknown app {name!r}{did_you_mean(name, known)}: expected {', '.join(known)} or module:callable"
         )
+    return cast(apps.App, _of_program("APP", name, "the connection"))
+
+
+def load_on_server(name: str) -> OnServer:
+    """The function that is called with the server. Raises `Unusable`."""
+    return cast("OnServer", _of_program("--on-server", name, "the server"))
+
+
+def _of_program(option: str, name: str, argument: str) -> Any:
+    """`module:callable` of the program, which takes this argument."""
+    module_name, _, path = name.partition(":")
     if not all(part.isidentifier() for part in (*module_name.split("."), *path.split("."))):
-        raise Unusable(f"APP must be like package.module:callable, not {name!r}")
+        raise Unusable(f"{option} must be like package.module:callable, not {name!r}")
     thing: Any = _import(module_name)
     for part in path.split("."):
         try:
@@ -38,7 +56,7 @@ def load(name: str) -> apps.App:
             raise Unusable(
                 f"{module_name} has no attribute {part!r}{did_you_mean(part, dir(thing))}, which {name} asks for"
             ) from None
-    return _checked(name, thing)
+    return _checked(name, thing, argument)
 
 
 def _import(name: str) -> Any:
@@ -60,7 +78,7 @@ def _where(error: BaseException) -> str:
     return "" if file in (__file__, importlib.__file__) else f" ({file}, line {line})"
 
 
-def _checked(name: str, thing: Any) -> apps.App:
+def _checked(name: str, thing: Any, argument: str) -> Any:
     if not callable(thing):
         raise Unusable(f"{name} must be callable, not of type {type(thing).__name__}")
     if inspect.iscoroutinefunction(thing):
@@ -68,7 +86,7 @@ def _checked(name: str, thing: Any) -> apps.App:
     try:
         inspect.signature(thing).bind(None)
     except TypeError:
-        raise Unusable(f"{name} must take one argument, the connection") from None
+        raise Unusable(f"{name} must take one argument, {argument}") from None
     except ValueError:  # a function written in C may have no signature
         pass
-    return cast(apps.App, thing)
+    return thing

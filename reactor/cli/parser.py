@@ -13,6 +13,7 @@ import sys
 from .. import __version__
 from ..arguments import closest, flag
 from ..hints import TYPE_CHECKING
+from ..net.server.endings import FIN_WAIT
 from ..net.settings import SERVER_SETTINGS
 from . import apps
 from .errors import Unusable
@@ -40,10 +41,13 @@ examples:
       connects each client of port 9000 to the server on port 8080
   %(prog)s gateway:greet --read-timeout 90 --max-connections 10000
       calls greet(conn) of ./gateway.py with each new connection
+  %(prog)s --on-server gateway:set_up
+      calls set_up(server) of ./gateway.py once, to add all listeners
 
 signals:
   SIGTERM or SIGINT (Ctrl-C) stops the server in order: pending output is
-  delivered within the grace. A second signal resets the connections left.
+  delivered within the grace. A second signal resets the connections left
+  and ends at once; a third ends the process even if your code blocks it.
 
 exit status:
   0  stopped in order
@@ -104,7 +108,13 @@ def _parser() -> _Parser:
         add_help=False,
         allow_abbrev=False,
     )
-    parser.add_argument_group("what to serve", _apps_text()).add_argument("app", metavar="APP", help=argparse.SUPPRESS)
+    served = parser.add_argument_group("what to serve", _apps_text())
+    served.add_argument("app", metavar="APP", nargs="?", help=argparse.SUPPRESS)
+    served.add_argument(
+        "--on-server",
+        metavar="MODULE:CALLABLE",
+        help="call your function with the server before it listens, to add listeners; APP may then be left out",
+    )
     _add_place(parser.add_argument_group("where to listen"))
     _add_relay(parser.add_argument_group(RELAY))
     _add_process(parser.add_argument_group("the process"))
@@ -126,6 +136,12 @@ def _add_place(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--port", help=_text("0 picks a free port", PORT))
     group.add_argument("--path", help="listen on a Unix socket instead; a stale file there is replaced")
     group.add_argument("--mode", metavar="OCTAL", help=_text("permissions of that file, like 660", "set by the umask"))
+    group.add_argument("--reuse-port", action="store_true", help="share the port with other processes (SO_REUSEPORT)")
+    group.add_argument(
+        "--fd",
+        metavar="NUMBER",
+        help="listen on this descriptor instead, a listening socket that was inherited, as from systemd (3)",
+    )
     group.add_argument(
         "--backlog",
         metavar="COUNT",
@@ -155,6 +171,12 @@ def _add_process(group: argparse._ArgumentGroup) -> None:
         metavar="SECONDS",
         default="0",
         help=_text("when stopping, end the connections one by one over this long; 0: all at once", "0 s"),
+    )
+    group.add_argument(
+        "--fin-wait",
+        metavar="SECONDS",
+        default=str(FIN_WAIT),
+        help=_text("when stopping, wait this long for a client that has everything to end too", f"{FIN_WAIT:g} s"),
     )
     loudness = group.add_mutually_exclusive_group()
     loudness.add_argument(

@@ -15,7 +15,7 @@ import sys
 
 from ..hints import TYPE_CHECKING
 from ..log import log
-from ..net.server.serve import serve
+from ..net.server.serve import log_listening, serve
 from ..net.sockets.addresses import show
 from .errors import Unusable, described
 from .options import parse
@@ -63,9 +63,12 @@ class _Process:
                 options.port,
                 path=options.path,
                 mode=options.mode,
+                reuse_port=options.reuse_port,
+                fd=options.fd,
                 grace=options.grace,
                 end=options.end,
                 spread=options.spread,
+                fin_wait=options.fin_wait,
                 backlog=options.backlog,
                 debug=options.debug,
                 on_server=self._prepare,
@@ -81,6 +84,7 @@ class _Process:
         return OK
 
     def _prepare(self, server: Server) -> None:
+        server.off("listening", log_listening)  # what stdout says
         server.on("listening", self._listening)
         server.on("draining", self._draining)
         if log.isEnabledFor(logging.INFO):
@@ -88,6 +92,8 @@ class _Process:
             server.on("error", lambda conn, error: None)  # the line about the close names the error
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, signal.SIG_IGN)  # `serve` restores these: no signal interrupts the last lines
+        if self._options.on_server is not None:
+            self._options.on_server(server)
 
     def _listening(self, server: Server, address: Address) -> None:
         self._started = True
@@ -113,7 +119,7 @@ class _Process:
     def _draining(self, server: Server, deadline: float) -> None:
         if server.connections:
             log.info(
-                "stopping within %g s, connections: %d; a second signal resets those left",
+                "stopping within %g s, connections: %d; a second signal resets those left and ends at once",
                 self._options.grace,
                 len(server.connections),
             )

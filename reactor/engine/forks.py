@@ -37,10 +37,10 @@ from ..errors import ReactorError
 from ..hints import TYPE_CHECKING, Any
 from ..log import log
 from .jobs import Jobs, resolve
-from .poller import READ, to_mask
+from .poller import to_mask
 from .poller_choice import poller_for
 from .timers import TimerHeap
-from .wakeup import Wakeup
+from .wakeup import registered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -124,8 +124,8 @@ class Inheritance:
         turns.poller = Inherited(turns, self._poller.system)
         turns._wakeup.close()
         turns._timers = TimerHeap()
-        theirs = turns._jobs, turns._lookups
-        turns._jobs, turns._lookups = Jobs(turns.queue_threadsafe), Jobs(turns.queue_threadsafe)
+        theirs = turns._jobs, turns.lookups
+        turns._jobs, turns.lookups = Jobs(turns.queue_threadsafe), None
         self._calls = [call for call in turns._ready if not _for_a_thread(call[0], theirs)]
         for queue, nothing in (
             (turns._ready, (_nothing, ())),
@@ -171,13 +171,8 @@ class Inheritance:
         strange = [] if isinstance(wanted, bool) else [conn for conn in wanted if not any(conn in one for one in keep)]
         if strange:
             raise ValueError(f"connections must be open connections of this reactor, not {strange[0]!r}")
-        wakeup = Wakeup()
-        try:
-            poller = self._poller.renewed() if selector is None else poller_for(selector)
-            poller.add(wakeup.fileno(), READ, wakeup)
-        except BaseException:
-            wakeup.close()
-            raise
+        poller = self._poller.renewed() if selector is None else poller_for(selector)
+        wakeup = registered(poller)
         self._poller.close()
         turns.poller, turns._wakeup, turns.inheritance, turns.signals = poller, wakeup, None, None
         self._timers.take_over(turns._timers)
@@ -197,7 +192,7 @@ class Inheritance:
             except OSError as error:
                 log.warning("%r is over: %s", watch, error)
                 del watched[number]
-                self._turns.release()
+                self._turns._watched -= 1
 
 
 class Inherited:
@@ -247,7 +242,7 @@ class _Nothing:
 _NOTHING = _Nothing()
 
 
-def _for_a_thread(fn: Callable[..., object], theirs: tuple[Jobs, ...]) -> bool:
+def _for_a_thread(fn: Callable[..., object], theirs: tuple[Any, ...]) -> bool:
     """True for a call whose answer a thread of the parent waits for, or whose job ran in one. A lock of such a future
     may be held for ever in the child.
     """

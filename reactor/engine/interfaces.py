@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     class Tenant(Protocol):
         """What owns connections on a reactor: a server, or all clients together."""
 
+        _connections: dict[Any, None]  # those whose `close` was not told yet
+
         def _abandon(self) -> None: ...  # the reactor closes: end them all
 
         def _sigpipe_changed(self) -> None: ...  # see `sigpipe.py`

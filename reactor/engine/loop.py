@@ -15,6 +15,7 @@ from .. import arguments
 from ..errors import ReactorError, WrongThread
 from ..former import Former
 from ..hints import TYPE_CHECKING, Any
+from ..log import log
 from . import forks, sigpipe
 from .jobs import resolve
 from .poller import READABLE, WRITABLE, to_mask
@@ -142,6 +143,8 @@ class Reactor:
         if thread is not None and thread.ident != get_ident():
             self.stop()
             thread.join()
+            if self.closed:  # by itself, since a listener wanted to leave it
+                return
         elif self._running and turns._owner != get_ident():
             raise WrongThread("close() was called from a thread that does not run the reactor; stop() it first")
         turns._closing = True
@@ -154,9 +157,8 @@ class Reactor:
         """Perform `close()`, between turns; raise what was kept at the end."""
         turns = self._turns
         turns.close()
-        for _ in self._watched:
-            turns.release()
         self._watched.clear()
+        turns._watched = 0
         turns.raise_kept()
 
     def renew_after_fork(self, connections: bool | Iterable[Any] = False, selector: BaseSelector | None = None) -> None:
@@ -193,17 +195,33 @@ class Reactor:
         import threading
 
         started = threading.Event()
-        self.call_soon(started.set)
-        self._thread = threading.Thread(target=self._run_in_own_thread, name="reactor", daemon=True)
-        self._thread.start()
+        self._thread = threading.Thread(target=self._run_in_own_thread, args=(started,), name="reactor", daemon=True)
+        try:
+            self._thread.start()
+        except BaseException:
+            self._thread = None
+            raise
         started.wait()
         return self
 
-    def _run_in_own_thread(self) -> None:
+    def _run_in_own_thread(self, started: threading.Event) -> None:
         try:
+            self.call_soon(started.set)
             self.run()
+        except BaseException as error:
+            # Nobody is there to hear it: the thread would end without a word, and leave a loop that nobody runs.
+            log.error("%r closes: its thread was left by what a listener raised", self, exc_info=error)
+            self._close_for_good()
         finally:
             self._thread = None
+            started.set()  # whatever happened: start_thread() does not wait for ever
+
+    def _close_for_good(self) -> None:
+        """Close, and log what the last listeners raise."""
+        try:
+            self.close()
+        except BaseException as error:
+            log.error("%r was closed; a listener raised meanwhile", self, exc_info=error)
 
     # Calls and timers.
 
@@ -313,7 +331,7 @@ class Reactor:
         self.unwatch(number)
         turns.poller.add(number, to_mask(events), watch)
         self._watched[number] = watch
-        turns.hold()
+        turns._watched = len(self._watched)
 
     def unwatch(self, fd: Any) -> None:
         """Make no more calls for this descriptor, not even for an event that was fetched already. Harmless when it is
@@ -325,7 +343,7 @@ class Reactor:
         watch = self._watched.pop(number, None)
         if watch is not None:
             watch.fn = None
-            turns.release()
+            turns._watched = len(self._watched)
             turns.poller.remove(number)
 
     def on_signal(self, signum: int, fn: Callable[[int], object] | None) -> None:
@@ -335,6 +353,7 @@ class Reactor:
         to signals does not keep `run()` going.
         """
         from .signals import Signals, check_call
+        from .urgent import told_at_once
 
         turns = self._turns
         check_call(signum, fn)
@@ -342,8 +361,11 @@ class Reactor:
         if turns.closed:
             return
         if turns.signals is None:
-            turns.signals = Signals(turns.queue_threadsafe, turns._wakeup)
-        turns.signals.listen(signum, fn) if fn is not None else turns.signals.forget(signum)
+            turns.signals = Signals(told_at_once(turns.queue_threadsafe), turns._wakeup)
+        if fn is None:
+            turns.signals.forget(signum)
+        else:
+            turns.signals.listen(signum, fn)
 
     # Embedding and looking in.
 
@@ -383,7 +405,7 @@ class Reactor:
     def __repr__(self) -> str:
         turns = self._turns
         state = "closed" if turns.closed else "running" if self._running else "idle"
-        return f"<Reactor {state} turns={turns._turns} timers={len(turns._timers)} held={turns._held}>"
+        return f"<Reactor {state} turns={turns._turns} timers={len(turns._timers)} held={turns._held + turns._watched}>"
 
 
 def turns_of(reactor: object) -> Turns:

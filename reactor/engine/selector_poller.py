@@ -45,7 +45,7 @@ class SelectorPoller:
         self._masks[fd] = 0
         try:
             self.change(fd, mask)
-        except (OSError, KeyError, ValueError):
+        except BaseException:  # of the system, of the selector, or of memory
             del self._masks[fd]
             raise
         self.handlers[fd] = handler

@@ -34,7 +34,7 @@ def statistics(turns: Turns, born: float) -> ReactorStatistics:
         turns=turns._turns,
         ready_calls=len(turns._ready),
         timers=len(turns._timers),
-        held=turns._held,
+        held=turns._held + turns._watched,
         jobs=turns._jobs.pending,
         uptime=turns.clock_time() - born,
     )

@@ -19,17 +19,16 @@ from ..errors import WrongThread
 from ..hints import TYPE_CHECKING, Any
 from ..log import log
 from . import forks
-from .jobs import Jobs, resolve
+from .jobs import Jobs, drop
 from .poller import READ
 from .timers import TimerHeap
-from .wakeup import Wakeup
+from .wakeup import registered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
 
     from .interfaces import Readable, Staged, Tenant
-    from .jobs import Callback
+    from .lookups import Lookups
     from .poller import Poller
     from .timers import Timer
 
@@ -55,7 +54,8 @@ class Turns:
     _stopping: bool  # run() returns after this turn; so it does if `_closing`
     _owner: int | None = None  # the thread inside run() or run_once()
     _kept: BaseException | None = None
-    _held: int  # reasons for run() to go on
+    _held: int  # reasons for run() to go on: servers, connections
+    winding_up = False  # True: timers and watched descriptors (`_watched` of them) keep run() going no longer
     signals: Any  # a Signals, if there is one
     sigpipe_kills = False  # as of the last look (`sigpipe.py`)
     inheritance: Any  # in a forked child an Inheritance, until the reactor is its own (`forks.py`)
@@ -67,7 +67,8 @@ class Turns:
         self.poller, self.debug = poller, debug
         self.ask_clock()
         self.in_turn = self.closed = self._taking_turn = self._until_idle = self._stopping = self._closing = False
-        self._turns, self._held, self._sends_left = 0, 0, SENDS_PER_TURN
+        self._turns = self._held = self._watched = 0
+        self._sends_left = SENDS_PER_TURN
         self.signals = self.inheritance = None
         self._ready: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._arrived: list[tuple[Readable, bytes]] = []  # read, and not delivered yet
@@ -80,10 +81,10 @@ class Turns:
         #: The owners of connections that end with the reactor: servers that listen or stop, and all clients together.
         self.tenants: dict[object, Tenant] = {}
         self._jobs = Jobs(self.queue_threadsafe)
-        self._lookups = Jobs(self.queue_threadsafe)  # apart: slow resolvers do not delay the program's jobs
+        self.lookups: Lookups | None = None  # made for the first client that needs one
+        self.serves = False  # True once it has had a listening socket
         self._invoke: Callable[..., None] = self._guarded_and_timed if debug else self._guarded
-        self._wakeup = Wakeup()
-        poller.add(self._wakeup.fileno(), READ, self._wakeup)
+        self._wakeup = registered(poller)
         forks.register(self)
 
     # The turn.
@@ -271,12 +272,13 @@ class Turns:
         """True if `run()` returns after this turn, which then does not sleep."""
         if self._stopping or self._closing or self.closed:
             return True
-        if not self._until_idle or self._held or self._timers.refs or self._jobs.pending:
+        alive = self._held or self._jobs.pending or (not self.winding_up and (self._timers.refs or self._watched))
+        if not self._until_idle or alive:
             return False
         return self._kept is None and not self._queued()
 
     def hold(self) -> None:
-        """Add one reason for `run()` to go on: a server that listens, a connection, a watched descriptor."""
+        """Add one reason for `run()` to go on: a server that listens, a connection."""
         self._held += 1
 
     def release(self) -> None:
@@ -295,13 +297,11 @@ class Turns:
             self._take_last_turn()
         self.closed, self._closing = True, False
         self._jobs.close()
-        self._lookups.close()
+        if self.lookups is not None:
+            self.lookups.close()
         self.poller.close()
         (self.signals or self._wakeup).close()  # last: a signal that comes while it closes is still the reactor's
-        for fn, args in self._ready:  # queued by another thread in the last moment
-            if fn is resolve:
-                args[0].cancel()
-        self._ready.clear()
+        drop(self._ready)
         self.tenants.clear()
         self._timers = TimerHeap()
 
@@ -343,11 +343,13 @@ class Turns:
 
     def queue_threadsafe(self, fn: Callable[..., object], *args: Any) -> bool:
         """Call `fn(*args)` in the next turn; from any thread. False if the reactor is closed."""
-        if self.closed:
-            return False
-        self._ready.append((fn, args))  # deque.append is atomic
-        self._wakeup.wake()
-        return True
+        posted = not self.closed
+        if posted:
+            self._ready.append((fn, args))  # deque.append is atomic
+            self._wakeup.wake()
+        if self.closed:  # perhaps since the first line: then close() did not find it
+            drop(self._ready)
+        return posted
 
     def call_later(self, seconds: float, fn: Callable[..., object], *args: Any) -> Timer:
         """Call `fn(*args)` in `seconds`, counted from now and not from the start of the turn."""
@@ -388,10 +390,6 @@ class Turns:
         return self._sends_left >= 0
 
     # Threads.
-
-    def job(self, fn: Callable[..., Any], *args: Any, callback: Callback) -> Future[Any] | None:
-        """As `Reactor.run_in_thread`, but `run()` does not wait. A future to cancel; None if the reactor is closed."""
-        return None if self.closed else self._lookups.submit(fn, args, callback, waited_for=False)
 
     def check_thread(self) -> None:
         """In debug mode, raise WrongThread when the calling thread is not the one inside `run()`."""

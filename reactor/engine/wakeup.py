@@ -10,6 +10,12 @@ from __future__ import annotations
 
 import socket
 
+from ..hints import TYPE_CHECKING
+from .poller import READ
+
+if TYPE_CHECKING:
+    from .poller import Poller
+
 _NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)  # another thread may close the pair at this moment
 
 
@@ -49,3 +55,19 @@ class Wakeup:
     def close(self) -> None:
         self._reader.close()
         self._writer.close()
+
+
+def registered(poller: Poller) -> Wakeup:
+    """A wake-up that this poller waits for. Where the system has no room for it, the poller is closed too: a reactor
+    that cannot be made leaves nothing open.
+    """
+    wakeup = None
+    try:
+        wakeup = Wakeup()
+        poller.add(wakeup.fileno(), READ, wakeup)
+    except BaseException:
+        if wakeup is not None:
+            wakeup.close()
+        poller.close()
+        raise
+    return wakeup

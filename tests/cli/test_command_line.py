@@ -189,6 +189,32 @@ def test_a_mode_is_octal_as_of_chmod(text: str, mode: int) -> None:
     assert parse(["echo", "--path", "/run/x.sock", "--mode", text]).mode == mode
 
 
+def test_a_descriptor_takes_the_place_of_host_and_port() -> None:
+    options = parse(["echo", "--fd", "3"])
+    assert (options.fd, options.host, options.port, options.path) == (3, None, 0, None)
+    assert parse(["echo"]).fd is None
+
+
+def test_a_port_may_be_shared() -> None:
+    assert parse(["echo", "--reuse-port"]).reuse_port
+    assert not parse(["echo"]).reuse_port
+
+
+@pytest.mark.parametrize(("text", "value"), [("none", None), ("0", 0.0), ("1.5", 1.5)])
+def test_how_long_a_fin_is_awaited_is_an_option(text: str, value: float | None) -> None:
+    assert parse(["echo", "--fin-wait", text]).fin_wait == value
+    assert parse(["echo"]).fin_wait == 0.2
+
+
+def test_on_server_takes_the_place_of_an_app_or_stands_beside_it(folder: Path) -> None:
+    (folder / "mine.py").write_text("def set_up(server): pass\n")
+    alone = parse(["--on-server", "mine:set_up"])
+    assert (alone.app, alone.app_name) == (None, "mine:set_up")
+    assert alone.on_server is sys.modules["mine"].set_up
+    both = parse(["echo", "--on-server", "mine:set_up"])
+    assert (both.app, both.app_name, both.on_server) == (apps.echo, "echo", alone.on_server)
+
+
 # Refusals.
 
 
@@ -228,6 +254,15 @@ def test_a_mode_is_octal_as_of_chmod(text: str, mode: int) -> None:
         ("--path x --host 127.0.0.1", "--path and --host exclude each other"),
         ("--host none --path x", "--path and --host exclude each other"),
         ("--path x --port 8080", "--path and --port exclude each other"),
+        ("--path x --fd 3", "--path and --fd exclude each other"),
+        ("--path x --reuse-port", "--path and --reuse-port exclude each other"),
+        ("--fd 3 --port 8080", "--fd and --port exclude each other"),
+        ("--fd 3 --host ::1", "--fd and --host exclude each other"),
+        ("--fd 3 --reuse-port", "--fd and --reuse-port exclude each other"),
+        ("--fd -1", "--fd must be from 0 to 2147483647, not -1"),
+        ("--fd three", "--fd must be a whole number from 0 to 2147483647, not 'three'"),
+        ("--fin-wait -1", "--fin-wait must be 0 or more seconds and finite, not -1"),
+        ("--on-server set_up", "--on-server must be like package.module:callable, not 'set_up'"),
         ("--mode 660", "--mode is for --path only: it is the mode of the socket's file"),
         ("--path x --mode 888", "--mode must be octal digits up to 777, as of chmod, not '888'"),
         ("--path x --mode 1777", "--mode must be octal digits up to 777, as of chmod, not '1777'"),
@@ -287,7 +322,7 @@ def test_a_value_whose_reason_is_somebody_elses_is_named_too(
 
 
 def test_without_an_app_it_asks_for_one(capsys: pytest.CaptureFixture[str]) -> None:
-    assert refusal(capsys) == "the following arguments are required: APP (--help shows all options)"
+    assert refusal(capsys) == "APP or --on-server must be given (--help shows all options)"
 
 
 @pytest.mark.parametrize(
@@ -305,6 +340,8 @@ def test_without_an_app_it_asks_for_one(capsys: pytest.CaptureFixture[str]) -> N
         ("mine:number", "mine:number must be callable, not of type int"),
         ("mine:later", "mine:later must be a plain function, not a coroutine function"),
         ("mine:none", "mine:none must take one argument, the connection"),
+        ("--on-server=mine:none", "mine:none must take one argument, the server"),
+        ("--on-server=mine:gret", "mine has no attribute 'gret' (did you mean 'greet'?), which mine:gret asks for"),
     ],
 )
 def test_an_app_that_cannot_be_used_is_named_with_the_reason(

@@ -16,7 +16,7 @@ import pytest
 
 from reactor.testing import Peer
 from tests.support.forks import start_afresh
-from tests.support.process import COMMAND, SECONDS, Process, environment, run
+from tests.support.process import COMMAND, SECONDS, Process, Program, environment, run
 
 MIB = 1024 * 1024
 ACCOUNT = re.compile(
@@ -78,6 +78,41 @@ def test_settings_given_as_options_are_the_servers(mine: Mine) -> None:
     options = ("--idle-timeout", "7.5", "--allow-half-open", "--block", "10.0.0.0/8")
     with mine(text, *options) as process, process.connect() as peer:
         assert peer.receive_all()[0] == b"(7.5, True, (IPv4Network('10.0.0.0/8'),))"
+
+
+@pytest.mark.parametrize("app", [(), ("discard",)], ids=["alone", "beside an app"])
+def test_a_callable_that_is_given_the_server_adds_its_listeners(tmp_path: Path, app: tuple[str, ...]) -> None:
+    (tmp_path / "mine.py").write_text(
+        "def answer(conn, data): conn.end(data.upper())\ndef set_up(server): server.on('data', answer)\n"
+    )
+    process = Process(*app, "--on-server", "mine:set_up", cwd=tmp_path)
+    with process, process.connect() as peer:
+        assert process.greeting.startswith(f"{app[0] if app else 'mine:set_up'} listens on ")
+        peer.send(b"hello")
+        assert peer.receive_all() == (b"HELLO", "FIN")
+
+
+@pytest.mark.parametrize("transport", ["tcp", "unix"])
+def test_a_socket_that_listens_already_is_served(tmp_path: Path, transport: str) -> None:
+    with socket.socket(socket.AF_INET if transport == "tcp" else socket.AF_UNIX) as sock:
+        sock.bind(("127.0.0.1", 0) if transport == "tcp" else str(tmp_path / "s"))
+        sock.listen()
+        command = [*COMMAND, "goodbye", "--fd", str(sock.fileno())]
+        pipe = subprocess.PIPE
+        started = subprocess.Popen(command, env=environment(), stdout=pipe, stderr=pipe, pass_fds=[sock.fileno()])
+        with Program(started) as program, Peer(sock.getsockname()) as peer:
+            assert program.out.next().startswith("goodbye listens on ")
+            assert peer.receive_all() == (b"Goodbye\n", "FIN")
+            assert program.stop() == 0
+
+
+def test_two_processes_share_a_port() -> None:
+    with Process("goodbye", "--reuse-port") as first:
+        host, port = first.address
+        command = ("-m", "reactor", "goodbye", "--reuse-port", "--port", str(port))
+        with Program.of(*command) as second:
+            assert second.out.next().startswith(f"goodbye listens on {host}:{port} ")
+            assert second.stop() == 0
 
 
 def test_debug_checks_calls_of_the_program(mine: Mine) -> None:
@@ -231,7 +266,7 @@ def test_what_was_written_before_the_signal_is_delivered(mine: Mine) -> None:
 
 
 def test_who_is_left_when_the_grace_is_over_is_reset_with_status_1() -> None:
-    with talking(Process("echo", "--grace", "0.05")) as (process, peer):
+    with talking(Process("echo", "--grace", "0.05", "--fin-wait", "none")) as (process, peer):
         assert process.stop() == 1
         with pytest.raises(BrokenPipeError):  # what a peer that has seen our FIN already meets at a reset
             peer.send(b"?")
@@ -240,9 +275,10 @@ def test_who_is_left_when_the_grace_is_over_is_reset_with_status_1() -> None:
 
 
 def test_a_second_signal_resets_who_is_left() -> None:
-    with talking(Process("echo", "--grace", "3600")) as (process, peer):
+    with talking(Process("echo", "--grace", "3600", "--fin-wait", "none")) as (process, peer):
         process.signal(signal.SIGINT)
-        assert process.err.next().endswith("stopping within 3600 s, connections: 1; a second signal resets those left")
+        said = "stopping within 3600 s, connections: 1; a second signal resets those left and ends at once"
+        assert process.err.next().endswith(said)
         process.signal(signal.SIGINT)
         assert process.status() == 1
         with pytest.raises(BrokenPipeError):
@@ -295,6 +331,11 @@ def test_a_plain_file_at_the_path_is_no_socket_and_stays(tmp_path: Path) -> None
     told = failure("--path", str(path))
     assert told == f"listen EADDRINUSE {path}: not a socket (Address already in use)"
     assert path.read_text() == "text"
+
+
+@pytest.mark.parametrize("option", [("--fd", "0"), ("--fd", "97")], ids=["no socket", "no descriptor"])
+def test_a_descriptor_that_does_not_listen_is_one_line_and_status_1(option: tuple[str, ...]) -> None:
+    assert failure(*option)
 
 
 def test_an_address_in_use_is_one_line_and_status_1() -> None:

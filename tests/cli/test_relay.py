@@ -118,3 +118,17 @@ def test_the_example_relays(target: Target) -> None:
             talk(peer, server, b"answer")
         program.ask_to_stop()
         assert program.finish()[0] == 0
+
+
+def test_the_example_without_a_target_relays_to_an_echo_server_of_its_own() -> None:
+    with running(str(ROOT / "examples" / "relay.py"), "0") as program:
+        listening, _, relaying_to = program.printed(1).partition(", ")
+        host, _, port = listening.removeprefix("listening on ").rpartition(":")
+        assert relaying_to.startswith("relaying to 127.0.0.1:")
+        with Peer((host, int(port))) as peer:
+            peer.send(b"hello")
+            assert peer.receive(5) == b"hello"
+            peer.end()
+            assert peer.outcome() == "FIN"
+        program.ask_to_stop()
+        assert program.finish()[0] == 0

@@ -63,6 +63,13 @@ def stop_the_server(stage: Stage) -> None:
     stage.h.server.shutdown(10)
 
 
+def stop_the_idle_server(stage: Stage) -> None:
+    stage.h.server.shutdown(3600, fin_wait=10)
+    settle(stage.h.loop)
+    if stage.tcp:
+        pump(stage.h.loop, all_acked(stage.conn))
+
+
 def end(stage: Stage) -> None:
     """Our half has ended, and the peer's goes on."""
     stage.conn.end()
@@ -158,6 +165,10 @@ MATRIX = [
     Row(Reason.SLOW_READER, stop_reading, {"slow_reader": (100_000, 10)}, (10, 12), "RST"),
     Row(Reason.END_TIMEOUT, end_with_output, {}, (10, 10), "RST", phase="draining"),
     Row(Reason.SHUTDOWN_DEADLINE, stop_the_server, {}, (10, 10), "RST", phase="draining"),
+    Row(
+        Reason.SHUTDOWN_IDLE, stop_the_idle_server, {}, (10, 11), "FIN", input_keeps=True, with_copy="FIN",
+        phase="lingering",
+    ),
     Row(Reason.LINGER_TIMEOUT, end, {"linger_timeout": 10}, (9, 11), input_keeps=True, **HALF_ENDED),
     Row(Reason.HALF_OPEN_TIMEOUT, end_and_pause, {"half_open_timeout": 10}, (10, 10), **HALF_ENDED),
 ]  # fmt: skip
@@ -169,7 +180,8 @@ NO_DEADLINE = {
     Reason.FILE_FAILED, Reason.BUFFER_LIMIT, Reason.REFUSED,
 }  # fmt: skip
 
-PIPED = [row for row in MATRIX if row.reason is not Reason.SHUTDOWN_DEADLINE]  # which ends both sides by itself
+STOPS = (Reason.SHUTDOWN_DEADLINE, Reason.SHUTDOWN_IDLE)
+PIPED = [row for row in MATRIX if row.reason not in STOPS]  # a stop ends both sides by itself
 each_row = pytest.mark.parametrize("row", MATRIX, ids=[row.reason.name for row in MATRIX])
 
 
@@ -282,7 +294,7 @@ def test_input_that_waits_to_be_read_speaks_for_a_silent_peer_and_for_no_other(
         wire.loop.call_later(0.5, stage.peer.send, b"x")  # in a turn that has polled already, and before the look
         clock.advance(row.seconds[1] - row.seconds[0] + 2)
         settle(wire.loop)
-    assert (stage.conn.state in ("closing", "closed")) != row.input_keeps
+    assert (stage.conn.state in ("closed", row.state)) != row.input_keeps
     if not row.input_keeps:
         assert closed(stage, row).reason is row.reason
 

@@ -58,6 +58,25 @@ def test_what_only_clients_need_is_loaded_with_the_name_of_a_client() -> None:
     assert "reactor.net.client.connect" in loaded("from reactor import connect")
 
 
+CLIENTS = """
+import socket, sys
+from reactor import Reactor, connect
+loop, far = Reactor(), socket.create_server(("127.0.0.1", 0))
+before = set(sys.modules)
+for host in ("127.0.0.1", "localhost", "no such host"):
+    conn = connect(loop, host, far.getsockname()[1], family=socket.AF_INET, on_connect=lambda conn: conn.reset())
+    conn.on("error", lambda conn, error: None)
+    loop.run()
+print(conn.report.reason.name, *set(sys.modules) - before)
+"""
+
+
+def test_a_client_loads_nothing_more_than_its_name_has_loaded() -> None:
+    """There may be no descriptor left to load it with."""
+    found = run(CLIENTS)
+    assert (found.stdout, found.stderr) == ("CONNECT_FAILED\n", "")
+
+
 def test_a_poller_is_loaded_where_it_is_used() -> None:
     other = "import selectors\nfrom reactor import Reactor\nReactor(selectors.PollSelector())"
     assert "reactor.engine.selector_poller" not in loaded(LISTENING)

@@ -129,6 +129,27 @@ def test_run_does_not_wait_for_a_connection_that_is_not_ref_d(harness: Any, loop
     loop.run()
 
 
+def test_a_server_that_is_not_ref_d_covers_its_connections_those_that_come_later_too(
+    harness: Any, loop: Reactor
+) -> None:
+    h = harness()
+    conns = [h.connect()[1]]
+    h.server.unref()
+    conns.append(h.connect()[1])
+    loop.run()
+    h.server.close()
+    loop.run()
+    assert [conn.state for conn in conns] == ["open", "open"]
+    conns[1].ref()
+    loop.call_soon(conns[1].unref)
+    loop.run()
+    h.server.ref()
+    loop.call_soon(lambda: [conn.destroy() for conn in conns])
+    loop.run()
+    assert all(conn.report is not None for conn in conns)
+    assert loop.statistics().held == 0
+
+
 def test_a_connection_that_closes_unref_d_or_ref_d_late_is_counted_once(harness: Any, loop: Reactor) -> None:
     h = harness()
     _, conn = h.connect()

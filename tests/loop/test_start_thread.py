@@ -94,3 +94,42 @@ def test_closing_from_the_wrong_thread_is_refused_where_run_was_called(loop: Rea
     loop.run()
     assert heard == ["refused"]
     assert not loop.closed
+
+
+@pytest.mark.expects_errors
+@pytest.mark.parametrize("leave", [SystemExit("enough"), KeyboardInterrupt()], ids=["sys.exit", "KeyboardInterrupt"])
+def test_what_leaves_the_loops_own_thread_is_logged_and_closes_the_loop(
+    leave: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    def leave_it() -> None:
+        raise leave
+
+    loop = Reactor().start_thread()
+    thread = _thread_of(loop)
+    late: list[Any] = []
+    first = loop.call_soon_threadsafe(lambda: (late.append(loop.call_soon_threadsafe(print)), leave_it()))
+    assert first.exception(SECONDS) is leave
+    thread.join(SECONDS)
+    assert not thread.is_alive()
+    assert loop.closed
+    assert late[0].done()
+    assert loop.call_soon_threadsafe(print).cancelled()
+    assert "its thread was left by what a listener raised" in caplog.text
+    assert type(leave).__name__ in caplog.text
+    loop.close()
+
+
+@pytest.mark.expects_errors
+def test_connections_of_a_thread_that_is_left_are_ended_and_told(heard: list[Any]) -> None:
+    loop = Reactor().start_thread()
+    server = Server(loop)
+    server.on("data", lambda conn, data: (_ for _ in ()).throw(SystemExit(1)))
+    server.on("close", lambda conn, report: heard.append(report.reason.name))
+    address = loop.call_soon_threadsafe(server.listen, "127.0.0.1", 0).result(SECONDS)
+    thread = _thread_of(loop)
+    with Peer(address) as peer:
+        peer.send(b"leave")
+        assert peer.outcome() in ("ECONNRESET", "FIN")
+    thread.join(SECONDS)
+    assert loop.closed
+    assert heard == ["DESTROYED"]

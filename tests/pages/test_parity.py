@@ -113,17 +113,21 @@ def test_a_listener_may_be_anything_callable_also_what_counts_as_false(harness: 
     assert (heard, conn._discarded) == ([b"x"], 0)
 
 
-def test_run_goes_on_for_the_connections_of_a_server_that_is_unref_d(loop: Reactor) -> None:
+def test_run_does_not_go_on_for_the_connections_of_a_server_that_is_unref_d(loop: Reactor) -> None:
+    """Unlike Node's: `server.unref()` covers them here."""
     server = Server(loop)
     server.unref()
     address: Any = server.listen("127.0.0.1", 0)
     with Peer(address) as peer:
         pump(loop, lambda: server.connections)
         conn = next(iter(server.connections))
+        loop.run()
+        assert conn.state == "open"
+        assert server.listening
+        conn.ref()
         peer.end()
         loop.run()
         assert conn.report is not None
-        assert server.listening
 
 
 # A paused connection that listens no more.

@@ -7,35 +7,18 @@ the backlog.
 from __future__ import annotations
 
 import errno
-import os
-import resource
 import select
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from reactor import Reactor, Reason, lines
 from reactor.testing import ManualClock, Peer, pump, settle
+from tests.support.exhausting import descriptors
 from tests.support.wire import all_acked, vanish
 
 BATCH = 256  # acceptor.SHED_BATCH
-
-
-@contextmanager
-def descriptors(left: int) -> Iterator[None]:
-    """Meanwhile this process can open this many more descriptors."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(left + 1)]  # those that the kernel gives out next
-    for fd in taken:
-        os.close(fd)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (taken[-1], before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def run_out(loop: Reactor, left: int = 0) -> None:

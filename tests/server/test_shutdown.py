@@ -89,7 +89,7 @@ def test_the_report_counts_every_way_of_ending(h: Any, clock: ManualClock) -> No
     polite, _ = h.connect()
     rude, _ = h.connect()
     _, silent = h.connect()
-    h.server.shutdown(20)
+    h.server.shutdown(20, fin_wait=None)
     settle(h.loop)
     assert polite.outcome() == "FIN"
     polite.close()
@@ -156,7 +156,7 @@ def test_a_shutdown_after_close_ends_those_who_live_on_and_answers_the_close(h: 
     h.connect()
     h.server.close(lambda server, error: order.append(f"callback {error}"))
     settle(h.loop)
-    h.server.shutdown(5)
+    h.server.shutdown(5, fin_wait=None)
     settle(h.loop)
     clock.advance(5)
     pump(h.loop, lambda: len(order) == 2)

@@ -35,7 +35,7 @@ def test_the_deadline_resets_the_rest(harness: Any, clock: ManualClock) -> None:
 
 def test_a_peer_that_ends_lets_it_stop_before_the_deadline(h: Any, clock: ManualClock) -> None:
     peer, _ = h.connect()
-    h.server.shutdown(10)
+    h.server.shutdown(10, fin_wait=None)
     settle(h.loop)
     clock.advance(3)
     peer.close()
@@ -61,10 +61,10 @@ def test_of_two_calls_the_earlier_deadline_holds(
     h: Any, clock: ManualClock, first: float, second: float, seconds: float
 ) -> None:
     h.connect()
-    h.server.shutdown(first)
+    h.server.shutdown(first, fin_wait=None)
     settle(h.loop)
     clock.advance(1)
-    h.server.shutdown(second)
+    h.server.shutdown(second, fin_wait=None)
     clock.advance(2)
     assert h.stopped().seconds == seconds
 
@@ -94,7 +94,7 @@ def test_pass_of_time_alone_ends_every_wait(harness: Any, clock: ManualClock) ->
     conns[1].end(b"bye")
     settle(h.loop)  # lingering
     conns[2].write(bytes(BIG))
-    h.server.shutdown(10)
+    h.server.shutdown(10, fin_wait=None)
     pass_time(h.loop, clock, 11)
     report = h.stopped()
     assert (report.connections, report.cut) == (4, 4)

@@ -44,7 +44,7 @@ def crowd(h: Any, clock: ManualClock) -> Crowd:
 
 def test_endings_are_spread_evenly_over_the_time(crowd: Crowd) -> None:
     crowd.connect(20)
-    crowd.h.server.shutdown(30, spread=10)
+    crowd.h.server.shutdown(30, spread=10, fin_wait=None)
     counts = crowd.course(10, 10)
     assert counts[0] == 1
     assert all(2 * step - 1 <= count <= 2 * step + 3 for step, count in enumerate(counts)), counts
@@ -95,7 +95,7 @@ def test_a_second_call_without_a_spread_ends_all(crowd: Crowd, loop: Reactor) ->
 
 def test_the_grace_cuts_who_is_left(crowd: Crowd, loop: Reactor) -> None:
     crowd.connect(3)
-    crowd.h.server.shutdown(10, spread=10)
+    crowd.h.server.shutdown(10, spread=10, fin_wait=None)
     crowd.course(10.1, 20)
     pump(loop, lambda: not crowd.h.server.connections)
     assert {conn.report.reason for conn in crowd.h.record.connections} == {Reason.SHUTDOWN_DEADLINE}

@@ -88,6 +88,7 @@ def any_event(*args: Any) -> None:
 for event in ("data", "drain", "close"):
     print(event)
 server.on("hangup", any_event)
+server.shutdown(10, end="half", spread=5, fin_wait=None)
 
 # What can be written.
 conn = connect(loop, "127.0.0.1", 80, lambda conn: print(conn.state), attempt_delay=0.1, idle_timeout=60)
@@ -115,8 +116,10 @@ if adopted.writable and who is not None and who.uid == 0:
 connect(loop, "fe80::1%eth0", 80, local_address=(None, 5000), before_connect=lambda sock: sock.setsockopt(6, 1, 1))
 if conn.state == "write_only" and conn.report is None:
     conn.destroy(ValueError("enough"))
+conn.busy = not conn.busy
 
 
 def main(**settings: Any) -> ShutdownReport:
     """Settings may come from elsewhere."""
+    serve(path="/run/x.sock", on_server=lambda server: server.on("connection", greet))
     return serve(greet, "127.0.0.1", 8080, max_connections=10, **settings)

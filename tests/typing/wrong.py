@@ -31,9 +31,11 @@ server.on("error", wants_a_number)  # wrong: the type of an argument of a listen
 server.on("close", takes_them_the_other_way)  # wrong: the arguments of a listener are swapped
 server.on("dats", hear)  # wrong: a misspelt event
 Server(loop, idle_timeot=5)  # wrong: a misspelt setting
+server.shutdown(10, end="whole")  # wrong: a way to end that does not exist
 server.idle_timeout = "5"  # wrong: a setting of another type
 
 conn = connect(loop, "127.0.0.1", 80)
+conn.busy = "no"  # wrong: no flag
 ended = conn.state == "half_open"  # wrong: a state that does not exist
 
 

@@ -102,6 +102,9 @@ class Clients:
 
     # What a connection tells its owner (`connection.owner.Owner`).
 
+    def _connection_at_rest(self, conn: Connection) -> None:
+        """A client is not busy any more. Whoever waits for that looks from time to time (`server/winding_up.py`)."""
+
     def _connection_torn(self, conn: Connection) -> None:
         """The descriptor of a client was given back. No client waits for one, so there is nothing to do."""
 

@@ -56,7 +56,7 @@ def connect(
     - `lookup(host, family, done)`: resolve names with this function, called on the loop's thread. It calls
       `done(None, addresses)`, with IP addresses as text in the order in which to try them, or `done(error)`, at once
       or later. Only the first call counts. If `lookup` raises, the connection ends with `LISTENER_FAILED`. Default
-      None: getaddrinfo(3) in a thread. That cannot be stopped, and the interpreter waits for it at exit.
+      None: getaddrinfo(3) in a daemon thread. That cannot be stopped; the interpreter does not wait for it at exit.
     - `attempt_delay`: try the next address too when the newest attempt has not answered for this many seconds.
       Default 0.25 (RFC 8305).
     - `connect_timeout`: give up after this many seconds, names and all addresses together, counted from the next turn.

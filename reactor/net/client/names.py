@@ -9,6 +9,7 @@ that does not work costs one attempt and not all of them.
 from __future__ import annotations
 
 import errno
+import ipaddress  # noqa: F401 - for `addresses`, which loads it late for the sake of servers
 import itertools
 import socket
 
@@ -17,6 +18,9 @@ from ..sockets import addresses, kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+# What a client needs is loaded with this module: when the first one connects, there may be no descriptor to load with.
+"".encode("idna")  # getaddrinfo needs this codec
 
 
 class Target(NamedTuple):
@@ -41,7 +45,9 @@ def resolve(host: str, port: int, family: int, flags: int = 0) -> list[Target]:
     try:
         found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=flags)
     except (socket.gaierror, UnicodeError) as error:
-        raise kernel.name_error(host, error) from None
+        # The getaddrinfo(3) of glibc says that a name is unknown also if it could open no file.
+        missing = kernel.no_descriptor() if isinstance(error, socket.gaierror) else None
+        raise kernel.name_error(host, missing or error) from None
     return _in_order(
         host,
         (
@@ -88,6 +94,17 @@ def answered(host: str, port: int, family: int, listed: Iterable[str]) -> list[T
         if family in (socket.AF_UNSPEC, kind):
             found += resolve_literal(address, port)
     return _in_order(host, found)
+
+
+def failure(host: str, error: BaseException) -> OSError:
+    """The error of one client whose name could not be resolved. Several may have asked in one question: each gets an
+    object of its own, since a program may raise it.
+    """
+    if not (isinstance(error, OSError) and "syscall" in vars(error)):
+        return kernel.name_error(host, error)
+    twin = type(error)(error.errno, error.strerror)
+    vars(twin).update(vars(error))
+    return twin
 
 
 def _in_order(host: str, found: Iterable[Target]) -> list[Target]:

@@ -21,10 +21,10 @@ from ..sockets import addresses, kernel, opening, options
 from . import names
 from .attempt import Attempt, bare
 from .attempts import Race
+from .place import Place, lookups_of
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
+    from ...engine.lookups import Asker
     from ...engine.timers import Timer
     from ...engine.turn import Turns
     from ..connection.connection import Connection
@@ -41,7 +41,7 @@ class Connecting:
 
     __slots__ = (
         "_answered", "_attempts", "_client", "_conn", "_limit", "_look", "_look_queued", "_lookup", "_loop", "_options",
-        "_race", "_reset", "_settings", "_where", "attempted", "family",
+        "_place", "_race", "_reset", "_settings", "_where", "attempted", "family",
     )  # fmt: skip
 
     _conn: Connection | None  # None: not begun, or over
@@ -49,7 +49,7 @@ class Connecting:
     _look: Timer | None  # for a look at the race later than the next turn
     _look_queued: bool  # for the next turn
     _limit: Timer | None
-    _lookup: Future[Any] | None
+    _lookup: Asker | None
 
     def __init__(self, loop: Turns, where: Address, settings: Settings, client: ClientSettings) -> None:
         self._loop = loop
@@ -58,6 +58,7 @@ class Connecting:
         self._client = client
         self._conn = self._look = self._limit = self._lookup = None
         self._answered = self._look_queued = self._reset = False
+        self._place = Place(loop, where)
         self._race = Race(client.attempt_delay)
         self._attempts: dict[Target, Attempt] = {}
         self._options: list[Option] = []
@@ -122,6 +123,7 @@ class Connecting:
         for waiting in (self._look, self._limit, self._lookup):
             if waiting is not None:
                 waiting.cancel()
+        self._place.leave()
         self._close(self._race.give_up())
 
     def on_fork(self) -> None:
@@ -159,7 +161,16 @@ class Connecting:
         elif self._client.lookup is not None:
             conn._guarded(self._client.lookup, host, self._client.family, self._done)
         else:
-            self._lookup = self._loop.job(names.resolve, host, port, self._client.family, callback=self._resolved)
+            self._look_up(host, port, self._client.family)
+
+    def _look_up(self, *where: Any) -> None:
+        try:
+            self._lookup = lookups_of(self._loop).ask(where, names.resolve, where, self._looked_up)
+        except (RuntimeError, MemoryError) as error:  # no thread
+            self._loop.call_soon(self._looked_up, None, error)
+
+    def _looked_up(self, found: list[Target] | None, error: BaseException | None) -> None:
+        self._resolved(found, None if error is None else names.failure(self._where[0], error))
 
     def _done(self, error: BaseException | None, addresses: str | Iterable[str] | None = None) -> None:
         """The result of the program's own lookup. Only the first call counts."""
@@ -182,6 +193,7 @@ class Connecting:
         self._loop.call_soon(self._resolved, found, error)  # the program may call `done` inside `lookup`
 
     def _resolved(self, found: list[Target] | None, error: BaseException | None) -> None:
+        self._place.resolved()
         conn = self._live
         if conn is None:
             return
@@ -214,7 +226,12 @@ class Connecting:
         if decision.open is not None:
             attempt = self._attempts[decision.open] = Attempt(self._loop, self, decision.open)
             self.attempted.append(decision.open.address)
-            attempt.begin(self._settings, self._client)
+            self._place.leave()
+            try:
+                attempt.begin(self._settings, self._client)
+            except MemoryError:
+                error = kernel.os_error(errno.ENOMEM, "connect", decision.open.address)
+                self._loop.call_soon(self.failed, decision.open, error)
         if decision.error is not None:
             self._loop.call_soon(self._fail, decision.error)
 

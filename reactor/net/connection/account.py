@@ -46,6 +46,7 @@ class Reason(enum.Enum):
     CONNECT_FAILED = "connect failed"  #: No address answered, or the name is unknown.
     LISTENER_FAILED = "listener failed"  #: A listener or callback of this connection raised `report.error`.
     SHUTDOWN_DEADLINE = "shutdown deadline"  #: Still open when `shutdown()`'s grace was over.
+    SHUTDOWN_IDLE = "shutdown idle"  #: Ended by `shutdown()`: all was delivered, and no FIN came within `fin_wait`.
     GIVEN_UP = "given up"  #: Ended when descriptors ran out: it lingered, or had been idle for `give_up_idle`.
     DECODE_FAILED = "decode failed"  #: Bytes came that the encoding given to `set_encoding()` does not have.
     FRAME_TOO_LONG = "frame too long"  #: A message was longer than the `max_length` of its framer.
@@ -84,6 +85,7 @@ ROWS: Mapping[Reason, Row] = dict.fromkeys(Reason, PLAIN) | {
     Reason.READ_RATE: Row(Way.IN_ORDER, announced=True, input_speaks=True, fin_first=True),
     Reason.MAX_LIFETIME: Row(Way.BY_LINGER, announced=True, passes_as_end=True),
     Reason.LINGER_TIMEOUT: Row(input_speaks=True),
+    Reason.SHUTDOWN_IDLE: Row(fin_first=True, passes_as_end=True),
     Reason.GIVEN_UP: Row(fin_first=True, passes_as_end=True),
 }
 

@@ -13,6 +13,7 @@ from ..settings import Live
 from ..sockets import addresses, kernel, options
 from .account import Fault, Reason
 from .callbacks import Until
+from .idle import Busy
 from .listeners import CLIENT_EVENTS, CONNECTION_EVENTS, Emitter
 from .outbuf import bytes_view, joined
 from .pause import Pause
@@ -330,6 +331,8 @@ class Connection(Stream, Live, Events):
         if wanted != self._ref and not self._finished:
             self._ref = wanted
             (self._loop.hold if wanted else self._loop.release)()
+
+    busy = Busy()
 
     # What can be asked.
 

@@ -22,5 +22,6 @@ if TYPE_CHECKING:
         def server(self) -> Any: ...  # None: the program's own clients
         @property
         def _keeper(self) -> Plans: ...
+        def _connection_at_rest(self, conn: Any, /) -> None: ...  # the program has said that it is not busy any more
         def _connection_torn(self, conn: Any, /) -> None: ...  # its descriptor is free again
         def _connection_closed(self, conn: Any, /) -> None: ...  # its `close` was delivered

@@ -61,7 +61,7 @@ class Window:
 class Gauges:
     """Of one connection: what its deadlines know beside its stamps. It exists from the first need on."""
 
-    __slots__ = ("above_since", "end_by", "kept_at", "lot", "read", "silence", "written")
+    __slots__ = ("above_since", "busy", "end_by", "kept_at", "lot", "read", "silence", "written")
 
     above_since: float | None  # since when more has been pending than `slow_reader` allows
     lot: float | None  # from 0 to 1, fixed for each connection: its share of `jitter`
@@ -71,6 +71,7 @@ class Gauges:
         self.read = Window()
         self.written = Window()
         self.above_since = self.lot = self.silence = None
+        self.busy = False  # the program says so
         self.kept_at = NOT_YET  # the last touch()
         self.end_by = NEVER  # from end(timeout=) or destroy_soon(timeout=)
 

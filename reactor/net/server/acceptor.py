@@ -12,6 +12,8 @@ connections that linger or idle. Conclusion, in the order of `_trouble`:
     ENFILE, ENOBUFS, ENOMEM  only time helps
     anything else            the socket is broken: close it
 
+A relay needs descriptors for the onward connections too: see `place.py` of the clients.
+
 After the third (if no connection was given up) and the fourth the socket is not watched for a second, or until a
 descriptor is free again: the loop never spins.
 
@@ -57,6 +59,8 @@ if TYPE_CHECKING:
 _UNIX = getattr(socket, "AF_UNIX", None)  # Python on Windows has none
 ACCEPTS_PER_TURN = 64  # a flood of connects leaves time for the connections that are open
 SHED_BATCH = 256  # clients that are reset at once when there are no descriptors for them
+FOR_NAMES = 4  # descriptors; the resolver has one or two open at a time, and its first call loads libraries
+LOOK_AGAIN = 0.05  # seconds until names may have been resolved; a connection that closes makes it sooner
 PAUSE = 1.0  # seconds without accepting after trouble, as asyncio's ACCEPT_RETRY_DELAY
 
 _NEXT_CLIENT = frozenset(
@@ -108,6 +112,7 @@ class Acceptor:
 
     def __init__(self, loop: Turns, host: Host, opened: Opened) -> None:
         self._loop = loop
+        loop.serves = True
         self._host = host
         self._opened = opened
         self.sock = sock = opened.sock
@@ -200,6 +205,8 @@ class Acceptor:
         for accepted in range(most):
             if host.queues and not host.has_room():
                 return
+            if (lookups := self._loop.lookups) is not None and lookups.expected and self._leave_some():
+                return
             try:
                 sock, raw = opening.accept(self.sock, self._family, self._kind, made)
             except BlockingIOError:
@@ -253,11 +260,20 @@ class Acceptor:
         return shed
 
     def _spare_socket(self) -> socket.socket | None:
-        """A descriptor that can be freed at once. It is a socket, opened where the listening one was opened."""
-        try:
-            return opening.stream_socket(self._loop.poller.system, self._family)
-        except OSError:
-            return None
+        """A socket, opened where the listening one was opened, and kept for `_shed`."""
+        return opening.spare_socket(self._loop.poller.system, self._family)
+
+    def _leave_some(self) -> bool:
+        """True if so few descriptors are free that the names which are being resolved need them. Accept later then."""
+        spares = [self._spare_socket() for _ in range(FOR_NAMES)]
+        for spare in spares:
+            if spare is not None:
+                spare.close()
+        if None not in spares:
+            return False
+        self.unwatch()
+        self._pause_until(self._loop.now + LOOK_AGAIN)
+        return True
 
     def __repr__(self) -> str:
         return f"<Acceptor {addresses.show(self.address)}{' paused' if self._paused else ''}>"

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         _connections: dict[Connection, None]
         _listeners: Listeners
         _own_listeners: dict[str, tuple[Listener, ...]]
+        _ref: bool
 
         def _emit(self, event: str, *args: Any) -> None: ...
         def _acceptor_broken(self, acceptor: Acceptor) -> None: ...
@@ -109,6 +110,8 @@ class Admission:
         server._connections[conn] = None
         if server._settings.pause_on_connect:
             conn.pause()
+        if not server._ref:
+            conn._set_ref(False)
         conn._flush_soon()
         for listener in server._own_listeners.get("connection", ()):
             if not conn._life.over:

@@ -3,7 +3,8 @@
 First the lingering ones: all their bytes were delivered, and only the peer's FIN is awaited. No other descriptor costs
 so little. Then, if the program has set `give_up_idle`, the connections on which nothing has moved for that time, the
 longest idle first, as nginx gives up its reusable connections. Of these only the ones that lose nothing by it: none of
-our bytes is under way, none of the peer's is unread, no message is incomplete. All end with the reason `GIVEN_UP`, and
+our bytes is under way, none of the peer's is unread, no message is incomplete, and the program has not said
+`conn.busy = True`. All end with the reason `GIVEN_UP`, and
 their descriptors are free at the end of this turn.
 
 Idle connections are searched for only in this case: one pass over all connections, a few milliseconds for ten thousand.
@@ -16,6 +17,7 @@ from itertools import islice
 
 from ...hints import TYPE_CHECKING
 from ..connection.account import Reason
+from ..connection.idle import is_busy
 from ..connection.states import DESTROY
 from ..deadlines.gauges import NOT_YET
 from ..deadlines.keeper import loses_nothing
@@ -60,6 +62,7 @@ def _is_idle(conn: Stream) -> bool:
     return (
         conn._life.flowing
         and conn._life.open
+        and not is_busy(conn)
         and loses_nothing(conn)
         and not (conn._intake is not None and conn._intake.unfinished)
     )

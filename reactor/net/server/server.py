@@ -6,6 +6,8 @@ It owns its acceptors, its connections and their listeners. What happens to a cl
 
 from __future__ import annotations
 
+from math import inf
+
 from ... import arguments
 from ...engine import forks
 from ...engine.loop import Reactor, turns_of
@@ -22,6 +24,7 @@ from ..sockets import addresses, options
 from ..sockets.sock import decide_again
 from .acceptor import Acceptor, acceptors_for, open_listening
 from .admission import Admission
+from .endings import FIN_WAIT
 from .stopping import Stop, check_stop
 from .tally import ServerStatistics, Tally
 
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from ..sockets.addresses import Address
     from .listening import Listening
     from .memory import MemoryLimit
+    from .stopping import How
 
     StopCallback = Callable[["Server", Exception | None], object]
 else:
@@ -210,21 +214,29 @@ class Server(Live, AtOpening, OfServer, Listening):
         self._close_acceptors()
         self._loop.call_soon(stop.check)
 
-    def shutdown(self, grace: float = 10.0, end: bool = True, spread: float = 0.0) -> None:
-        """Stop in order: take in the clients that wait in the backlog, stop accepting, emit `draining`,
-        `destroy_soon()` each connection, and after `grace` seconds (0: now) reset the rest; then `stopped`, with a
-        report.
+    def shutdown(
+        self, grace: float = 10.0, end: How = True, spread: float = 0.0, fin_wait: float | None = FIN_WAIT
+    ) -> None:
+        """Stop in order: take in the clients that wait in the backlog, stop accepting, emit `draining`, end each
+        connection, and after `grace` seconds (0: now) reset the rest; then `stopped`, with a report.
 
-        With `spread`, connections are ended evenly over this many seconds of the grace, and not all at once. With
-        `end=False` the server ends none: the program ends each connection when its work is done, and the deadline
-        resets the rest. Calling it again can only shorten these times. Harmless when there is nothing to stop.
+        A connection is ended by `destroy_soon()`, at once if no work is to be done for it; otherwise as soon as what
+        had come was heard by its listeners and the program is not `busy` with it. When all of ours is acknowledged and
+        nothing has come for `fin_wait` seconds, the socket is closed without the FIN of the peer, reason
+        `SHUTDOWN_IDLE`; None: the FIN is awaited for the whole grace.
+
+        `end="half"` means `end()`: we say no more and still listen, and each peer ends in its own time within the
+        grace. With `end=False` the server ends none: the program ends each connection when its work is done, and the
+        deadline resets the rest. With `spread`, connections are ended evenly over this many seconds of the grace, and
+        not all at once. Calling it again can only shorten these times, and ask for a stronger ending. Harmless when
+        there is nothing to stop.
         """
         self._loop.check_thread()
-        check_stop(grace, end, spread)
+        check_stop(grace, end, spread, fin_wait)
         if not self._acceptors and self._stop is None and not self._connections:
             return
         now = self._loop.clock_time()
-        self._begin_stop().shorten(now + grace, end, now + spread)
+        self._begin_stop().shorten(now + grace, end, now + spread, inf if fin_wait is None else fin_wait)
 
     def _begin_stop(self) -> Stop:
         self._stop = self._stop or Stop(self)
@@ -296,6 +308,10 @@ class Server(Live, AtOpening, OfServer, Listening):
         """This server itself."""
         return self
 
+    def _connection_at_rest(self, conn: Connection) -> None:
+        if self._stop is not None:
+            self._stop.at_rest(conn)
+
     def _connection_torn(self, conn: Connection) -> None:
         if self._memory is not None:
             self._memory.forget(conn)
@@ -306,6 +322,7 @@ class Server(Live, AtOpening, OfServer, Listening):
         assert conn.report is not None
         self._tally.add(conn.report)
         if self._stop is not None:
+            self._stop.discarded += conn.report.bytes_discarded  # counted by a stop alone
             self._stop.check()
 
     # Listeners.
@@ -369,14 +386,18 @@ class Server(Live, AtOpening, OfServer, Listening):
     # Holding the reactor.
 
     def ref(self) -> None:
-        """Make `run()` wait for this server while it listens, as it does at first."""
-        self._ref = True
-        self._update_hold()
+        """Make `run()` wait for this server while it listens, and for its connections, as it does at first."""
+        self._set_ref(True)
 
     def unref(self) -> None:
-        """Do not make `run()` wait for this server."""
-        self._ref = False
+        """Make `run()` wait neither for this server nor for its connections, later ones included."""
+        self._set_ref(False)
+
+    def _set_ref(self, wanted: bool) -> None:
+        self._ref = wanted
         self._update_hold()
+        for conn in self._connections:
+            conn._set_ref(wanted)
 
     def _update_hold(self) -> None:
         wanted = self._ref and bool(self._acceptors)

@@ -2,12 +2,13 @@
 
     close()      the acceptors are closed at once; connections live on
     shutdown()   in the next turn: take in the clients that wait in the backlog, close the acceptors, emit `draining`;
-                 then `destroy_soon()` every connection, all at once or spread over a time
+                 then end every connection (`endings.py`), all at once or spread over a time
     deadline     the grace of shutdown() is over: reset the connections that are left
     stopped      told in the turn after the last `close` of a connection, with a report
 
 With `spread`, connections are ended one after the other, evenly until that time is over, the oldest first: clients that
-all come back at once are a storm for the server that takes over (HAProxy's close-spread-time).
+all come back at once are a storm for the server that takes over (HAProxy's close-spread-time). A connection that is at
+work when its time comes is ended as soon as it is idle.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from math import inf
 from ... import arguments
 from ...hints import TYPE_CHECKING
 from ..connection.account import Reason
+from .endings import FIN_WAIT, Endings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Protocol
+    from typing import Any, Literal, Protocol
 
     from ...engine.timers import Timer
     from ...engine.turn import Turns
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from .acceptor import Acceptor
     from .admission import Admission
     from .tally import Tally
+
+    How = bool | Literal["half"]
 
     class Stopping(Protocol):
         """What a stop needs of its server."""
@@ -51,11 +55,17 @@ BACKLOG_BOUND = 65_536  # accepts at a shutdown: above any backlog (somaxconn: 4
 TICK = 0.01  # seconds at least between endings that are spread; the endings of one tick come together
 
 
-def check_stop(grace: float, end: bool, spread: float) -> None:
+#: Of what `shutdown(end=)` may be; the stronger of two calls counts.
+STRENGTH: dict[How, int] = {False: 0, "half": 1, True: 2}
+
+
+def check_stop(grace: float, end: How, spread: float, fin_wait: float | None = FIN_WAIT) -> None:
     """Raises TypeError and ValueError for arguments of `shutdown` that mean nothing."""
     arguments.seconds("grace", grace, zero=True)
-    arguments.flag("end", end)
+    if not isinstance(end, bool) and end != "half":
+        raise TypeError(f'end must be True, False or "half", not {end!r}')
     arguments.seconds("spread", spread, zero=True)
+    arguments.maybe_seconds("fin_wait", fin_wait, zero=True)
     if spread > grace:
         raise ValueError(f"spread must be at most grace ({grace!r}), since what is left then is reset, not {spread!r}")
     if spread and not end:
@@ -91,13 +101,15 @@ class Stop:
     """One stop of a server. Made by the first `close()` or `shutdown()`; it is over when `stopped` is told."""
 
     __slots__ = (
-        "_deadline_timer", "_draining_told", "_end", "_server", "_spread_timer", "_spread_until", "_started_at",
-        "_tally_before", "_waiting", "callbacks", "deadline",
+        "_begun", "_deadline_timer", "_draining_told", "_end", "_ended_otherwise", "_endings", "_fin_wait", "_server",
+        "_spread_timer", "_spread_until", "_started_at", "_tally_before", "_waiting", "callbacks", "deadline",
+        "discarded",
     )  # fmt: skip
 
     #: When the connections that are left are reset; None: never, since only close() was called.
     deadline: float | None
-    _end: bool  # the server ends the connections
+    _end: How  # how the server ends the connections
+    _ended_otherwise: bool  # connections were ended in another way than is asked for now
     _deadline_timer: Timer | None
     _spread_timer: Timer | None
 
@@ -106,16 +118,25 @@ class Stop:
         self._started_at = server._loop.now
         self._tally_before = server._tally.copy()
         self.deadline = self._deadline_timer = self._spread_timer = None
-        self._end = self._draining_told = False
+        self._end = self._draining_told = self._begun = self._ended_otherwise = False
+        self._fin_wait = inf
+        self.discarded = 0  #: Bytes of the connections that have ended, which were heard by nobody.
+        self._endings = Endings(server._loop, half=False, fin_wait=inf)
         #: Those of close(), and the error each is given.
         self.callbacks: list[tuple[Callable[..., object], Exception | None]] = []
         self._spread_until = inf
         self._waiting: deque[Connection] = deque()  # to be ended, when their time comes
 
-    def shorten(self, deadline: float, end: bool, spread_until: float) -> None:
-        """`shutdown()` was called, perhaps again: the earlier time counts."""
+    def shorten(self, deadline: float, end: How, spread_until: float, fin_wait: float) -> None:
+        """`shutdown()` was called, perhaps again: the earlier time counts, and the stronger ending."""
         if end:
-            self._end = True
+            how = max(self._end, end, key=STRENGTH.__getitem__)
+            fin_wait = min(self._fin_wait, fin_wait)
+            if (how, fin_wait) != (self._end, self._fin_wait):
+                self._end, self._fin_wait = how, fin_wait
+                self._endings.stop()
+                self._endings = Endings(self._server._loop, how == "half", fin_wait)
+                self._ended_otherwise = self._begun
             self._spread_until = min(self._spread_until, spread_until)
             self._cancel_spread()
         if self.deadline is None or deadline < self.deadline:
@@ -127,6 +148,10 @@ class Stop:
                 self._spread_until = deadline
                 self._cancel_spread()
         self._server._loop.call_soon(self._drain)
+
+    def at_rest(self, conn: Connection) -> None:
+        """The program has said that it is not busy with this connection any more."""
+        self._endings.at_rest(conn)
 
     def _drain(self) -> None:
         """The turn after `shutdown()`. No client whose `connect()` had returned is lost (closing.md, fact 10)."""
@@ -142,8 +167,14 @@ class Stop:
             self._draining_told = True
             server._emit("draining", self.deadline)
         if self._end and self._spread_timer is None:
-            if not self._waiting:
-                self._waiting.extend(conn for conn in server._connections if conn.state != "closing")
+            if not self._begun:
+                self._begun = True
+                self._waiting.extend(server._connections)
+            elif self._ended_otherwise:
+                self._ended_otherwise = False
+                waiting = set(self._waiting)
+                for conn in [conn for conn in server._connections if conn not in waiting]:
+                    self._endings.end(conn)
             self._end_due(Spread(len(self._waiting), server._loop.now, self._spread_until))
         self.check()
 
@@ -151,7 +182,7 @@ class Stop:
         """End the connections that are due, the oldest first."""
         self._cancel_spread()
         for _ in range(spread.due(len(self._waiting), self._server._loop.now)):
-            self._waiting.popleft()._destroy_soon_by_us()
+            self._endings.end(self._waiting.popleft())
         if self._waiting:
             self._spread_timer = self._server._loop.call_later(spread.pause, self._end_due, spread)
 
@@ -169,11 +200,12 @@ class Stop:
         server._stop = None
         self._waiting.clear()
         self._cancel_spread()
+        self._endings.stop()
         if self._deadline_timer is not None:
             self._deadline_timer.cancel()
         server._admission.stopped()
         server._loop.tenants.pop(server, None)
-        report = server._tally.since(self._tally_before, server._loop.now - self._started_at)
+        report = server._tally.since(self._tally_before, server._loop.now - self._started_at, self.discarded)
         for listener in server._own_listeners.get("stopped", ()):
             server._loop.call_soon(listener, server, report)
         for callback, error in self.callbacks:

@@ -32,6 +32,7 @@ class ShutdownReport(NamedTuple):
     - `by_reason`: The number for each `Reason`.
     - `bytes_unsent`: The bytes that were written and never sent.
     - `seconds`: How long the stop took.
+    - `bytes_discarded`: The bytes that these connections received and that nobody heard: most came after our FIN.
     """
 
     connections: int
@@ -39,6 +40,7 @@ class ShutdownReport(NamedTuple):
     by_reason: Mapping[Reason, int]
     bytes_unsent: int
     seconds: float
+    bytes_discarded: int = 0
 
     @property
     def cut(self) -> int:
@@ -50,6 +52,7 @@ class ShutdownReport(NamedTuple):
         return (
             f"stopped in {self.seconds:.3f} s: {self.connections} connection{'s' * (self.connections != 1)} ended, "
             f"{self.clean} of them clean ({reasons}), {self.bytes_unsent} bytes unsent"
+            + (f", {self.bytes_discarded} bytes received and discarded" if self.bytes_discarded else "")
         )
 
 
@@ -104,8 +107,10 @@ class Tally:
         twin.ended, twin.refused = self.ended.copy(), self.refused.copy()
         return twin
 
-    def since(self, before: Tally, seconds: float) -> ShutdownReport:
-        """The connections that ended since `before` was copied, `seconds` ago."""
+    def since(self, before: Tally, seconds: float, discarded: int = 0) -> ShutdownReport:
+        """The connections that ended since `before` was copied, `seconds` ago; `discarded` bytes of theirs were heard
+        by nobody.
+        """
         ended = self.ended - before.ended
         return ShutdownReport(
             connections=ended.total(),
@@ -113,6 +118,7 @@ class Tally:
             by_reason=dict(ended),
             bytes_unsent=self.bytes_unsent - before.bytes_unsent,
             seconds=seconds,
+            bytes_discarded=discarded,
         )
 
     def statistics(self, open_now: int, live: Collection[Counted]) -> ServerStatistics:

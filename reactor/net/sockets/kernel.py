@@ -75,11 +75,31 @@ def network_error(code: int, syscall: str) -> OSError:
     return os_error(errno.ECONNRESET if not code or (code, syscall) == (errno.EPIPE, "read") else code, syscall)
 
 
-def name_error(host: str, error: Exception) -> OSError:
-    """A name that could not be resolved: `getaddrinfo ENOTFOUND name`."""
-    code = error.errno if isinstance(error, socket.gaierror) and error.errno is not None else socket.EAI_NONAME
-    name = {socket.EAI_NONAME: "ENOTFOUND", socket.EAI_AGAIN: "EAI_AGAIN"}.get(code, f"EAI {code}")
-    return _with_details(socket.gaierror(code, f"getaddrinfo {name} {host}"), "getaddrinfo", host)
+def name_error(host: str, error: BaseException) -> OSError:
+    """A name that could not be resolved: `getaddrinfo ENOTFOUND name`. Where the system could not even ask, the error
+    is that of what is missing, with `error` as its cause: `getaddrinfo EMFILE name`.
+    """
+    if isinstance(error, (socket.gaierror, UnicodeError)):
+        code = error.errno if isinstance(error, socket.gaierror) and error.errno is not None else socket.EAI_NONAME
+        name = {socket.EAI_NONAME: "ENOTFOUND", socket.EAI_AGAIN: "EAI_AGAIN"}.get(code, f"EAI {code}")
+        return _with_details(socket.gaierror(code, f"getaddrinfo {name} {host}"), "getaddrinfo", host)
+    if isinstance(error, OSError) and error.errno:
+        failed = os_error(error.errno, "getaddrinfo", host)
+    else:  # "can't start new thread" is EAGAIN of pthread_create(3)
+        code = errno.ENOMEM if isinstance(error, MemoryError) else errno.EAGAIN
+        text = f"getaddrinfo {errno.errorcode[code]} {host}" + (f": {error}" if str(error) else "")
+        failed = _with_details(OSError(code, text), "getaddrinfo", host)
+    failed.__cause__ = error.with_traceback(None)
+    return failed
+
+
+def no_descriptor() -> OSError | None:
+    """The error of a process or a system that has no descriptor left at this moment; None if there is one."""
+    try:
+        socket.socket().close()
+    except OSError as error:
+        return error if error.errno in (errno.EMFILE, errno.ENFILE) else None
+    return None
 
 
 def _with_details(error: OSError, syscall: str, address: Address | None) -> OSError:

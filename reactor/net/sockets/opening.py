@@ -38,6 +38,14 @@ def stream_socket(system: Any, family: int) -> socket.socket:
     return made
 
 
+def spare_socket(system: Any, family: int) -> socket.socket | None:
+    """A descriptor that can be freed at once, for another that will be needed; None where there is none."""
+    try:
+        return stream_socket(system, family)
+    except OSError:
+        return None
+
+
 def connected_socket(sock: Any) -> Sock:
     """A socket as a connection needs it: one of the system without its layers in Python; a double as it is."""
     if type(sock) is not socket.socket:
