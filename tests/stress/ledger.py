@@ -173,7 +173,10 @@ class Ledger(Track):
     def _check_honest(self, report: CloseReport) -> None:
         """Nothing that was written to a client that reads is lost, as long as the program cuts nobody."""
         got, outcome = len(self.remote.received), self.remote.outcome
-        if report.reason in ORDERLY:
+        if report.reason is Reason.SHUTDOWN_IDLE:  # its program may not have read all of it yet
+            arrived = report.bytes_unacked == 0 and report.bytes_written == self.accepted
+            self.hold(arrived, f"lost: {self.accepted=} {report}")
+        elif report.reason in ORDERLY:
             lost = (got, outcome) != (self.accepted, "FIN") or report.bytes_unacked or report.error
             self.hold(not lost or STRENGTH[self.called] == 3, f"lost: {got=} {outcome=} {self.accepted=} {report}")
         elif report.opened_at + report.duration >= self.crowd.stop_by:

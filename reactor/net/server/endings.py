@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from ..connection.connection import Connection
 
 FIN_WAIT = 0.2  # seconds: the round trip to the other side of the earth, for a peer that follows our FIN by itself
-PAUSE = 0.01  # seconds between two looks at a connection that is at work; hardly anybody notices that a stop is late
+PAUSE = 0.25  # seconds between two looks at a connection that is at work, beside those that something calls for
+SHORTEST = 0.01  # seconds between two looks for a FIN
 LOOKS_PER_TURN = 256  # a millisecond, so that the clients that are served meanwhile hardly notice
 
 
@@ -90,7 +91,7 @@ class Endings:
         self._fin_wait = fin_wait  # seconds; inf: the FIN of a peer is awaited until the stop itself is over
         self._at_work: dict[Connection, int] = {}  # and how many bytes it has received when its listeners have heard
         self._work = Looks(loop, PAUSE, self._look_at_work)
-        self._fins = Looks(loop, max(fin_wait, PAUSE), self._look_for_fin)
+        self._fins = Looks(loop, max(fin_wait, SHORTEST), self._look_for_fin)
 
     def end(self, conn: Connection) -> None:
         """End it now, or as soon as it is not at work any more."""
@@ -100,12 +101,13 @@ class Endings:
             held = 0 if conn._intake is None else len(conn._intake.held)
             self._at_work[conn] = conn.bytes_read + held + conn._sock.unread()
             self._work.add(conn)
+            self.at_rest(conn)  # perhaps: what waits in the kernel is read in this turn
         else:
             self._end_now(conn)
 
     def at_rest(self, conn: Connection) -> None:
-        """The program has said that it is not busy any more: look in the next turn, when it has written what it
-        wants.
+        """It may be at rest, since the program has said that it is not busy any more: look in the next turn, when it
+        has written what it wants.
         """
         if conn in self._at_work:
             self._loop.call_soon(self._look_at_work, conn)
