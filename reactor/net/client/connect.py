@@ -26,7 +26,7 @@ from ..sockets.unix import check_path
 from .stand_in import Connecting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Unpack
 
     from ...engine.turn import Turns
@@ -174,11 +174,11 @@ class Clients:
         for conn in self._connections:
             decide_again(conn._sock)
 
-    def _on_fork(self) -> None:
+    def _on_fork(self) -> Iterable[Connection]:
         for conn in self._connections:
             if isinstance(conn._sock, Connecting):
                 conn._sock.on_fork()
-        orphan.put_aside(self._connections)
+        return orphan.put_aside(self._connections)
 
     def _give_back(self) -> None:
         self._renew([])
