@@ -135,8 +135,9 @@ class Inheritance:
             for index in range(len(queue)):  # the turn may be taking as many from it as there were
                 queue[index] = nothing
         turns._ready, turns._flushes, turns._teardowns = deque(), deque(), deque()
-        for tenant in turns.tenants.values():
-            tenant._on_fork()
+        aside = {id(conn) for tenant in turns.tenants.values() for conn in tenant._on_fork()}
+        # What a connection has queued is bound to the class that it had, and would tell the program.
+        self._calls = [call for call in self._calls if id(getattr(call[0], "__self__", None)) not in aside]
         #: The thread of the loop was at work, and what it had in its hands has gone with it.
         self._in_pieces = False
         if turns._owner != get_ident():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..hints import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Protocol
 
     class Handler(Protocol):
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
         def _sigpipe_changed(self) -> None: ...  # see `sigpipe.py`
 
         # In the child of a fork (`forks.py`).
-        def _on_fork(self) -> None: ...  # put all aside: they are the parent's
+        def _on_fork(self) -> Iterable[object]: ...  # its connections, put aside: they are the parent's
         def _give_back(self) -> None: ...  # close(2) all descriptors, and tell nobody
         def _wanted(self, wanted: bool | list[Any], /) -> list[Any]: ...  # those that can be taken over
         def _renew(self, kept: list[Any], /) -> None: ...  # go on with what listens, and with these connections

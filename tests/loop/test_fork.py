@@ -539,6 +539,19 @@ def test_timers_calls_and_watched_descriptors_go_on_in_a_renewed_child(
     each_loop.unwatch(pair[0])
 
 
+def test_a_close_that_was_about_to_be_told_is_told_in_the_parent_only(plain: Echo) -> None:
+    plain.conn.destroy()
+    plain.loop.run_once(0)  # torn down; `close` comes in the next turn
+
+    def child() -> Any:
+        plain.loop.renew_after_fork()
+        settle(plain.loop)
+        return plain.heard, len(plain.server.connections)
+
+    assert in_child(child) == ([], 0)
+    pump(plain.loop, lambda: plain.heard)
+
+
 def test_a_child_of_a_child_can_be_the_one_that_renews(plain: Echo) -> None:
     def grandchild() -> bool:
         plain.loop.renew_after_fork()

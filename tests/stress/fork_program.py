@@ -71,7 +71,7 @@ class Parent:
             conn.write(MESSAGE)
 
     def closed(self, conn: Connection, report: CloseReport) -> None:
-        self.counts["clean" if report.clean else "not clean"] += 1
+        self.counts["clean" if report.clean else "cut by the stop" if self.done else "not clean"] += 1
         if conn in self.clients:
             self.counts["short"] += len(self.clients.pop(conn)) != 4 * len(MESSAGE) and not self.done
             self.start()
@@ -92,7 +92,7 @@ class Parent:
     # Forks.
 
     def maybe_fork(self, conn: Connection | None, chance: float = 0.02) -> None:
-        if self.done or len(self.children) >= AT_ONCE or self.random.random() > chance:
+        if os.getpid() != self.pid or self.done or len(self.children) >= AT_ONCE or self.random.random() > chance:
             return
         act = self.random.choice(ACTS)
         pid = os.fork()

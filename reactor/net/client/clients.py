@@ -21,6 +21,7 @@ from ..sockets.sock import decide_again
 from .stand_in import Connecting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from ...engine.turn import Turns
@@ -80,11 +81,11 @@ class Clients:
         for conn in self._connections:
             decide_again(conn._sock)
 
-    def _on_fork(self) -> None:
+    def _on_fork(self) -> Iterable[Connection]:
         for conn in self._connections:
             if isinstance(conn._sock, Connecting):
                 conn._sock.on_fork()
-        orphan.put_aside(self._connections)
+        return orphan.put_aside(self._connections)
 
     def _give_back(self) -> None:
         self._renew([])

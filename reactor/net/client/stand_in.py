@@ -249,7 +249,9 @@ class Connecting:
 
     def _close(self, targets: Iterable[Target]) -> None:
         for target in targets:
-            self._attempts.pop(target).close(self._reset)
+            attempt = self._attempts.pop(target, None)  # None: a thread has forked while the loop was doing this
+            if attempt is not None:
+                attempt.close(self._reset)
 
     def failed(self, target: Target, error: OSError) -> None:
         """An attempt has failed."""

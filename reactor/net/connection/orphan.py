@@ -90,10 +90,11 @@ def _refusal(call: str) -> ReactorError:
     return refusal(f"{call} on a connection of the parent")
 
 
-def put_aside(conns: Iterable[Connection]) -> None:
-    """These are the parent's now."""
+def put_aside(conns: Iterable[Connection]) -> Iterable[Connection]:
+    """These are the parent's now. Returns them."""
     for conn in conns:
         conn.__class__ = Orphan
+    return conns
 
 
 def give_back(conn: Connection) -> None:

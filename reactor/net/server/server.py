@@ -31,7 +31,7 @@ from .tally import ServerStatistics, Tally
 if TYPE_CHECKING:
     import os
     import socket
-    from collections.abc import Callable, KeysView
+    from collections.abc import Callable, Iterable, KeysView
     from typing import Any, Unpack
 
     from ..connection.connection import Connection
@@ -269,10 +269,10 @@ class Server(Live, AtOpening, OfServer, Listening):
         for conn in self._connections:
             decide_again(conn._sock)
 
-    def _on_fork(self) -> None:
+    def _on_fork(self) -> Iterable[Connection]:
         for acceptor in self._acceptors:
             acceptor.on_fork()
-        orphan.put_aside(self._connections)
+        return orphan.put_aside(self._connections)
 
     def _give_back(self) -> None:
         self._stop = None
