@@ -83,6 +83,7 @@ class Turns:
         self._jobs = Jobs(self.queue_threadsafe)
         self.lookups: Lookups | None = None  # made for the first client that needs one
         self.serves = False  # True once it has had a listening socket
+        self.shortage: Any = None  # a Shortage of descriptors for clients, once there was one
         self._invoke: Callable[..., None] = self._guarded_and_timed if debug else self._guarded
         self._wakeup = registered(poller)
         forks.register(self)

@@ -89,6 +89,49 @@ MUTATIONS = (
         held_by("server/accept_trouble"),
     ),
     Mutation(
+        "take no place",
+        "a relay that runs out of descriptors in a burst serves some",
+        "reactor/net/client/place.py",
+        """        self._spare = opening.spare_socket(loop.poller.system, literal or socket.AF_INET)
+""",
+        "",
+        held_by("server/places"),
+    ),
+    Mutation(
+        "leave nothing for names",
+        "accept leaves descriptors free while names are resolved",
+        "reactor/net/server/acceptor.py",
+        "lookups.expected and self._leave_some()",
+        "lookups.expected and False",
+        held_by("server/places"),
+    ),
+    Mutation(
+        "fail all that find no descriptor",
+        "a proxy that runs out of descriptors in a burst serves some",
+        "reactor/net/client/shortage.py",
+        "stay = len(self._waiting) // 2",
+        "stay = 0",
+        held_by("server/places"),
+    ),
+    Mutation(
+        "look once whether the loop is closed",
+        "a future is answered or cancelled, whenever the reactor closes",
+        "reactor/engine/turn.py",
+        """        if self.closed:  # perhaps since the first line: then close() did not find it
+            drop(self._ready)
+""",
+        "",
+        held_by("loop/exhaustion"),
+    ),
+    Mutation(
+        "keep the place of a name that nobody waits for",
+        "names that hang hold up no others once their clients have gone",
+        "reactor/engine/lookups.py",
+        "        except ValueError:  # it runs\n            self._start_waiting()\n",
+        "        except ValueError:  # it runs\n            pass\n",
+        held_by("client/lookup_threads"),
+    ),
+    Mutation(
         "reset instead of FIN",
         "end() sends FIN after the last byte",
         "reactor/net/connection/stream.py",

@@ -4,6 +4,7 @@ descriptors serves those that it has let in.
 
 from __future__ import annotations
 
+import errno
 import gc
 import select
 import socket
@@ -14,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from reactor import Connection, Reactor, connect
+from reactor import Connection, Reactor, Reason, connect
 from reactor.testing import ManualClock, pump, settle
 from tests.conftest import open_descriptors
 from tests.support.exhausting import descriptors
+from tests.support.recording import Heard
 
 HOST = "127.0.0.1"
 
@@ -34,17 +36,17 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str,
             yield {"host": HOST if request.param == "address" else "localhost", "port": sock.getsockname()[1]}
 
 
-def relaying(h: Any, **where: Any) -> list[Connection]:
-    """Make the server of a harness a relay; its onward connections."""
+def relaying(h: Any, event: str = "connection", **where: Any) -> list[Connection]:
+    """Make the server of a harness a relay; its onward connections, each opened at that event of a connection."""
     onward: list[Connection] = []
 
-    def relay(conn: Connection) -> None:
+    def relay(conn: Connection, *_: object) -> None:
         onward.append(connect(h.loop, **where))
         onward[-1].on("error", lambda conn, error: None)
         conn.pipe(onward[-1])
         onward[-1].pipe(conn)
 
-    h.server.on("connection", relay)
+    h.server.on(event, relay)
     return onward
 
 
@@ -60,6 +62,34 @@ def test_a_relay_that_runs_out_of_descriptors_in_a_burst_serves_as_many_as_it_ha
         served = sum(conn.state == "open" for conn in onward)
     for_the_resolver = 4 if target.get("host") == "localhost" else 0
     assert (left - for_the_resolver) // 2 <= served <= left // 2
+
+
+@pytest.mark.parametrize("left", [12, 21])
+def test_a_proxy_that_connects_after_a_first_message_serves_half_of_those_that_it_has_let_in(
+    each_loop: Reactor, harness: Any, left: int
+) -> None:
+    h = harness(loop=each_loop)
+    with socket.create_server((HOST, 0), backlog=128) as target:
+        onward = relaying(h, "data", host=HOST, port=target.getsockname()[1])
+        peers = h.queue(left)
+        settle(each_loop)
+        with descriptors(left=0):
+            for peer in peers:
+                peer.send(b"where to")
+            pump(each_loop, lambda: len(onward) == left and all(conn.state in ("open", "closed") for conn in onward))
+            served = sum(conn.state == "open" for conn in onward)
+    assert left // 2 - 1 <= served <= left // 2
+
+
+def test_clients_for_which_no_descriptor_comes_free_fail_within_some_turns(harness: Any) -> None:
+    h = harness()
+    with descriptors(left=0):
+        heard = [Heard(connect(h.loop, HOST, 1, connect_timeout=None)) for _ in range(8)]
+        before = h.loop.statistics().turns
+        for each in heard:
+            assert each.report(h.loop).reason is Reason.CONNECT_FAILED
+            assert each.error().errno == errno.EMFILE
+        assert h.loop.statistics().turns - before < 50
 
 
 def test_the_descriptor_of_a_client_is_free_again_whatever_becomes_of_it(harness: Any, target: dict[str, Any]) -> None:

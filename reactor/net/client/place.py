@@ -8,6 +8,8 @@ call of `connect`, and gives it back when it opens its first socket. Descriptors
 A client that is given by name needs a resolver besides, which opens files and a socket. `Lookups.expected` counts such
 clients, and acceptors leave FOR_NAMES descriptors free while there are any (`acceptor.py`).
 
+Where `connect` is called later than in `connection`, a burst may have taken all descriptors before: see `shortage.py`.
+
 Rejected: a setting for how many descriptors to leave free, since the right number is that of the clients under way,
 which the loop knows and an operator does not; and a ratio learned from the past, which is wrong in the first burst.
 """

@@ -22,6 +22,7 @@ from . import names
 from .attempt import Attempt, bare
 from .attempts import Race
 from .place import Place, lookups_of
+from .shortage import Shortage, short_of_descriptors
 
 if TYPE_CHECKING:
     from ...engine.lookups import Asker
@@ -227,13 +228,16 @@ class Connecting:
             attempt = self._attempts[decision.open] = Attempt(self._loop, self, decision.open)
             self.attempted.append(decision.open.address)
             self._place.leave()
-            try:
-                attempt.begin(self._settings, self._client)
-            except MemoryError:
-                error = kernel.os_error(errno.ENOMEM, "connect", decision.open.address)
-                self._loop.call_soon(self.failed, decision.open, error)
+            self._begin(attempt)
         if decision.error is not None:
             self._loop.call_soon(self._fail, decision.error)
+
+    def _begin(self, attempt: Attempt) -> None:
+        try:
+            attempt.begin(self._settings, self._client)
+        except MemoryError:
+            error = kernel.os_error(errno.ENOMEM, "connect", attempt.target.address)
+            self._loop.call_soon(self.failed, attempt.target, error)
 
     def _look_now(self) -> None:
         self._look_queued = False
@@ -254,7 +258,21 @@ class Connecting:
                 attempt.close(self._reset)
 
     def failed(self, target: Target, error: OSError) -> None:
-        """An attempt has failed."""
+        """An attempt has failed, or has found no descriptor."""
+        if self._live is not None and short_of_descriptors(self._loop, error):
+            if self._loop.shortage is None:
+                self._loop.shortage = Shortage(self._loop)
+            self._loop.shortage.add(self, target, error)
+        else:
+            self.give_up(target, error)
+
+    def begin_again(self, target: Target) -> None:
+        """There is a descriptor now for an attempt that had found none."""
+        if self._live is not None and target in self._attempts:
+            self._begin(self._attempts[target])
+
+    def give_up(self, target: Target, error: OSError) -> None:
+        """An attempt has failed for good."""
         conn = self._live
         if conn is None:
             return
