@@ -15,7 +15,6 @@ from .. import arguments
 from ..errors import ReactorError, WrongThread
 from ..former import Former
 from ..hints import TYPE_CHECKING, Any
-from ..log import log
 from . import forks, sigpipe
 from .jobs import resolve
 from .poller import READABLE, WRITABLE, to_mask
@@ -183,45 +182,10 @@ class Reactor:
         """Run in a daemon thread until `stop()` or `close()`, also while there is nothing to do. Returns the reactor,
         running. Raises `ReactorError` when it is running already or closed.
         """
-        thread = self._thread
-        if self._running and (thread is None or not self._turns._stopping):
-            raise ReactorError("start_thread() was called while the reactor is running")
-        if thread is not None:
-            thread.join()  # stopped, and about to end
-        if self._turns.closed:
-            raise ReactorError("start_thread() was called on a closed reactor")
-        forks.check(self._turns, "start_thread()")
-        self._turns._stopping = False  # a stop() from before was for the thread from before
-        import threading
+        from . import own_thread
 
-        started = threading.Event()
-        self._thread = threading.Thread(target=self._run_in_own_thread, args=(started,), name="reactor", daemon=True)
-        try:
-            self._thread.start()
-        except BaseException:
-            self._thread = None
-            raise
-        started.wait()
+        own_thread.start(self)
         return self
-
-    def _run_in_own_thread(self, started: threading.Event) -> None:
-        try:
-            self.call_soon(started.set)
-            self.run()
-        except BaseException as error:
-            # Nobody is there to hear it: the thread would end without a word, and leave a loop that nobody runs.
-            log.error("%r closes: its thread was left by what a listener raised", self, exc_info=error)
-            self._close_for_good()
-        finally:
-            self._thread = None
-            started.set()  # whatever happened: start_thread() does not wait for ever
-
-    def _close_for_good(self) -> None:
-        """Close, and log what the last listeners raise."""
-        try:
-            self.close()
-        except BaseException as error:
-            log.error("%r was closed; a listener raised meanwhile", self, exc_info=error)
 
     # Calls and timers.
 

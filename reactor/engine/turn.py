@@ -1,4 +1,4 @@
-"""One turn of the loop, and the queues that it works through.
+"""One turn of the loop.
 
 The order of a turn is the order of the lines of `take_turn`: ready calls (those present at the start) · how long the
 loop may sleep · poll · dispatch · due timers (a bounded batch) · flush what was written · tear down what has ended.
@@ -12,31 +12,27 @@ kept: the turn finishes, and its last line raises the first that was kept. Nothi
 from __future__ import annotations
 
 import time
-from _thread import get_ident
-from collections import deque
 
-from ..errors import WrongThread
 from ..hints import TYPE_CHECKING, Any
 from ..log import log
 from . import forks
 from .jobs import Jobs, drop
 from .poller import READ
+from .queues import SENDS_PER_TURN, Queues
 from .timers import TimerHeap
 from .wakeup import registered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .interfaces import Readable, Staged, Tenant
+    from .interfaces import Tenant
     from .lookups import Lookups
     from .poller import Poller
-    from .timers import Timer
 
 # This many connections are read before the first one gets its data: the kernel's code for receiving, then that for
 # sending, stays in the processor's caches. A read that may be large is delivered at once, so that its bytes do too.
 READ_AHEAD = 32
 READ_AHEAD_SIZE = 4096  # bytes
-SENDS_PER_TURN = 16  # large writes that are sent inside the call; later ones wait for the end of the turn
 TIMERS_PER_TURN = 256  # a million timers due at once leave time for sockets in between
 LAST_TURNS = 100  # given to listeners that queue more calls while the reactor closes
 LONGEST_SLEEP = 86_400.0  # seconds; epoll_wait(2) takes milliseconds in a C int, 24 days at most
@@ -45,14 +41,11 @@ STALL = 0.1  # seconds; after a longer turn, what was stamped in it counts as of
 STALLS_KEPT = 64  # the latest; no deadline that is still to come depends on an older one
 
 
-class Turns:
+class Turns(Queues):
     """The loop as connections, servers and clients hold and call it; programs have a `Reactor`, which has this."""
 
-    turn_now: float  # the time of this turn: a new float object every turn, so that its identity tells turns apart
-    in_turn: bool  # True in a turn, except while it sleeps: what is queued now needs no wake-up
     _until_idle: bool  # run() returns when nothing is left to do
     _stopping: bool  # run() returns after this turn; so it does if `_closing`
-    _owner: int | None = None  # the thread inside run() or run_once()
     _kept: BaseException | None = None
     _held: int  # reasons for run() to go on: servers, connections
     winding_up = False  # True: timers and watched descriptors (`_watched` of them) keep run() going no longer
@@ -61,21 +54,12 @@ class Turns:
     inheritance: Any  # in a forked child an Inheritance, until the reactor is its own (`forks.py`)
 
     def __init__(self, reactor: Any, poller: Poller, clock: Callable[[], float], debug: bool) -> None:
+        super().__init__(clock, debug)
         self.reactor = reactor  # what programs have: a Reactor, of which nothing is called here
-        #: The clock's time, later than `turn_now` by what this turn has taken: deadlines of new work begin here.
-        self.clock_time = clock
-        self.poller, self.debug = poller, debug
-        self.ask_clock()
-        self.in_turn = self.closed = self._taking_turn = self._until_idle = self._stopping = self._closing = False
+        self.poller = poller
+        self._taking_turn = self._until_idle = self._stopping = self._closing = False
         self._turns = self._held = self._watched = 0
-        self._sends_left = SENDS_PER_TURN
         self.signals = self.inheritance = None
-        self._ready: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
-        self._arrived: list[tuple[Readable, bytes]] = []  # read, and not delivered yet
-        self._delivering: list[tuple[Readable, bytes]] = []  # the same, being delivered now (`ahead.py`)
-        self._timers = TimerHeap()
-        self._flushes: deque[Staged] = deque()
-        self._teardowns: deque[Staged] = deque()
         #: The turns that took long: `turn_now` of each, and when it ended. What was stamped in one was not silent then.
         self.stalls: dict[float, float] = {}
         #: The owners of connections that end with the reactor: servers that listen or stop, and all clients together.
@@ -265,10 +249,6 @@ class Turns:
 
     # When `run()` returns.
 
-    def _queued(self) -> bool:
-        """True if something waits for a stage of a turn."""
-        return bool(self._ready or self._arrived or self._flushes or self._teardowns)
-
     def must_return(self) -> bool:
         """True if `run()` returns after this turn, which then does not sleep."""
         if self._stopping or self._closing or self.closed:
@@ -316,88 +296,3 @@ class Turns:
             self._run_teardowns()
         finally:
             self.in_turn = self._taking_turn = False
-
-    # Time and queues.
-
-    @property
-    def now(self) -> float:
-        """The time in seconds: this turn's inside a turn, the clock's outside."""
-        return self.turn_now if self.in_turn else self.ask_clock()
-
-    def ask_clock(self) -> float:
-        """Set `turn_now` to the clock's time."""
-        self.turn_now = self.clock_time() + 0.0
-        return self.turn_now
-
-    def call_soon(self, fn: Callable[..., object], *args: Any) -> None:
-        """Call `fn(*args)` in the next turn, after those queued before it."""
-        if self.debug:
-            self.check_thread()
-        if not self.closed:
-            self._ready.append((fn, args))
-            if not self.in_turn:
-                self._wakeup.wake()
-
-    def queue(self, fn: Callable[[], object]) -> None:
-        """Call `fn()` in the next turn. From inside a turn only: nothing is checked."""
-        self._ready.append((fn, ()))
-
-    def queue_threadsafe(self, fn: Callable[..., object], *args: Any) -> bool:
-        """Call `fn(*args)` in the next turn; from any thread. False if the reactor is closed."""
-        posted = not self.closed
-        if posted:
-            self._ready.append((fn, args))  # deque.append is atomic
-            self._wakeup.wake()
-        if self.closed:  # perhaps since the first line: then close() did not find it
-            drop(self._ready)
-        return posted
-
-    def call_later(self, seconds: float, fn: Callable[..., object], *args: Any) -> Timer:
-        """Call `fn(*args)` in `seconds`, counted from now and not from the start of the turn."""
-        now = self.clock_time()
-        return self.arm(now + seconds, now, fn, args)
-
-    def call_at(self, when: float, fn: Callable[..., object], *args: Any) -> Timer:
-        """Call `fn(*args)` at `when`; in the next turn if that is past."""
-        return self.arm(when, self.clock_time(), fn, args)
-
-    def arm(self, when: float, now: float, fn: Callable[..., object], args: tuple[Any, ...]) -> Timer:
-        """A timer for `when`, at `now` of the clock; cancelled at once if the reactor is closed."""
-        if self.debug:
-            self.check_thread()
-        timer = self._timers.arm(when, fn, args, now)
-        if not self.in_turn:
-            if self.closed:
-                timer.cancel()
-            else:
-                self._wakeup.wake()
-        return timer
-
-    def flush_soon(self, staged: Staged) -> None:
-        """Call `staged._on_flush()` at the end of this turn."""
-        self._flushes.append(staged)
-        if not self.in_turn:
-            self._wakeup.wake()
-
-    def teardown_soon(self, staged: Staged) -> None:
-        """Call `staged._on_teardown()` as the last thing of this turn."""
-        self._teardowns.append(staged)
-        if not self.in_turn:
-            self._wakeup.wake()
-
-    def spend_send(self) -> bool:
-        """True for the first calls of a turn: a peer that reads as fast as we write must not keep others waiting."""
-        self._sends_left -= 1
-        return self._sends_left >= 0
-
-    # Threads.
-
-    def check_thread(self) -> None:
-        """In debug mode, raise WrongThread when the calling thread is not the one inside `run()`."""
-        if self.debug and self._owner is not None and self._owner != get_ident():
-            import threading
-
-            raise WrongThread(
-                f"called from thread {threading.current_thread().name!r}, which does not run the reactor: "
-                "use call_soon_threadsafe"
-            )

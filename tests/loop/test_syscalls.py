@@ -16,7 +16,7 @@ import pytest
 
 from reactor import Connection, Reactor, Server
 from reactor.engine.epoll_poller import EpollPoller
-from reactor.engine.turn import SENDS_PER_TURN
+from reactor.engine.queues import SENDS_PER_TURN
 from reactor.net.connection.outbuf import ALONE
 from reactor.net.sockets.sock import StreamSocket
 from reactor.testing import ManualClock, Peer, pump, settle

@@ -22,6 +22,7 @@ from ..deadlines.keeper import Keeper
 from ..settings import CONNECTION_SETTINGS, AtOpening, Live, OfServer, ServerSettings, split
 from ..sockets import addresses, options
 from ..sockets.sock import decide_again
+from . import forked
 from .acceptor import Acceptor, acceptors_for, open_listening
 from .admission import Admission
 from .endings import FIN_WAIT
@@ -270,36 +271,16 @@ class Server(Live, AtOpening, OfServer, Listening):
             decide_again(conn._sock)
 
     def _on_fork(self) -> Iterable[Connection]:
-        for acceptor in self._acceptors:
-            acceptor.on_fork()
-        return orphan.put_aside(self._connections)
+        return forked.put_aside(self)
 
     def _give_back(self) -> None:
-        self._stop = None
-        self._close_acceptors()
-        for conn in self._connections:
-            orphan.give_back(conn)
-        self._connections.clear()
+        forked.give_back(self)
 
     def _wanted(self, wanted: bool | list[Any]) -> list[Any]:
         return orphan.wanted(self._connections, wanted)
 
     def _renew(self, kept: list[Any]) -> None:
-        if self._stop is not None:  # the parent stops, and this server goes on
-            self._stop.give_up()
-        for conn in list(self._connections):
-            if conn in kept:
-                orphan.take_over(conn, self._admission._connection_type)
-            else:
-                if self._memory is not None:
-                    self._memory.forget(conn)
-                orphan.give_back(conn)
-                del self._connections[conn]
-        self._admission.renew(kept)
-        for acceptor in self._acceptors:
-            acceptor.renew()
-        if not self._acceptors and not self._connections:
-            self._loop.tenants.pop(self, None)
+        forked.renew(self, kept)
 
     # What the connections report (owner.Owner).
 
