@@ -15,10 +15,23 @@ from ..log import log
 from . import forks
 
 if TYPE_CHECKING:
-    from .loop import Reactor
+    from typing import Any, Protocol
+
+    from .turn import Turns
+
+    class Startable(Protocol):
+        """The reactor."""
+
+        _thread: threading.Thread | None
+        _turns: Turns
+        _running: bool
+
+        def call_soon(self, fn: Any, *args: Any) -> None: ...
+        def run(self) -> None: ...
+        def close(self) -> None: ...
 
 
-def start(reactor: Reactor) -> None:
+def start(reactor: Startable) -> None:
     """Start the thread, and return when it runs the reactor. Raises ReactorError, and what the system raises if it
     gives no thread: the reactor can then be started later.
     """
@@ -41,7 +54,7 @@ def start(reactor: Reactor) -> None:
     started.wait()
 
 
-def _run(reactor: Reactor, started: threading.Event) -> None:
+def _run(reactor: Startable, started: threading.Event) -> None:
     """What the thread does."""
     try:
         reactor.call_soon(started.set)
@@ -54,7 +67,7 @@ def _run(reactor: Reactor, started: threading.Event) -> None:
         started.set()  # whatever happened: start() does not wait for ever
 
 
-def _close_for_good(reactor: Reactor) -> None:
+def _close_for_good(reactor: Startable) -> None:
     """Close, and log what the last listeners raise."""
     try:
         reactor.close()

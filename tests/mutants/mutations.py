@@ -116,7 +116,7 @@ MUTATIONS = (
     Mutation(
         "look once whether the loop is closed",
         "a future is answered or cancelled, whenever the reactor closes",
-        "reactor/engine/turn.py",
+        "reactor/engine/queues.py",
         """        if self.closed:  # perhaps since the first line: then close() did not find it
             drop(self._ready)
 """,
@@ -408,7 +408,7 @@ MUTATIONS = (
     Mutation(
         "let a reader that keeps up keep the loop",
         "large writes go out inside their calls a bounded number of times a turn",
-        "reactor/engine/turn.py",
+        "reactor/engine/queues.py",
         "        return self._sends_left >= 0\n",
         "        return True\n",
         held_by("loop/syscalls"),
