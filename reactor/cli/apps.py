@@ -14,6 +14,7 @@ from ..net.client.connect import connect
 from ..net.connection.connection import Connection
 from ..net.settings import CONNECTION_SETTINGS
 from ..net.sockets.addresses import show
+from .errors import described
 
 if TYPE_CHECKING:
     from typing import Any
@@ -75,7 +76,7 @@ def relay(to: Address, **of_clients: Any) -> App:
 
     def unreachable(target: Connection, error: BaseException) -> None:
         """The pipe resets the client; only this line tells why."""
-        log.warning("%s could not be reached: %s", show(to), getattr(error, "strerror", None) or error)
+        log.warning("%s could not be reached: %s", show(to), described(error), extra={"peer": show(to)})
 
     return pass_on
 

@@ -10,6 +10,7 @@ import dataclasses
 import logging
 
 from .. import arguments
+from ..foreign import shown
 from ..hints import TYPE_CHECKING
 from ..net.sockets.unix import check_path
 from . import apps
@@ -102,7 +103,7 @@ def _check_together(options: Options, to: str | None) -> None:
     """Raise ValueError for options that exclude each other."""
     # A relay to itself would connect to itself until it has no descriptors left.
     if to is not None and target_of(to) in ((options.host, options.port), options.path):
-        raise ValueError(f"--to must be another address than where {RELAY} listens, not {to!r}")
+        raise ValueError(f"--to must be another address than where {RELAY} listens, not {shown(to)}")
     if options.spread > options.grace:
         raise ValueError(f"--spread must be at most --grace ({options.grace:g}), not {options.spread:g}")
     if options.spread and not options.end:

@@ -13,6 +13,7 @@ import shlex
 import signal
 import sys
 
+from ..foreign import LINE, plain
 from ..hints import TYPE_CHECKING
 from ..log import log
 from ..net.server.serve import serve
@@ -143,7 +144,7 @@ def _explained(error: OSError) -> str:
 
 
 def _complain(status: int, text: str) -> int:
-    _say(f"reactor: {text}\n", sys.stderr)
+    _say(f"reactor: {plain(text, LINE)}\n", sys.stderr)
     return status
 
 

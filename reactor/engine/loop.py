@@ -13,6 +13,7 @@ from _thread import get_ident
 
 from .. import arguments
 from ..errors import ReactorError, WrongThread
+from ..foreign import shown
 from ..former import Former
 from ..hints import TYPE_CHECKING, Any
 from .jobs import resolve
@@ -287,7 +288,7 @@ class Reactor:
         turns.check_thread()
         number = arguments.descriptor("fd", fd)
         if type(events) is not int or events not in (READABLE, WRITABLE, READABLE | WRITABLE):
-            raise ValueError(f"events must be EVENT_READ (1), EVENT_WRITE (2) or both (3), not {events!r}")
+            raise ValueError(f"events must be EVENT_READ (1), EVENT_WRITE (2) or both (3), not {shown(events)}")
         watch = Watch(number, events, arguments.function("fn", fn))
         if turns.closed:
             return
@@ -370,5 +371,5 @@ class Reactor:
 def turns_of(reactor: object) -> Turns:
     """What connections, servers and clients call on a reactor; TypeError for anything else than a reactor."""
     if not isinstance(reactor, Reactor):
-        raise TypeError(f"loop must be a Reactor, not {reactor!r}")
+        raise TypeError(f"loop must be a Reactor, not {shown(reactor)}")
     return reactor._turns

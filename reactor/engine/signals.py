@@ -13,6 +13,7 @@ import signal
 import threading
 
 from .. import arguments
+from ..foreign import shown
 from ..hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def check_call(signum: Any, fn: Any) -> None:
     """Raise TypeError or ValueError for arguments that `Reactor.on_signal` does not take, and in another thread."""
     arguments.integer("signum", signum, 1)
     if signum not in signal.valid_signals():
-        raise ValueError(f"signum must be a signal of this system, like signal.SIGTERM, not {signum!r}")
+        raise ValueError(f"signum must be a signal of this system, like signal.SIGTERM, not {shown(signum)}")
     arguments.maybe_function("fn", fn)
     if threading.current_thread() is not threading.main_thread():
         raise ValueError("on_signal must be called from the main thread (signal.signal demands it)")

@@ -17,6 +17,7 @@ import math
 import socket
 
 from .. import arguments
+from ..foreign import shown
 from ..hints import TYPE_CHECKING
 from .fields import Snapshot, declared, setting
 from .sockets.options import LONGEST_KEEP_ALIVE
@@ -57,7 +58,7 @@ def _keep_alive(name: str, value: Any) -> bool | float:
     if isinstance(value, bool):
         return value
     if not isinstance(value, (int, float)):
-        raise TypeError(f"{name} must be True, False or a number of seconds, not {value!r}")
+        raise TypeError(f"{name} must be True, False or a number of seconds, not {shown(value)}")
     return arguments.seconds_up_to(name, value, LONGEST_KEEP_ALIVE)
 
 
@@ -81,9 +82,9 @@ def _accept_rate(name: str, value: Any) -> Rate:
         number = arguments.positive(expected, rate, value)
         return Rate(number, max(math.ceil(number), 1))
     if isinstance(burst, bool) or not isinstance(burst, int):
-        raise TypeError(f"{expected}, not {value!r}: a burst is a whole number")
+        raise TypeError(f"{expected}, not {shown(value)}: a burst is a whole number")
     if burst < 1:
-        raise ValueError(f"{expected}, not {value!r}: a burst of less than 1 lets nobody in")
+        raise ValueError(f"{expected}, not {shown(value)}: a burst of less than 1 lets nobody in")
     return Rate(arguments.positive(expected, rate, value), burst)
 
 
@@ -104,9 +105,9 @@ def _excess(name: str, value: Any) -> Excess:
 
     expected = f"{name} must be a pair of bytes and seconds, like (1000000, 30)"
     if not _is_pair(value) or isinstance(value[0], bool) or not isinstance(value[0], int):
-        raise TypeError(f"{expected}, not {value!r}")
+        raise TypeError(f"{expected}, not {shown(value)}")
     if value[0] < 0:
-        raise ValueError(f"{expected}, not {value!r}: bytes are 0 or more")
+        raise ValueError(f"{expected}, not {shown(value)}: bytes are 0 or more")
     return Excess(int(value[0]), arguments.positive(expected, value[1], value))
 
 
@@ -116,20 +117,20 @@ def _is_pair(value: Any) -> bool:
 
 def _local_address(name: str, value: Any) -> tuple[str, int]:
     if not (isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)):
-        raise TypeError(f"{name} must be a tuple (address, port), port 0 being any, not {value!r}")
+        raise TypeError(f"{name} must be a tuple (address, port), port 0 being any, not {shown(value)}")
     from .sockets.addresses import literal_family
 
     if "\0" in value[0] or literal_family(value[0]) is None:
-        raise ValueError(f"{name} must begin with an IP address, not {value[0]!r}")
+        raise ValueError(f"{name} must begin with an IP address, not {shown(value[0])}")
     return value[0], arguments.integer(f"the port of {name}", value[1], 0, 65535)
 
 
 def _family(name: str, value: Any) -> int:
     expected = f"{name} must be socket.AF_INET, AF_INET6 or AF_UNSPEC"
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{expected}, not {value!r}")
+        raise TypeError(f"{expected}, not {shown(value)}")
     if value not in (socket.AF_UNSPEC, socket.AF_INET, socket.AF_INET6):
-        raise ValueError(f"{expected}, not {value!r}")
+        raise ValueError(f"{expected}, not {shown(value)}")
     return socket.AddressFamily(value)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from ... import arguments
 from ...engine.loop import Reactor, turns_of
 from ...errors import ReactorError
+from ...foreign import shown
 from ...hints import TYPE_CHECKING
 from ..connection.account import Reason
 from ..connection.connection import Connection
@@ -122,9 +123,9 @@ def _where(host: Any, port: Any, path: Any, settings: Mapping[str, Any]) -> Addr
                 raise TypeError(f"{name} goes with host and port, not with path")
         return check_path(path)
     if not isinstance(host, str):
-        raise TypeError(f"host must be a name or an address, not {host!r}")
+        raise TypeError(f"host must be a name or an address, not {shown(host)}")
     if not host or "\0" in host:
-        raise ValueError(f"host must be a name or an address, not {host!r}")
+        raise ValueError(f"host must be a name or an address, not {shown(host)}")
     return host, arguments.integer("port", port, 0, 65535)
 
 
@@ -134,10 +135,10 @@ def _check_families(host: str, settings: ClientSettings) -> None:
     local = settings.local_address and literal_family(settings.local_address[0])
     wanted = settings.family or None
     if literal and wanted and literal != wanted:
-        raise ValueError(f"family must fit the address {host!r}, not be {wanted!r}")
+        raise ValueError(f"family must fit the address {shown(host)}, not be {shown(wanted)}")
     for family in (literal, wanted):
         if local and family and local != family:
-            raise ValueError(f"local_address must be of the peer's family, not {settings.local_address!r}")
+            raise ValueError(f"local_address must be of the peer's family, not {shown(settings.local_address)}")
 
 
 class Clients:

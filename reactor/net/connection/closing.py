@@ -16,6 +16,7 @@ from __future__ import annotations
 import errno
 
 from ...errors import ConnectionClosed, NeverConnected, WriteAfterEnd
+from ...foreign import said
 from ...hints import TYPE_CHECKING
 from ...log import log
 from ..deadlines.agenda import NEVER
@@ -317,7 +318,7 @@ class Closing:
             for listener in told:
                 self._guarded(listener, self, error)
             if not told:
-                log.info("%r: %s", self, error)
+                log.info("%r: %s", self, said(error), extra={"peer": addresses.show(self.remote_address)})
         if self._callbacks is not None:
             self._callbacks.tell_all(self)
         self.report = self._account()
@@ -392,7 +393,7 @@ class Closing:
         if not isinstance(error, Exception):
             self._loop.keep(error)
             return
-        log.error("a listener of %r raised", self, exc_info=error)
+        log.error("a listener of %r raised", self, exc_info=error, extra={"peer": addresses.show(self.remote_address)})
         if not self._life.over:
             # The traceback holds frames that hold the connection: it has been logged, and here it would be a cycle.
             self._cause = self._cause.blame(Fault.LISTENER, error.with_traceback(None))

@@ -7,6 +7,7 @@ perform, mostly at the end of the turn.
 from __future__ import annotations
 
 from ... import arguments
+from ...foreign import said, shown
 from ...former import Former
 from ...hints import TYPE_CHECKING
 from ..settings import Live
@@ -117,7 +118,7 @@ class Connection(Stream, Live, Events):
         is no exception.
         """
         if error is not None and not isinstance(error, BaseException):
-            raise TypeError(f"error must be an exception or None, not {error!r}")
+            raise TypeError(f"error must be an exception or None, not {shown(error)}")
         if not self._life.over:
             self._cause = self._cause.because(Reason.DESTROYED).blame(Fault.PROGRAM, error)
         self._call(DESTROY, None)
@@ -158,7 +159,7 @@ class Connection(Stream, Live, Events):
             joined = b"".join([bytes_view(chunk) for chunk in chunks])
         except TypeError as error:
             raise TypeError(
-                f"chunks must be an iterable of bytes-like objects, not {arguments.shown(chunks)}: {error}"
+                f"chunks must be an iterable of bytes-like objects, not {shown(chunks)}: {said(error)}"
             ) from None
         return self._write(joined, callback)
 

@@ -9,6 +9,7 @@ in turn, made when they change.
 from __future__ import annotations
 
 from ... import arguments
+from ...foreign import shown
 from ...hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def check_event(event: Any, allowed: tuple[str, ...]) -> str:
     if event in allowed:
         return str(event)
     meant = arguments.did_you_mean(event, allowed) if isinstance(event, str) else ""
-    raise ValueError(f"event must be one of {', '.join(map(repr, allowed))}, not {event!r}{meant}")
+    raise ValueError(f"event must be one of {', '.join(map(repr, allowed))}, not {shown(event)}{meant}")
 
 
 class Emitter:

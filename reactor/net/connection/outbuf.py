@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from ... import arguments
+from ...foreign import shown
 from ...hints import Any
 
 JOIN_LIMIT = 65_536  # bytes; copying this much costs about as much as one more system call
@@ -129,5 +129,5 @@ def bytes_view(data: Any) -> memoryview:
     try:
         view = memoryview(data)
     except TypeError:
-        raise TypeError(f"data must be a bytes-like object, not {arguments.shown(data)}") from None
+        raise TypeError(f"data must be a bytes-like object, not {shown(data)}") from None
     return view.cast("B") if view.c_contiguous else memoryview(bytes(view))

@@ -10,6 +10,7 @@ import errno
 import socket
 import sys
 
+from ...foreign import plain
 from ...hints import TYPE_CHECKING
 from .addresses import Address, show
 
@@ -60,7 +61,7 @@ def name_error(host: str, error: Exception) -> OSError:
     """A name that could not be resolved: `getaddrinfo ENOTFOUND name`."""
     code = error.errno if isinstance(error, socket.gaierror) and error.errno is not None else socket.EAI_NONAME
     name = {socket.EAI_NONAME: "ENOTFOUND", socket.EAI_AGAIN: "EAI_AGAIN"}.get(code, f"EAI {code}")
-    return _with_details(socket.gaierror(code, f"getaddrinfo {name} {host}"), "getaddrinfo", host)
+    return _with_details(socket.gaierror(code, f"getaddrinfo {name} {plain(host)}"), "getaddrinfo", host)
 
 
 def _with_details(error: OSError, syscall: str, address: Address | None) -> OSError:

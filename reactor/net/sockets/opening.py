@@ -9,6 +9,7 @@ import errno
 import os
 import socket
 
+from ...foreign import shown
 from ...hints import TYPE_CHECKING, Any
 from .kernel import name_error, os_error
 from .sock import StreamSocket, UnixStreamSocket
@@ -118,7 +119,7 @@ def adopt(sock: Any) -> socket.socket:
     Raises TypeError for what is no socket, ValueError for one that does not listen or is no stream socket.
     """
     if not isinstance(sock, socket.socket):
-        raise TypeError(f"sock must be a listening socket, not {sock!r}")
+        raise TypeError(f"sock must be a listening socket, not {shown(sock)}")
     return _adopted(sock, "sock", "a stream socket", sock)
 
 
@@ -134,10 +135,10 @@ def adopt_descriptor(fd: int) -> socket.socket:
 
 def _adopted(sock: socket.socket, name: str, expected: str, value: Any) -> socket.socket:
     if sock.type != socket.SOCK_STREAM:
-        raise ValueError(f"{name} must be {expected}, not {value!r}")
+        raise ValueError(f"{name} must be {expected}, not {shown(value)}")
     accepting = getattr(socket, "SO_ACCEPTCONN", None)
     if accepting is not None and not sock.getsockopt(socket.SOL_SOCKET, accepting):
-        raise ValueError(f"{name} must be listening already (call its listen() first), not {value!r}")
+        raise ValueError(f"{name} must be listening already (call its listen() first), not {shown(value)}")
     sock.setblocking(False)
     return sock
 
