@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from _thread import get_ident
+from functools import partial
 
 from .. import arguments
 from ..errors import ReactorError, WrongThread
@@ -17,7 +18,7 @@ from ..foreign import shown
 from ..former import Former
 from ..hints import TYPE_CHECKING, Any
 from .jobs import resolve
-from .poller import READABLE, WRITABLE, to_mask
+from .poller import READABLE, WRITABLE
 from .poller_choice import poller_for
 from .statistics import ReactorStatistics, statistics
 from .turn import Turns
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from .jobs import Callback
     from .signals import Signals
     from .timers import Timer
-    from .watch import Watch
+    from .watch import Watches
 
 
 class Reactor:
@@ -69,7 +70,7 @@ class Reactor:
         self._born = self._turns.turn_now
         self._running = False
         self._thread = self._signals = None
-        self._watched: dict[int, Watch] = {}
+        self._watches: Watches | None = None
 
     # Running.
 
@@ -151,9 +152,8 @@ class Reactor:
         """Perform `close()`, between turns; raise what was kept at the end."""
         turns = self._turns
         turns.close()
-        for _ in self._watched:
-            turns.release()
-        self._watched.clear()
+        if self._watches is not None:
+            self._watches.close()
         if self._signals is not None:
             self._signals.close()  # last: a signal that comes while the reactor closes is still the reactor's
         turns.raise_kept()
@@ -258,7 +258,7 @@ class Reactor:
 
         arguments.function("fn", fn)
         future = Answer(self._turns)
-        if not self._turns.queue_threadsafe(resolve, future, fn, args):
+        if not self._turns.queue_threadsafe(resolve, future, self._turns.timed(fn), args):
             future.cancel()
         return future
 
@@ -271,7 +271,8 @@ class Reactor:
         arguments.function("fn", fn)
         arguments.maybe_function("callback", callback)
         if not turns.closed:
-            turns._jobs.submit(fn, args, callback)
+            # `_invoke` names the callback in the log, and not the method of `Jobs` that calls it.
+            turns._jobs.submit(fn, args, None if callback is None else partial(turns._invoke, callback))
 
     # Foreign descriptors and signals.
 
@@ -282,20 +283,19 @@ class Reactor:
         watched descriptor replaces the former watch. Call `unwatch` before closing the descriptor. Raises OSError for
         what cannot be polled (a plain file), TypeError or ValueError for other arguments.
         """
-        from .watch import Watch
+        from .watch import Watches
 
         turns = self._turns
         turns.check_thread()
         number = arguments.descriptor("fd", fd)
         if type(events) is not int or events not in (READABLE, WRITABLE, READABLE | WRITABLE):
             raise ValueError(f"events must be EVENT_READ (1), EVENT_WRITE (2) or both (3), not {shown(events)}")
-        watch = Watch(number, events, arguments.function("fn", fn))
+        arguments.function("fn", fn)
         if turns.closed:
             return
-        self.unwatch(number)
-        turns.poller.add(number, to_mask(events), watch)
-        self._watched[number] = watch
-        turns.hold()
+        if self._watches is None:
+            self._watches = Watches(turns)
+        self._watches.add(number, events, turns.timed(fn))
 
     def unwatch(self, fd: Any) -> None:
         """Make no more calls for this descriptor, not even for an event that was fetched already. Harmless when it is
@@ -304,11 +304,8 @@ class Reactor:
         turns = self._turns
         turns.check_thread()
         number = arguments.descriptor("fd", fd)
-        watch = self._watched.pop(number, None)
-        if watch is not None:
-            watch.fn = None
-            turns.release()
-            turns.poller.remove(number)
+        if self._watches is not None:
+            self._watches.remove(number)
 
     def on_signal(self, signum: int, fn: Callable[[int], object] | None) -> None:
         """Call `fn(signum)` on the loop when the signal arrives; None restores the handler from before.

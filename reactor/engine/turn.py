@@ -12,15 +12,15 @@ kept. So nothing is lost, and `run()` may be called again.
 
 from __future__ import annotations
 
-import time
 from _thread import get_ident
 from collections import deque
 
 from ..errors import WrongThread
 from ..hints import TYPE_CHECKING, Any
-from ..log import log
+from .clocks import LONGEST_SLEEP, longest_sleep
 from .jobs import Jobs, resolve
 from .poller import READ
+from .raised import RaisedLog
 from .timers import TimerHeap
 from .wakeup import Wakeup
 
@@ -31,18 +31,14 @@ if TYPE_CHECKING:
     from .interfaces import Readable, Staged, Tenant
     from .jobs import Callback
     from .poller import Poller
+    from .slow import Stopwatch
     from .timers import Timer
 
-# This many connections are read before the first one gets its data: the kernel's code for receiving stays in the
-# processor's caches, and then the code for sending. A read that may be large is delivered at once, so that its bytes
-# stay in the caches too.
-READ_AHEAD = 32
-READ_AHEAD_SIZE = 4096  # bytes
+READ_AHEAD = 32  # connections are read before the first one gets its data: the kernel's code stays in the caches
+READ_AHEAD_SIZE = 4096  # bytes; a larger read is delivered at once, so that its bytes stay in the caches too
 SENDS_PER_TURN = 16  # large writes that are sent inside the call; later ones wait for the end of the turn
 TIMERS_PER_TURN = 256  # a million timers due at once leave time for sockets in between
 LAST_TURNS = 100  # given to listeners that queue more calls while the reactor closes
-LONGEST_SLEEP = 86_400.0  # seconds; epoll_wait(2) takes milliseconds in a C int, 24 days at most
-SLOW_CALLBACK = 0.1  # seconds; debug mode logs callbacks that take longer, as asyncio's slow_callback_duration
 STALL = 0.1  # seconds; after a longer turn, what was stamped in it counts as of its end
 STALLS_KEPT = 64  # the latest; no deadline that is still to come depends on an older one
 
@@ -63,6 +59,7 @@ class Turns:
         #: The clock's time, later than `turn_now` by what this turn has taken: deadlines of new work begin here.
         self.clock_time = clock
         self.poller = poller
+        self._longest_sleep = longest_sleep(clock, poller)
         self.debug = debug
         self.ask_clock()
         self.in_turn = self.closed = self._taking_turn = self._until_idle = self._stopping = self._closing = False
@@ -74,14 +71,21 @@ class Turns:
         self._timers = TimerHeap()
         self._flushes: deque[Staged] = deque()
         self._teardowns: deque[Staged] = deque()
-        #: The turns that took long: `turn_now` of each, and when it ended. A listener blocked, or the process was
-        #: stopped. A connection that was stamped in such a turn was not silent before its end.
+        #: `turn_now` of each turn that took long (a listener blocked, or the process was stopped), and when it ended. A
+        #: connection that was stamped in such a turn was not silent before its end.
         self.stalls: dict[float, float] = {}
         #: The owners of connections that end with the reactor: servers that listen or stop, and all clients together.
         self.tenants: dict[object, Tenant] = {}
         self._jobs = Jobs(self.queue_threadsafe)
         self._lookups = Jobs(self.queue_threadsafe)  # apart: slow resolvers do not delay the program's jobs
-        self._invoke: Callable[..., None] = self._guarded_and_timed if debug else self._guarded
+        self.raised = RaisedLog(self)
+        self.stopwatch: Stopwatch | None = None
+        self._invoke: Callable[..., None] = self._guarded
+        if debug:
+            from .slow import Stopwatch
+
+            self.stopwatch = Stopwatch(self._guarded)
+            self._invoke = self.stopwatch.invoke
         self._wakeup = Wakeup()
         poller.add(self._wakeup.fileno(), READ, self._wakeup)
 
@@ -126,7 +130,7 @@ class Turns:
             return 0
         wait = LONGEST_SLEEP if timeout is None else min(timeout, LONGEST_SLEEP)
         deadline = self._timers.next_deadline()
-        return wait if deadline is None else min(wait, max(deadline - self.clock_time(), 0))
+        return wait if deadline is None else min(wait, max(deadline - self.clock_time(), 0), self._longest_sleep)
 
     def _note_stall(self) -> None:
         ended = self.clock_time()
@@ -144,8 +148,8 @@ class Turns:
                 continue
             try:  # `_guarded` in place, here and below: the speed of this loop is its number of frames for an event
                 fn(*args)
-            except Exception:
-                log.exception("%r raised", fn)
+            except Exception as error:
+                self.raised.note(fn, error)
             except BaseException as error:
                 self.keep(error)
 
@@ -193,8 +197,8 @@ class Turns:
                 continue
             try:
                 handler._on_data(data)
-            except Exception:
-                log.exception("%r raised", handler)
+            except Exception as error:
+                self.raised.note(handler, error)
             except BaseException as error:
                 self.keep(error)
 
@@ -215,8 +219,8 @@ class Turns:
                 continue
             try:
                 staged._on_flush()
-            except Exception:
-                log.exception("%r raised", staged)
+            except Exception as error:
+                self.raised.note(staged, error)
             except BaseException as error:
                 self.keep(error)
 
@@ -230,17 +234,14 @@ class Turns:
     def _guarded(self, fn: Callable[..., object], *args: Any) -> None:
         try:
             fn(*args)
-        except Exception:
-            log.exception("%r raised", fn)
+        except Exception as error:
+            self.raised.note(fn, error)
         except BaseException as error:
             self.keep(error)
 
-    def _guarded_and_timed(self, fn: Callable[..., object], *args: Any) -> None:
-        started = time.perf_counter()
-        self._guarded(fn, *args)
-        took = time.perf_counter() - started
-        if took >= SLOW_CALLBACK:
-            log.warning("%r took %.0f ms", fn, took * 1000)
+    def timed(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of the program that is to be called later: in debug mode it is timed at each call."""
+        return fn if self.stopwatch is None else self.stopwatch.timed(fn)
 
     def keep(self, error: BaseException) -> None:
         """Raise this error at the end of the turn. The first error of a turn counts."""
@@ -296,6 +297,7 @@ class Turns:
                 args[0].cancel()
         self._ready.clear()
         self.tenants.clear()
+        self.raised.close()
         self._timers = TimerHeap()
 
     def _take_last_turn(self) -> None:
