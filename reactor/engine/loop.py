@@ -42,7 +42,10 @@ class Reactor:
     `selector` is what it waits on: None for epoll (Linux) or the platform's best, or a `selectors.BaseSelector`,
     which the reactor then owns and closes. `clock` is a function that returns the time in seconds and never goes
     back. `debug` (also set by `REACTOR_DEBUG=1` in the environment) catches calls from the wrong thread, checks
-    invariants after listeners and logs callbacks slower than 100 ms. Raises TypeError for arguments of another type.
+    invariants after listeners and logs callbacks slower than 100 ms. With `preload`, the first `listen` or
+    `connect` loads all of the library, so that its files may be replaced under the running program.
+
+    Raises TypeError for arguments of another type.
 
     The owner is the thread inside `run()`; before that, any thread that calls. From any other thread only
     `call_soon_threadsafe` and `stop` may be called, and `close` after `start_thread`. A reactor is a context
@@ -64,9 +67,11 @@ class Reactor:
         selector: BaseSelector | None = None,
         clock: Callable[[], float] = time.monotonic,
         debug: bool = False,
+        preload: bool = True,
     ) -> None:
         debug = arguments.flag("debug", debug) or os.environ.get("REACTOR_DEBUG", "0") not in ("", "0")
         self._turns = Turns(self, poller_for(selector), arguments.function("clock", clock), debug)
+        self._turns.preload = arguments.flag("preload", preload)
         self._born = self._turns.turn_now
         self._running = False
         self._thread = self._signals = None
@@ -254,10 +259,10 @@ class Reactor:
         sees the error. On the loop's own thread, `result()` of a call that was not made yet raises `ReactorError`. On a
         closed reactor the future is cancelled.
         """
-        from .answer import Answer
+        from .answer import answer
 
         arguments.function("fn", fn)
-        future = Answer(self._turns)
+        future = answer(self._turns)
         if not self._turns.queue_threadsafe(resolve, future, self._turns.timed(fn), args):
             future.cancel()
         return future

@@ -53,6 +53,7 @@ class Turns:
     _owner: int | None  # the thread inside run()
     _kept: BaseException | None
     _held: int  # reasons for run() to go on
+    preload: bool  # the first `listen` or `connect` loads what is loaded late (net/preload.py)
 
     def __init__(self, reactor: Any, poller: Poller, clock: Callable[[], float], debug: bool) -> None:
         self.reactor = reactor  # what programs have: a Reactor, of which nothing is called here

@@ -31,7 +31,7 @@ FLOORS = [
     {"net.sockets"},
     {"net.keywords", "net.settings"},
     {"net.connection", "net.deadlines"},
-    {"net.protocols", "net.debug"},
+    {"net.protocols", "net.debug", "net.preload"},
     {"net.client", "net.server"},
     {"__init__"},
     {"testing", "cli"},

@@ -99,6 +99,10 @@ def open_client(
         raise ReactorError("connect() after the reactor was closed")
     if not isinstance(where, str):
         _check_families(where[0], of_client)
+    if turns.preload:
+        from ..preload import preload
+
+        turns.preload = preload()
     conn = clients._add(where, of_connection, of_client)
     if on_connect is not None:
         conn.on("connect", on_connect)

@@ -142,6 +142,10 @@ class Server(Live, AtOpening, OfServer, Listening):
             raise ReactorError("listen() after the reactor was closed")
         if self._stop is not None:
             raise ServerClosed("listen() while the server is stopping: wait for `stopped`")
+        if self._loop.preload:
+            from ..preload import preload
+
+            self._loop.preload = preload()
         opened = open_listening(
             self._loop.poller.system, host, port, backlog, path, mode, reuse_port, ipv6_only, sock, fd
         )
