@@ -13,6 +13,7 @@ from types import MethodType
 
 from .foreign import shown
 from .hints import TYPE_CHECKING
+from .signatures import fits, takes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -152,6 +153,24 @@ def _is_coroutine_function(value: Any) -> bool:
 def maybe_function(name: str, value: Any) -> Callable[..., Any] | None:
     """A callable object, or None."""
     return None if value is None else function(name, value)
+
+
+def callback(name: str, value: Any, told: str) -> Callable[..., Any]:
+    """A callable object that takes the arguments that `told` lists, like "conn, data"."""
+    takes(name, function(name, value), told)
+    return function(name, value)
+
+
+def maybe_callback(name: str, value: Any, told: str) -> Callable[..., Any] | None:
+    """The same, or None."""
+    return None if value is None else callback(name, value, told)
+
+
+def call(value: Any, args: tuple[Any, ...]) -> Callable[..., Any]:
+    """A callable object that takes these arguments."""
+    if callable(value):
+        fits("fn", value, args)
+    return function("fn", value)
 
 
 def descriptor(name: str, value: Any) -> int:

@@ -211,7 +211,7 @@ class Reactor:
         if turns.debug:
             turns.check_thread()
         if not turns.closed:
-            turns._ready.append((arguments.function("fn", fn), args))
+            turns._ready.append((arguments.call(fn, args), args))
             if not turns.in_turn:
                 turns._wakeup.wake()
 
@@ -222,16 +222,14 @@ class Reactor:
         """
         turns = self._turns
         now = turns.clock_time()
-        return turns.arm(
-            now + arguments.seconds("seconds", seconds, zero=True), now, arguments.function("fn", fn), args
-        )
+        return turns.arm(now + arguments.seconds("seconds", seconds, zero=True), now, arguments.call(fn, args), args)
 
     def call_at(self, when: float, fn: Callable[..., object], *args: Any) -> Timer:
         """Call `fn(*args)` at `when`, in seconds of the reactor's time (`now`); in the next turn if that is past.
         Returns the timer and raises as `call_later`.
         """
         turns = self._turns
-        return turns.arm(arguments.moment("when", when), turns.clock_time(), arguments.function("fn", fn), args)
+        return turns.arm(arguments.moment("when", when), turns.clock_time(), arguments.call(fn, args), args)
 
     def call_every(self, seconds: float, fn: Callable[..., object], *args: Any) -> Timer:
         """Call `fn(*args)` every `seconds` (more than 0, finite), first in `seconds`, until the returned timer is
@@ -243,7 +241,7 @@ class Reactor:
         turns = self._turns
         turns.check_thread()
         seconds = arguments.seconds("seconds", seconds)
-        timer = RepeatingTimer(turns._timers, turns.clock_time() + seconds, arguments.function("fn", fn), args, seconds)
+        timer = RepeatingTimer(turns._timers, turns.clock_time() + seconds, arguments.call(fn, args), args, seconds)
         turns._timers.push(timer, timer.when)
         if turns.closed:
             timer.cancel()
@@ -261,7 +259,7 @@ class Reactor:
         """
         from .answer import answer
 
-        arguments.function("fn", fn)
+        arguments.call(fn, args)
         future = answer(self._turns)
         if not self._turns.queue_threadsafe(resolve, future, self._turns.timed(fn), args):
             future.cancel()
@@ -273,8 +271,8 @@ class Reactor:
         """
         turns = self._turns
         turns.check_thread()
-        arguments.function("fn", fn)
-        arguments.maybe_function("callback", callback)
+        arguments.call(fn, args)
+        arguments.maybe_callback("callback", callback, "result, error")
         if not turns.closed:
             # `_invoke` names the callback in the log, and not the method of `Jobs` that calls it.
             turns._jobs.submit(fn, args, None if callback is None else partial(turns._invoke, callback))
@@ -295,7 +293,7 @@ class Reactor:
         number = arguments.descriptor("fd", fd)
         if type(events) is not int or events not in (READABLE, WRITABLE, READABLE | WRITABLE):
             raise ValueError(f"events must be EVENT_READ (1), EVENT_WRITE (2) or both (3), not {shown(events)}")
-        arguments.function("fn", fn)
+        arguments.callback("fn", fn, "fd, events")
         if turns.closed:
             return
         if self._watches is None:

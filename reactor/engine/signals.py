@@ -26,7 +26,7 @@ def check_call(signum: Any, fn: Any) -> None:
     arguments.integer("signum", signum, 1)
     if signum not in signal.valid_signals():
         raise ValueError(f"signum must be a signal of this system, like signal.SIGTERM, not {shown(signum)}")
-    arguments.maybe_function("fn", fn)
+    arguments.maybe_callback("fn", fn, "signum")
     if threading.current_thread() is not threading.main_thread():
         raise ValueError("on_signal must be called from the main thread (signal.signal demands it)")
 

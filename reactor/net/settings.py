@@ -134,6 +134,10 @@ def _family(name: str, value: Any) -> int:
     return socket.AddressFamily(value)
 
 
+def _lookup(name: str, value: Any) -> Callable[..., object] | None:
+    return arguments.maybe_callback(name, value, "host, family, done")
+
+
 class Live:
     """The settings that a server and each of its connections have as attributes. A change on a server counts for later
     connections; on a connection, a deadline counts from the last movement.
@@ -272,7 +276,7 @@ class OfConnect:
         socket.AF_UNSPEC, _family, "resolve names to addresses of this family only: AF_INET or AF_INET6"
     )
     lookup: Attribute[Callable[[str, int, Any], object] | None] = setting(
-        None, arguments.maybe_function, "resolve names with lookup(host, family, done) instead of getaddrinfo"
+        None, _lookup, "resolve names with lookup(host, family, done) instead of getaddrinfo"
     )
     attempt_delay: Attribute[float] = setting(
         0.25, arguments.seconds, "if an address has not answered for this long, try the next one too (RFC 8305)", "s"

@@ -25,6 +25,7 @@ FLOORS = [
     {"hints"},
     {"foreign"},
     {"log", "former"},
+    {"signatures"},
     {"errors", "arguments"},
     {"engine"},
     {"net.limits", "net.fields"},

@@ -71,6 +71,7 @@ class Connection(Stream, Live, Events):
     __slots__ = ()
 
     _EVENTS = CONNECTION_EVENTS + CLIENT_EVENTS
+    _CHECKED = False  # but in debug mode
 
     get_setting = Former("_get_setting", "settings are attributes; use getattr")
     change_setting = Former("_change_setting", "settings are attributes; use setattr")

@@ -44,7 +44,7 @@ def serve(
 
     check_stop(grace, end, spread)
     arguments.function("on_connection", on_connection)
-    arguments.maybe_function("on_server", on_server)
+    arguments.maybe_callback("on_server", on_server, "server")
     if threading.current_thread() is not threading.main_thread():
         raise ValueError("serve() listens to signals and so must be called from the main thread; see start_thread()")
     reports: list[ShutdownReport] = []

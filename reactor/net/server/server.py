@@ -201,7 +201,7 @@ class Server(Live, AtOpening, OfServer, Listening):
         Harmless when it does not listen: then the callback gets `(server, ServerClosed)`, once it has stopped.
         """
         self._loop.check_thread()
-        arguments.maybe_function("callback", callback)
+        arguments.maybe_callback("callback", callback, "server, error")
         error = None if self._acceptors else ServerClosed("close() of a server that does not listen")
         if error is not None and self._stop is None:
             if callback is not None:
