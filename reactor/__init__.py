@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .net.client.attempts import AttemptsFailed
     from .net.client.connect import connect
     from .net.client.group import ClientGroup
+    from .net.closes import log_closes
     from .net.protocols.framing import length_prefixed, lines
 
 __version__ = "0.1.0"
@@ -62,6 +63,7 @@ __all__ = [
     "connect",
     "length_prefixed",
     "lines",
+    "log_closes",
     "serve",
 ]
 
@@ -73,6 +75,7 @@ _LATER = {
     "connect": ".net.client.connect",
     "length_prefixed": ".net.protocols.framing",
     "lines": ".net.protocols.framing",
+    "log_closes": ".net.closes",
 }
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from ..hints import TYPE_CHECKING
 from ..log import log
 from ..net.client.connect import connect
+from ..net.closes import described
 from ..net.connection.connection import Connection
 from ..net.settings import CONNECTION_SETTINGS
 from ..net.sockets.addresses import show
-from .errors import described
 
 if TYPE_CHECKING:
     from typing import Any

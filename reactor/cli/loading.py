@@ -12,8 +12,9 @@ import traceback
 from typing import Any, cast
 
 from ..arguments import did_you_mean
+from ..net.closes import described
 from . import apps
-from .errors import Unusable, described
+from .errors import Unusable
 
 RELAY = "relay"  # built in too, but made for a target (`apps.relay`)
 

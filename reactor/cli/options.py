@@ -40,6 +40,7 @@ class Options:
     spread: float  # over this many seconds
     debug: bool
     level: int
+    log_format: str  # text or json
     settings: dict[str, Any]  # only those that were given
 
 
@@ -54,6 +55,7 @@ def parse(argv: Sequence[str] | None = None) -> Options:
             spread=arguments.seconds("--spread", value_of(said["spread"]), zero=True),
             debug=said["debug"],
             level=getattr(logging, said["log_level"].upper()),
+            log_format=said["log_format"],
             settings=settings_of(said),
             end=said["app"] != RELAY,  # the two sides of a relay may finish their conversation within the grace
             app=_app(said["app"], said["to"], said["connect_timeout"]),  # last: it runs the program's code

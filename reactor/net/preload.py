@@ -21,7 +21,7 @@ _OF_THE_PLATFORM = ("engine.epoll_poller",) if sys.platform == "linux" else ()
 LATE = (
     "engine.answer", "engine.selector_poller", *_OF_THE_PLATFORM, "engine.signals", "engine.slow", "engine.watch",
     "net.client.attempts", "net.client.connect", "net.client.group", "net.client.names", "net.client.stand_in",
-    "net.connection.cork", "net.connection.owner", "net.connection.pipes", "net.connection.silence",
+    "net.closes", "net.connection.cork", "net.connection.owner", "net.connection.pipes", "net.connection.silence",
     "net.connection.text", "net.debug", "net.limits", "net.protocols.framing", "net.server.gate", "net.server.memory",
     "net.sockets.networks", "net.sockets.unix",
 )  # fmt: skip

@@ -32,7 +32,7 @@ FLOORS = [
     {"net.sockets"},
     {"net.keywords", "net.settings"},
     {"net.connection", "net.deadlines"},
-    {"net.protocols", "net.debug", "net.preload"},
+    {"net.protocols", "net.debug", "net.preload", "net.closes"},
     {"net.client", "net.server"},
     {"__init__"},
     {"testing", "cli"},

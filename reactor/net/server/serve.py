@@ -11,7 +11,7 @@ from .stopping import check_stop
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
-    from typing import Any, Unpack
+    from typing import Any, Literal, Unpack
 
     from ..connection.connection import Connection
     from ..keywords import ServerKeywords
@@ -31,14 +31,16 @@ def serve(
     backlog: int = 4096,
     debug: bool = False,
     on_server: Callable[[Server], object] | None = None,
+    log_closes: Literal["text", "json"] | None = None,
     **settings: Unpack[ServerKeywords],
 ) -> ShutdownReport:
     """Serve until SIGTERM or SIGINT, stop in order within `grace` seconds, and return the report.
 
     The first signal calls `Server.shutdown(grace, end, spread)`, the second resets what is left. `on_server(server)`
     is called before the server listens, to add listeners. `path`, `mode` and `backlog` are `Server.listen`'s, `debug`
-    the `Reactor`'s; other keyword arguments are the server's settings. Raises OSError where it cannot listen, and
-    ValueError outside the main thread, since it listens to signals.
+    the `Reactor`'s; other keyword arguments are the server's settings. `log_closes`, "text" or "json", logs each
+    connection when it closes (`reactor.log_closes`). Raises OSError where it cannot listen, and ValueError outside the
+    main thread, since it listens to signals.
     """
     import threading
 
@@ -51,6 +53,10 @@ def serve(
     with Reactor(debug=debug) as loop:
         server = Server(loop, on_connection, **settings)
         server.on("stopped", lambda _, report: reports.append(report))
+        if log_closes is not None:
+            from ..closes import log_closes as add
+
+            add(server, log_closes)
         if on_server is not None:
             on_server(server)
         # Before listen(): a signal that comes while it opens the port is not lost.
