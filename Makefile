@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test stress mutants bench bench-full bench-counts lint test-all clean
+.PHONY: help run test stress interop mutants bench bench-full bench-counts lint test-all clean
 
 help: ## show this text
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ test: $(VENV)/.has-test ## the whole test suite, with a small form of the stress
 
 stress: $(VENV)/.has-test ## everything goes wrong at once, for up to 15 minutes; SEEDS=10000 simulated worlds
 	@SEEDS=$(SEEDS) $(PY) -m pytest -m slow $(ARGS)
+
+interop: $(VENV)/.has-test ## with other programs and as root: inetd, nc, curl, networks; it says what it left out
+	@$(PY) -m pytest -m interop tests/interop $(ARGS)
 
 mutants: $(VENV)/.has-test ## break the library in many ways, one at a time; the tests must notice each
 	@$(PY) tests/mutants/run.py $(ARGS)

@@ -166,7 +166,7 @@ def headed(text: str) -> str:
         written = f"`{found[1]}{signature(getattr(reactor, found[1]))}`"
         return found[0] if " ".join(found[0].split()) == written else written
 
-    return re.sub(r"^`(Server|Reactor|connect|serve)\([^`]*\)`", call, text, flags=re.MULTILINE)
+    return re.sub(r"^`(Server|Reactor|connect|adopt|serve)\([^`]*\)`", call, text, flags=re.MULTILINE)
 
 
 def renewed(text: str) -> str:

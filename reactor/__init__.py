@@ -33,11 +33,13 @@ from .net.server.server import Server
 from .net.server.tally import ServerStatistics, ShutdownReport
 
 if TYPE_CHECKING:
+    from .net.client.adopt import adopt
     from .net.client.attempts import AttemptsFailed
     from .net.client.connect import connect
     from .net.client.group import ClientGroup
     from .net.closes import log_closes
     from .net.protocols.framing import length_prefixed, lines
+    from .net.sockets.credentials import PeerCredentials
 
 __version__ = "0.1.0"
 
@@ -48,6 +50,7 @@ __all__ = [
     "Connection",
     "ConnectionClosed",
     "NeverConnected",
+    "PeerCredentials",
     "Reactor",
     "ReactorError",
     "ReactorStatistics",
@@ -60,6 +63,7 @@ __all__ = [
     "WriteAfterEnd",
     "WrongThread",
     "__version__",
+    "adopt",
     "connect",
     "length_prefixed",
     "lines",
@@ -72,6 +76,8 @@ __all__ = [
 _LATER = {
     "AttemptsFailed": ".net.client.attempts",
     "ClientGroup": ".net.client.group",
+    "PeerCredentials": ".net.sockets.credentials",
+    "adopt": ".net.client.adopt",
     "connect": ".net.client.connect",
     "length_prefixed": ".net.protocols.framing",
     "lines": ".net.protocols.framing",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import math
+import os
+import stat
 import sys
 from types import MethodType
 
@@ -182,3 +184,25 @@ def descriptor(name: str, value: Any) -> int:
     if number < 0:
         raise ValueError(f"{name} must be an open file descriptor, not {shown(value)} (descriptor {number})")
     return number
+
+
+def no_tls(name: str, value: object, why: str) -> None:
+    """Raise TypeError for an `ssl.SSLSocket`: its bytes are not those of its descriptor."""
+    ssl = sys.modules.get("ssl")  # where it is not loaded, nobody has one
+    if isinstance(value, getattr(ssl, "SSLSocket", ())):
+        raise TypeError(f"{name} must be a plain socket, not {shown(value)}: {why}")
+
+
+def kind_of_file(fd: int) -> str:
+    """What an open descriptor is, in words: "a plain file", "a pipe", "a socket", ... Raises OSError for one that is
+    not open.
+    """
+    kinds = {
+        stat.S_IFREG: "a plain file",
+        stat.S_IFDIR: "a directory",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+    }
+    return kinds.get(stat.S_IFMT(os.fstat(fd).st_mode), "no file")  # epoll, eventfd and their like have no type

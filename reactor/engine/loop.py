@@ -284,13 +284,15 @@ class Reactor:
 
         `fd` is a number or has `fileno()`; `events` is `selectors.EVENT_READ`, `EVENT_WRITE` or both. Watching a
         watched descriptor replaces the former watch. Call `unwatch` before closing the descriptor. Raises OSError for
-        what cannot be polled (a plain file), TypeError or ValueError for other arguments.
+        what cannot be waited for (a plain file, a directory, a closed descriptor), TypeError or ValueError for other
+        arguments, an `ssl.SSLSocket` among them.
         """
-        from .watch import Watches
+        from .watch import Watches, check_watched
 
         turns = self._turns
         turns.check_thread()
         number = arguments.descriptor("fd", fd)
+        check_watched(fd, number)
         if type(events) is not int or events not in (READABLE, WRITABLE, READABLE | WRITABLE):
             raise ValueError(f"events must be EVENT_READ (1), EVENT_WRITE (2) or both (3), not {shown(events)}")
         arguments.callback("fn", fn, "fd, events")

@@ -5,9 +5,8 @@ loop may sleep · poll · dispatch · due timers (a bounded batch) · flush what
 Closing is *decided* anywhere and *performed* in the last stage, so that a socket is never closed while one of its
 listeners runs.
 
-Nothing that a callback raises stops a turn. An `Exception` is logged on the logger `reactor`. What else is raised,
-like `KeyboardInterrupt` and `SystemExit`, is kept: the turn finishes, and its last line raises the first error that was
-kept. So nothing is lost, and `run()` may be called again.
+Nothing that a callback raises stops a turn. An `Exception` is logged. What else is raised, like `KeyboardInterrupt`, is
+kept: the turn finishes, and its last line raises the first that was kept. Nothing is lost; `run()` may be called again.
 """
 
 from __future__ import annotations
@@ -69,6 +68,7 @@ class Turns:
         self._sends_left = SENDS_PER_TURN
         self._ready: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._arrived: list[tuple[Readable, bytes]] = []  # read, and not delivered yet
+        self._delivering: list[tuple[Readable, bytes]] = []  # the same, being delivered now (`ahead.py`)
         self._timers = TimerHeap()
         self._flushes: deque[Staged] = deque()
         self._teardowns: deque[Staged] = deque()
@@ -191,17 +191,21 @@ class Turns:
 
     def _hand_over(self) -> None:
         """Deliver what was read."""
-        waiting, self._arrived = self._arrived, []
-        for handler, data in waiting:
-            if self.debug:
-                self._invoke(handler._on_data, data)
-                continue
-            try:
-                handler._on_data(data)
-            except Exception as error:
-                self.raised.note(handler, error)
-            except BaseException as error:
-                self.keep(error)
+        waiting, self._arrived = self._arrived, self._delivering
+        self._delivering = waiting
+        try:
+            for handler, data in waiting:
+                if self.debug:
+                    self._invoke(handler._on_data, data)
+                    continue
+                try:
+                    handler._on_data(data)
+                except Exception as error:
+                    self.raised.note(handler, error)
+                except BaseException as error:
+                    self.keep(error)
+        finally:
+            waiting.clear()
 
     def _run_timers(self) -> None:
         before = self._timers.order
@@ -392,9 +396,4 @@ class Turns:
     def check_thread(self) -> None:
         """In debug mode, raise WrongThread when the calling thread is not the one inside `run()`."""
         if self.debug and self._owner is not None and self._owner != get_ident():
-            import threading
-
-            raise WrongThread(
-                f"called from thread {threading.current_thread().name!r}, which does not run the reactor: "
-                "use call_soon_threadsafe"
-            )
+            raise WrongThread.here()

@@ -9,8 +9,11 @@ another call never comes.
 
 from __future__ import annotations
 
+import errno
+
+from .. import arguments
 from ..foreign import shown
-from ..hints import TYPE_CHECKING
+from ..hints import TYPE_CHECKING, Any
 from ..log import log
 from .poller import to_events, to_mask
 
@@ -112,3 +115,20 @@ class Watch:
 
     def __repr__(self) -> str:
         return f"watch of descriptor {self._fd} by {self.fn!r}"
+
+
+def check_watched(fd: Any, number: int) -> None:
+    """Refuse what no poller can wait for, on all pollers alike: epoll says "not permitted" of a plain file, and poll(2)
+    says that it is ready, again and again.
+
+    Raises TypeError for an `ssl.SSLSocket`: what TLS has read ahead is not seen at its descriptor. OSError for a plain
+    file, a directory and a descriptor that is not open.
+    """
+    arguments.no_tls("fd", fd, "TLS may have read what its descriptor does not show; watch fileno(), and ask pending()")
+    try:
+        kind = arguments.kind_of_file(number)
+    except OSError:
+        raise OSError(errno.EBADF, f"fd must be open, which descriptor {number} is not") from None
+    if kind in ("a plain file", "a directory"):
+        text = f"fd must be a socket, a pipe or the like: to wait for {kind} is not permitted, as for {shown(fd)}"
+        raise PermissionError(errno.EPERM, text)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _CALLS = (
     "write", "writelines", "corked", "end", "destroy_soon", "destroy", "reset", "pause", "resume", "touch",
     "set_timeout", "on", "once", "off", "set_no_delay", "set_keep_alive", "set_user_timeout", "_change_setting",
-    "ref", "unref", "pipe", "unpipe", "send_file", "set_encoding",
+    "ref", "unref", "pipe", "unpipe", "send_file", "set_encoding", "detach",
 )  # fmt: skip
 
 

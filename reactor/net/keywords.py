@@ -1,18 +1,20 @@
-"""The keyword arguments of `Server`, `serve` and `connect`, for type checkers: nothing loads this module at run time.
+"""The keyword arguments of `Server`, `serve`, `connect` and `adopt`, for type checkers.
 
-`settings.py` declares the settings; a test holds that the names and types here are the same.
+Nothing loads this module at run time. `settings.py` declares the settings; a test holds that the names and types here
+are the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from socket import socket as Socket
 from typing import Any, Literal, TypedDict
 
 from .sockets.networks import Network
 
 
 class ConnectionKeywords(TypedDict, total=False):
-    """What connections of a server and of `connect` go by."""
+    """What connections of a server, of `connect` and of `adopt` go by."""
 
     idle_timeout: float | None
     read_timeout: float | None
@@ -33,6 +35,7 @@ class ConnectionKeywords(TypedDict, total=False):
     pause_on_connect: bool
     no_delay: bool
     keep_alive: bool | float
+    oob_inline: bool
 
 
 class ServerKeywords(ConnectionKeywords, total=False):
@@ -51,8 +54,9 @@ class ServerKeywords(ConnectionKeywords, total=False):
 class ConnectKeywords(ConnectionKeywords, total=False):
     """What `connect` goes by besides."""
 
-    local_address: tuple[str, int] | None
+    local_address: tuple[str | None, int] | None
     family: int
     lookup: Callable[[str, int, Any], object] | None
     attempt_delay: float
     connect_timeout: float | None
+    before_connect: Callable[[Socket], object] | None

@@ -19,10 +19,12 @@ from importlib import import_module
 _OF_THE_PLATFORM = ("engine.epoll_poller",) if sys.platform == "linux" else ()
 #: In the order in which they are loaded. A test compares it with the files.
 LATE = (
-    "engine.answer", "engine.selector_poller", *_OF_THE_PLATFORM, "engine.signals", "engine.slow", "engine.watch",
-    "net.client.attempts", "net.client.connect", "net.client.group", "net.client.names", "net.client.stand_in",
-    "net.closes", "net.connection.cork", "net.connection.owner", "net.connection.pipes", "net.connection.silence",
-    "net.connection.text", "net.debug", "net.limits", "net.protocols.framing", "net.server.gate", "net.server.memory",
+    "engine.ahead", "engine.answer", "engine.selector_poller", *_OF_THE_PLATFORM, "engine.signals", "engine.slow",
+    "engine.watch", "net.client.adopt", "net.client.attempt", "net.client.attempts", "net.client.clients",
+    "net.client.connect", "net.client.group", "net.client.names", "net.client.stand_in", "net.closes",
+    "net.connection.cork", "net.connection.handover", "net.connection.owner", "net.connection.pipes",
+    "net.connection.sending", "net.connection.silence", "net.connection.text", "net.debug", "net.limits",
+    "net.protocols.framing", "net.server.gate", "net.server.memory", "net.sockets.credentials", "net.sockets.given",
     "net.sockets.networks", "net.sockets.unix",
 )  # fmt: skip
 

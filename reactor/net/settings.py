@@ -1,7 +1,7 @@
 """The settings of connections, servers and clients: each is declared once, in one of four tables.
 
     Live         attributes of a server and of each connection
-    AtOpening    attributes of a server; of `connect`, arguments only
+    AtOpening    attributes of a server; of `connect` and `adopt`, arguments only
     OfServer     attributes of a server
     OfConnect    arguments of `connect`
 
@@ -24,13 +24,14 @@ from .sockets.options import LONGEST_KEEP_ALIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from socket import socket as Socket
     from typing import Any, Literal, TypeVar
 
     from .fields import Attribute
     from .limits import Excess, Rate, Speed
     from .sockets.networks import Network
 
-    S = TypeVar("S", "ServerSettings", "ClientSettings")
+    S = TypeVar("S", "ServerSettings", "ClientSettings", "NoMoreSettings")
 
 # While output is stuck, acknowledgements are asked for this many times in a write_timeout, so that the time of the last
 # one is known to an eighth of it. Only connections with something pending or unacknowledged pay for it.
@@ -115,14 +116,16 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value, (tuple, list)) and len(value) == 2
 
 
-def _local_address(name: str, value: Any) -> tuple[str, int]:
-    if not (isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)):
-        raise TypeError(f"{name} must be a tuple (address, port), port 0 being any, not {shown(value)}")
+def _local_address(name: str, value: Any) -> tuple[str | None, int]:
+    expected = f"{name} must be a tuple (address, port), with None for any address and port 0 for any port"
+    if not (isinstance(value, tuple) and len(value) == 2 and (value[0] is None or isinstance(value[0], str))):
+        raise TypeError(f"{expected}, not {shown(value)}")
     from .sockets.addresses import literal_family
 
-    if "\0" in value[0] or literal_family(value[0]) is None:
-        raise ValueError(f"{name} must begin with an IP address, not {shown(value[0])}")
-    return value[0], arguments.integer(f"the port of {name}", value[1], 0, 65535)
+    host, port = value[0] or None, arguments.integer(f"the port of {name}", value[1], 0, 65535)
+    if host is not None and ("\0" in host or literal_family(host) is None):
+        raise ValueError(f"{name} must begin with an IP address, not {shown(host)}")
+    return host, port
 
 
 def _family(name: str, value: Any) -> int:
@@ -210,7 +213,9 @@ class Live:
 
 
 class AtOpening:
-    """The settings that count when a connection opens. A server has them as attributes, `connect` as arguments."""
+    """The settings that count when a connection opens. A server has them as attributes, `connect` and `adopt` as
+    arguments.
+    """
 
     __slots__ = ()
 
@@ -220,6 +225,9 @@ class AtOpening:
     no_delay: Attribute[bool] = setting(True, arguments.flag, "TCP_NODELAY: the kernel sends small writes at once")
     keep_alive: Attribute[bool | float] = setting(
         False, _keep_alive, "TCP keep-alive: true, or the seconds of silence before the first probe"
+    )
+    oob_inline: Attribute[bool] = setting(
+        False, arguments.flag, "SO_OOBINLINE: urgent data comes in its place among the other bytes"
     )
 
 
@@ -269,8 +277,8 @@ class OfConnect:
 
     __slots__ = ()
 
-    local_address: Attribute[tuple[str, int] | None] = setting(
-        None, _maybe(_local_address), "connect from this (address, port); port 0 is any"
+    local_address: Attribute[tuple[str | None, int] | None] = setting(
+        None, _maybe(_local_address), "connect from this (address, port); None is any address, port 0 any port"
     )
     family: Attribute[int] = setting(
         socket.AF_UNSPEC, _family, "resolve names to addresses of this family only: AF_INET or AF_INET6"
@@ -283,6 +291,9 @@ class OfConnect:
     )
     connect_timeout: Attribute[float | None] = setting(
         60.0, arguments.maybe_seconds, "give up connecting after this long, all addresses together", "s"
+    )
+    before_connect: Attribute[Callable[[Socket], object] | None] = setting(
+        None, arguments.maybe_listener, "call before_connect(sock) with the socket of each attempt, before it connects"
     )
 
 
@@ -337,6 +348,13 @@ class ClientSettings(Snapshot, OfConnect):
 
     FIELDS = declared(OfConnect)
     __slots__ = (*FIELDS,)
+
+
+class NoMoreSettings(Snapshot):
+    """What goes with the settings of a connection where there is nothing else: `adopt`."""
+
+    FIELDS = declared()
+    __slots__ = ()
 
 
 CONNECTION_SETTINGS = frozenset(Settings.FIELDS)

@@ -39,6 +39,7 @@ TYPED: dict[str, tuple[list[str], Any]] = {
     "allow_half_open": (["--allow-half-open"], True),
     "pause_on_connect": (["--pause-on-connect"], True),
     "no_delay": (["--no-no-delay"], False),
+    "oob_inline": (["--oob-inline"], True),
     "keep_alive": (["--keep-alive", "30"], 30.0),
     "high_water": (["--high-water", "0"], 0),
     "low_water": (["--low-water", "1024"], 1024),

@@ -239,17 +239,6 @@ def test_a_file_sent_before_connect_goes_out_in_its_place(hold: Any, tmp_path: A
     assert read_to_the_end(held.loop, held.proceed()) == b"head " + bytes(300 * KIB) + b" tail"
 
 
-def test_a_file_to_be_sent_is_closed_when_no_connection_comes_about(loop: Reactor, far: FarEnds, tmp_path: Any) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(bytes(KIB))
-    held = Held(loop, far, "attempt")
-    held.conn.send_file(path)
-    held.reach()
-    held.fail()
-    assert held.conn.report is not None
-    assert held.conn.report.bytes_unsent == KIB  # and no descriptor is left: every test looks
-
-
 def test_a_pipe_into_a_client_that_is_not_connected_yet_waits_for_it(loop: Reactor, far: FarEnds) -> None:
     held = Held(loop, far, "attempt")
     source = connect(loop, HOST, far.port)

@@ -165,16 +165,6 @@ def test_a_client_and_a_server_on_one_loop_hear_each_other(each_loop: Reactor, p
     assert server.statistics().ended == {Reason.ENDED: 1}
 
 
-def test_many_clients_at_once_keep_their_bytes_apart(loop: Reactor) -> None:
-    server = Server(loop, lambda conn: conn.on("data", lambda conn, data: conn.end(data)))
-    address: Any = server.listen(HOST, 0)
-    clients = [Heard(connect(loop, *address)) for _ in range(50)]
-    for number, heard in enumerate(clients):
-        heard.conn.write(b"%d" % number)
-    pump(loop, lambda: all(heard.conn.report for heard in clients))
-    assert [heard.data() for heard in clients] == [b"%d" % number for number in range(50)]
-
-
 def test_the_report_counts_from_the_call(loop: Reactor, far: FarEnds, clock: ManualClock) -> None:
     settle(loop)
     clock.advance(100)

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from reactor import Connection, Reactor, Reason, connect
+from reactor.net.client.names import Target, local_end
 from reactor.testing import ManualClock, pump, settle
-from tests.support.far_ends import ACCEPTS, SILENT, FarEnds, connected, free_port
+from tests.support.far_ends import ACCEPTS, REFUSES, SILENT, FarEnds, connected, free_port, quiet_port
 from tests.support.recording import Heard
 
 HOST = "127.0.0.1"
@@ -105,6 +106,91 @@ def test_a_name_with_no_address_of_the_family_of_the_local_address_is_an_error(l
         error = failed(loop, ends.connect(loop, local_address=(HOST, 0)))
         assert error.errno == errno.EAFNOSUPPORT
         assert ends.nobody_came("::1")
+
+
+# A local address without a port, and a port without an address.
+
+
+def test_a_local_address_takes_no_port_before_the_peer_is_known(loop: Reactor, far: FarEnds) -> None:
+    """So connections to different peers may have the same one; tests/interop shows it where there are few ports."""
+    for local, expected in (((HOST, 0), 1), ((HOST, quiet_port()), 0)):
+        conn = connected(loop, connect(loop, HOST, far.port, local_address=local))
+        assert option(conn, socket.IPPROTO_IP, 24) == expected  # IP_BIND_ADDRESS_NO_PORT of linux/in.h
+
+
+@pytest.mark.parametrize("host", [HOST, "::1"])
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_port_without_an_address(nothing: str | None, host: str, loop: Reactor) -> None:
+    with FarEnds({host: ACCEPTS}) as ends:
+        port = quiet_port()
+        conn = connected(loop, connect(loop, host, ends.port, local_address=(nothing, port)))
+        assert conn.local_address == (host, port)
+
+
+def test_a_port_without_an_address_goes_with_both_families(loop: Reactor) -> None:
+    with FarEnds({"::1": REFUSES, HOST: ACCEPTS}) as ends:
+        port = quiet_port()
+        conn = connected(loop, ends.connect(loop, local_address=(None, port)))
+        assert (conn.local_address, conn.remote_address) == ((HOST, port), (HOST, ends.port))
+
+
+SIX = socket.AF_INET6
+
+
+@pytest.mark.parametrize(
+    ("local", "target", "raw"),
+    [
+        (("fe80::1%lo", 5), (SIX, ("fe80::2", 80, 0, 0)), ("fe80::1", 5, 0, 1)),
+        (("fe80::1", 0), (SIX, ("fe80::2", 80, 0, 1)), ("fe80::1", 0, 0, 1)),  # the interface of the target
+        (("::1", 0), (SIX, ("::1", 80, 0, 0)), ("::1", 0, 0, 0)),
+        ((None, 7), (SIX, ("::1", 80, 0, 0)), ("::", 7, 0, 0)),
+        ((None, 7), (socket.AF_INET, (HOST, 80)), ("0.0.0.0", 7)),
+    ],
+)
+def test_what_is_bound_to_has_the_interface_that_it_needs(local: Any, target: Any, raw: Any) -> None:
+    family, sockaddr = target
+    assert local_end(local, Target(family, sockaddr, sockaddr[0], sockaddr[1]))[1] == raw
+
+
+# The error of a failed connect names where it came from.
+
+
+def test_the_error_names_the_local_address_and_port_as_node_does(loop: Reactor, far: FarEnds) -> None:
+    host, port = far.address(REFUSES)
+    local = quiet_port()
+    error: Any = failed(loop, connect(loop, host, port, local_address=("127.0.0.9", local)))
+    assert error.strerror == f"connect ECONNREFUSED {host}:{port} - Local (127.0.0.9:{local})"
+    assert (error.address, error.port, error.local_address, error.local_port) == (host, port, "127.0.0.9", local)
+
+
+def test_a_port_that_the_kernel_chose_is_named_too(loop: Reactor, far: FarEnds) -> None:
+    error: Any = failed(loop, connect(loop, *far.address(REFUSES), local_address=("127.0.0.9", 0)))
+    assert error.local_port > 0
+    assert error.strerror.endswith(f" - Local (127.0.0.9:{error.local_port})")
+
+
+def test_each_attempt_names_its_own(loop: Reactor) -> None:
+    with FarEnds({"127.0.0.3": REFUSES, "127.0.0.4": REFUSES}) as ends:
+        error: Any = failed(loop, ends.connect(loop, local_address=("127.0.0.9", 0)))
+    assert [one.local_address for one in error.errors] == ["127.0.0.9"] * 2
+    assert error.strerror.count(" - Local (127.0.0.9:") == 2
+
+
+def test_the_end_of_connect_timeout_names_it_too(loop: Reactor, clock: ManualClock, far: FarEnds) -> None:
+    host, port = far.address(SILENT)
+    conn = connect(loop, host, port, local_address=("127.0.0.9", 0), connect_timeout=5)
+    heard = Heard(conn)
+    settle(loop)
+    clock.advance(5)
+    assert heard.report(loop).reason is Reason.CONNECT_TIMEOUT
+    assert heard.error().strerror.startswith(f"connect ETIMEDOUT {host}:{port} - Local (127.0.0.9:")
+
+
+def test_without_a_local_address_none_is_named(loop: Reactor, far: FarEnds) -> None:
+    host, port = far.address(REFUSES)
+    error: Any = failed(loop, connect(loop, host, port))
+    assert error.strerror == f"connect ECONNREFUSED {host}:{port}"
+    assert (error.local_address, error.local_port) == (None, None)
 
 
 # Options, called at any time.

@@ -42,7 +42,7 @@ def test_it_fails_as_where_nobody_listens(host: str, each_loop: Reactor) -> None
     error = heard.error()
     shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     assert isinstance(error, ConnectionRefusedError)
-    assert (error.errno, error.strerror) == (errno.ECONNREFUSED, f"connect ECONNREFUSED {shown}")
+    assert (error.errno, error.strerror) == (errno.ECONNREFUSED, f"connect ECONNREFUSED {shown} - Local ({shown})")
     assert heard.names() == ["connection_attempt", "connection_attempt_failed", "error", "close"]
     assert (report.reason, report.phase) == (Reason.CONNECT_FAILED, "connecting")
     assert (report.bytes_read, report.bytes_written, report.bytes_unsent) == (0, 0, 15)

@@ -19,14 +19,6 @@ each_silence = pytest.mark.parametrize("name", SILENCE)
 
 
 @each_silence
-def test_a_silent_connection_is_reaped_within_a_turn_of_its_timeout(name: str, each_scene: Scenes) -> None:
-    s = each_scene(**{name: 60})
-    report = s.cut_after(60)
-    assert (report.reason, report.bytes_unacked) == (SILENCE[name], 0)
-    assert s.peer.outcome() == "FIN"
-
-
-@each_silence
 def test_a_reaped_connection_gives_its_descriptor_back_in_the_same_turn(name: str, scene: Scenes) -> None:
     s = scene(**{name: 60})
     told: list[int] = []

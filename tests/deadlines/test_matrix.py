@@ -163,7 +163,8 @@ MATRIX = [
 ]  # fmt: skip
 #: CONNECT_TIMEOUT has a test of its own below; the others are causes that no time limit brings about.
 NO_DEADLINE = {
-    Reason.PEER_ENDED, Reason.ENDED, Reason.DESTROYED, Reason.RESET, Reason.PEER_RESET, Reason.NETWORK_ERROR,
+    Reason.PEER_ENDED, Reason.ENDED, Reason.DESTROYED, Reason.RESET, Reason.DETACHED, Reason.PEER_RESET,
+    Reason.NETWORK_ERROR,
     Reason.CONNECT_FAILED, Reason.LISTENER_FAILED, Reason.DECODE_FAILED, Reason.FRAME_TOO_LONG, Reason.FRAME_CUT_OFF,
     Reason.FILE_FAILED, Reason.BUFFER_LIMIT, Reason.REFUSED,
 }  # fmt: skip

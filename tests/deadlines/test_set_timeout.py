@@ -19,12 +19,6 @@ def tells_after(s: Scene, seconds: float, times: int = 1) -> None:
     assert s.kinds() == [None] * times
 
 
-def test_it_emits_timeout_with_no_kind_after_the_silence_and_not_before(scene: Scenes) -> None:
-    s = scene()
-    s.conn.set_timeout(60)
-    tells_after(s, 60)
-
-
 def test_it_emits_once_per_silence_and_closes_nothing(scene: Scenes) -> None:
     s = scene()
     s.conn.set_timeout(60)
@@ -41,14 +35,6 @@ def test_a_byte_starts_it_anew(move: Callable[[Scene], object], scene: Scenes) -
     s.pass_time(50, step=10)
     move(s)
     tells_after(s, 60)
-
-
-def test_traffic_after_it_was_told_makes_a_new_silence(scene: Scenes) -> None:
-    s = scene()
-    s.conn.set_timeout(60)
-    s.pass_time(200, step=10)
-    s.peer_says(b"x")
-    tells_after(s, 60, times=2)
 
 
 def test_touch_is_no_traffic(scene: Scenes) -> None:
@@ -122,9 +108,3 @@ def test_nothing_is_told_after_the_close(scene: Scenes) -> None:
     s.pass_time(120, step=10)
     assert s.names() == ["close"]
     assert s.loop.statistics().timers == 0
-
-
-@pytest.mark.parametrize("value", [-1, float("nan"), float("inf")])
-def test_an_unusable_time_is_refused(value: float, scene: Scenes) -> None:
-    with pytest.raises(ValueError, match="seconds must be 0 or more seconds and finite"):
-        scene().conn.set_timeout(value)

@@ -59,14 +59,6 @@ def test_it_says_how_and_in_which_phase_the_connection_ended(
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_the_phase_is_what_it_was_doing_when_it_was_cut(phase: str, scene: Scenes) -> None:
-    s = scene(allow_half_open=True, receive_buffer=65536)
-    s.bring_to(phase)
-    s.conn.reset()
-    assert s.closed().phase == phase
-
-
-@pytest.mark.parametrize("phase", PHASES)
 def test_the_phase_is_what_it_was_doing_when_the_peer_reset(phase: str, each_scene: Scenes) -> None:
     s = each_scene(allow_half_open=True, receive_buffer=65536)
     s.bring_to(phase)
@@ -169,17 +161,3 @@ def test_a_hard_end_of_ours_comes_before_a_deadline_passed_meanwhile(scene: Scen
     s.clock.advance(100)
     s.conn.reset()
     assert s.closed().reason is Reason.RESET
-
-
-def test_the_server_counts_its_endings_by_reason(scene: Scenes) -> None:
-    s = scene()
-    s.peer.reset()
-    s.closed()
-    for way in ("end", "end", "destroy", "reset"):
-        peer, conn = s.connect()
-        getattr(conn, way)()
-        s.turns()
-        peer.close()
-        s.closed(conn)
-    wanted = {Reason.ENDED: 2, Reason.DESTROYED: 1, Reason.RESET: 1, Reason.PEER_RESET: 1}
-    assert s.server.statistics().ended == wanted

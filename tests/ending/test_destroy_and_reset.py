@@ -99,12 +99,13 @@ def test_an_orderly_end_of_ours_leaves_the_time_wait_that_reset_avoids(scene: Sc
     assert kernel_states(s) == [TIME_WAIT]
 
 
-@pytest.mark.parametrize("before", ["pending", "unread", "lingering", "half_open"])
-def test_reset_sends_rst_in_every_state(before: str, scene: Scenes) -> None:
+@pytest.mark.parametrize("before", ["pending", "unread", "draining", "lingering", "half_open"])
+def test_reset_sends_rst_in_every_state_and_the_report_tells_which(before: str, scene: Scenes) -> None:
     s = scene(allow_half_open=True, receive_buffer=65536)
     s.bring_to(before)
     s.conn.reset()
-    assert s.closed().reason is Reason.RESET
+    phase = "open" if before in ("pending", "unread") else before
+    assert (s.closed().reason, s.conn.report.phase) == (Reason.RESET, phase)
     if before == "lingering":  # it had our FIN before, and the kernel reports an RST after a FIN as EPIPE (tcp_reset)
         assert s.peer.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.EPIPE
     else:

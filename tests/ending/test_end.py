@@ -126,11 +126,13 @@ def test_the_state_is_read_only_from_the_call_of_end_on(scene: Scenes) -> None:
 
 
 @both_ways
-def test_a_timeout_resets_what_is_left_of_the_ending(ending: str, scene: Scenes) -> None:
+@pytest.mark.parametrize("timeout", [5, 0])
+def test_a_timeout_resets_what_is_left_of_the_ending(timeout: int, ending: str, scene: Scenes) -> None:
     s = scene(receive_buffer=65536)
     s.bring_to("pending")
-    getattr(s.conn, ending)(timeout=5)
-    report = s.cut_after(5)
+    getattr(s.conn, ending)(timeout=timeout)
+    assert not s.conn.report
+    report = s.cut_after(timeout) if timeout else s.closed()
     assert (report.reason, report.phase, report.clean, report.error) == (Reason.END_TIMEOUT, "draining", False, None)
     assert report.bytes_written + report.bytes_unsent == MUCH
     assert s.peer.outcome() == "ECONNRESET"
@@ -146,17 +148,6 @@ def test_the_timeout_bounds_the_wait_for_the_peers_fin_too(ending: str, scene: S
     s.peer.send(b"still talking")
     report = s.cut_after(1)
     assert (report.reason, report.phase, report.clean) == (Reason.END_TIMEOUT, "lingering", False)
-
-
-@both_ways
-def test_a_timeout_of_0_is_now(ending: str, scene: Scenes) -> None:
-    s = scene(receive_buffer=65536)
-    s.bring_to("pending")
-    getattr(s.conn, ending)(timeout=0)
-    assert not s.conn.report
-    s.turns(3)
-    assert s.conn.report.reason is Reason.END_TIMEOUT
-    assert s.peer.outcome() == "ECONNRESET"
 
 
 @pytest.mark.parametrize("first", ["end", "destroy_soon"])

@@ -171,17 +171,6 @@ def test_the_servers_listeners_come_before_the_connections_own_each_in_order_of_
     assert called == ["server 1", "server 2", "own 1", "own 2"]
 
 
-@pytest.mark.parametrize("own_listener", [False, True])
-def test_a_listener_added_to_the_server_later_counts_for_all_its_connections(own_listener: bool, scene: Scenes) -> None:
-    s = scene()
-    got: list[bytes] = []
-    if own_listener:
-        s.conn.on("end", lambda conn: None)  # the connection has a table of its own now
-    s.server.on("data", lambda conn, data: got.append(data))
-    s.peer_says(b"x")
-    assert got == [b"x"]
-
-
 # `error`.
 
 
@@ -201,12 +190,3 @@ def test_an_error_is_logged_at_info_only_if_nobody_listens_to_it_and_stands_in_t
     assert isinstance(conn.report.error, ConnectionResetError)
     assert [(record.levelno, record.name) for record in caplog.records] == [(logging.INFO, "reactor")] * (not listened)
     assert all("read ECONNRESET" in record.getMessage() for record in caplog.records)
-
-
-def test_a_deadline_emits_no_error(scene: Scenes) -> None:
-    s = scene(linger_timeout=5)
-    s.end(data=b"x")
-    s.clock.advance(5)
-    report = s.closed()
-    assert s.names() == ["finish", "close"]
-    assert (report.reason, report.error) == (Reason.LINGER_TIMEOUT, None)

@@ -50,10 +50,16 @@ def rst(s: Scene) -> None:
 
 @pytest.mark.parametrize(
     ("go", "error", "unsent"),
-    [(rst, ConnectionResetError, 0), (failed_write, ConnectionResetError, 1), (fin_then_rst, BrokenPipeError, 44)],
+    [
+        (rst, [ConnectionResetError], 0),
+        (failed_write, [ConnectionResetError], 1),
+        # The poller tells of the reset, which is a read's; where it cannot, the write meets it.
+        (fin_then_rst, [ConnectionResetError, BrokenPipeError], 44),
+    ],
+    ids=["rst", "failed_write", "fin_then_rst"],
 )
 def test_rst_is_a_hangup_and_what_was_sent_before_it_is_delivered_after_resume(
-    go: Callable[[Scene], None], error: type[OSError], unsent: int, each_scene: Scenes
+    go: Callable[[Scene], None], error: list[type[OSError]], unsent: int, each_scene: Scenes
 ) -> None:
     s = paused(each_scene, b"held")
     go(s)
@@ -65,7 +71,8 @@ def test_rst_is_a_hangup_and_what_was_sent_before_it_is_delivered_after_resume(
     assert s.data() == b"held"
     assert s.names() == ["hangup", "data", "error", "close"]
     assert (report.reason, report.clean, report.bytes_read) == (Reason.PEER_RESET, False, 4)
-    assert (type(report.error), report.bytes_unsent) == (error, unsent)
+    assert type(report.error) in error
+    assert report.bytes_unsent == unsent
 
 
 @pytest.mark.parametrize("go", [rst, failed_write])

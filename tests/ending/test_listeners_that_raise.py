@@ -175,23 +175,6 @@ def test_no_error_is_emitted_for_it_also_where_another_reason_came_first(scene: 
 
 
 @pytest.mark.expects_errors
-def test_a_listener_of_the_server_that_raises_is_logged_and_the_rest_still_run(
-    loop: Reactor, caplog: pytest.LogCaptureFixture
-) -> None:
-    called: list[str] = []
-    server = Server(loop)
-    for event in ("listening", "draining", "stopped"):
-        server.on(event, fail)
-        server.on(event, lambda *args, event=event: called.append(event))
-    server.listen("127.0.0.1", 0)
-    settle(loop)
-    server.shutdown()
-    settle(loop)
-    assert called == ["listening", "draining", "stopped"]
-    assert kinds(caplog) == [Mistake] * 3
-
-
-@pytest.mark.expects_errors
 def test_a_callback_of_server_close_that_raises_is_logged_and_the_loop_goes_on(
     loop: Reactor, caplog: pytest.LogCaptureFixture
 ) -> None:

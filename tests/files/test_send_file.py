@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reactor import Connection, Reactor, Server, connect
+from reactor import Connection, Reactor, Server
 from reactor.testing import Peer, pump
 from tests.support.scene import MIB, Scenes
 from tests.support.sending import LARGE, SIZE, SOURCE, Log, fill, opened, receive, receive_all
@@ -126,19 +126,6 @@ def test_what_is_sent_corked_leaves_after_the_block(scene: Scenes, path: Path, b
 
 
 # By clients that are not connected yet.
-
-
-@pytest.mark.parametrize("ending", ["end", "destroy_soon"])
-def test_a_client_may_send_a_file_before_it_connects(each_loop: Reactor, harness: Any, path: Path, ending: str) -> None:
-    wire = harness(loop=each_loop)
-    conn: Any = connect(each_loop, *wire.address)
-    log = Log()
-    assert conn.send_file(path, callback=log.of("file")) is True
-    assert (conn.state, conn.pending_bytes, conn.bytes_written) == ("connecting", SIZE, 0)
-    getattr(conn, ending)()
-    pump(each_loop, lambda: conn.report is not None)
-    assert wire.record.data() == SOURCE
-    assert (conn.report.clean, log) == (True, [("file", None)])
 
 
 # Callbacks.

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import reactor
-from reactor import AttemptsFailed, Connection, Reactor, Server, connect, lines
+from reactor import AttemptsFailed, Connection, Reactor, Server, adopt, connect, lines
 from reactor.testing import pump, settle
 
 EVIL = "a\nERROR root gone\x1b[2J\x9b\u2028\u202e\udcff"
@@ -147,6 +147,8 @@ CASES: dict[str, Callable[[Reactor, Path], list[object]]] = {
     "an argument": lambda loop, folder: raised(lambda: connect(loop, Evil(), 80)),  # type: ignore[arg-type]
     "seconds": lambda loop, folder: raised(lambda: loop.call_later(Evil(), print)),  # type: ignore[arg-type]
     "a descriptor": lambda loop, folder: raised(lambda: loop.watch(Evil(), 1, print)),
+    "a socket to adopt": lambda loop, folder: raised(lambda: adopt(loop, Evil())),  # type: ignore[arg-type]
+    "a socket to listen": lambda loop, folder: raised(lambda: Server(loop).listen(sock=Evil())),  # type: ignore[arg-type]
     "a loop": lambda loop, folder: raised(lambda: Server(Evil())),  # type: ignore[arg-type]
     "a setting": lambda loop, folder: raised(lambda: Server(loop, block=[Evil()])),  # type: ignore[list-item]
     "a setting's name": lambda loop, folder: raised(lambda: Server(loop, **{EVIL: 1})),  # type: ignore[arg-type]

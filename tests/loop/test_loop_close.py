@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from reactor import Connection, Reactor, ReactorError, Reason, Server
-from reactor.testing import ManualClock, Peer, pump, settle
+from reactor.testing import ManualClock, Peer
+from tests.support.scene import Scenes
 from tests.support.wire import refused
 
 
@@ -26,31 +27,16 @@ def test_every_connection_is_reset_and_its_close_delivered(each_loop: Reactor, h
         assert peer.outcome() == "ECONNRESET"
 
 
-@pytest.mark.parametrize("state", ["paused", "read_only", "write_only", "closing", "draining"])
-def test_connections_are_reset_in_whatever_state_they_are(harness: Any, loop: Reactor, state: str) -> None:
-    h = harness(allow_half_open=True)
-    peer, conn = h.connect()
-    _bring(loop, h, peer, conn, state)
-    loop.close()
-    assert conn.report is not None
-    assert conn.report.reason is Reason.DESTROYED
-    assert h.record.names()[-1] == "close"
-
-
-def _bring(loop: Reactor, h: Any, peer: Peer, conn: Connection, state: str) -> None:
-    if state == "paused":
-        conn.pause()
-    elif state == "read_only":
-        conn.end()
-    elif state == "write_only":
-        peer.end()
-        pump(loop, lambda: h.record.names() == ["end"])
-    elif state == "closing":
-        conn.destroy_soon()
+@pytest.mark.parametrize("stage", ["unread", "draining", "lingering", "half_open", "destroy_soon"])
+def test_connections_are_reset_in_whatever_state_they_are(scene: Scenes, stage: str) -> None:
+    s = scene(allow_half_open=True)
+    if stage == "destroy_soon":
+        s.end(stage)
     else:
-        conn.write(bytes(8 << 20))
-        conn.end()
-    settle(loop)
+        s.bring_to(stage)
+    s.loop.close()
+    assert s.conn.report.reason is Reason.DESTROYED
+    assert s.names()[-1] == "close"
 
 
 def test_servers_stop_listening_and_say_stopped_after_the_closes(harness: Any, loop: Reactor, heard: list[Any]) -> None:

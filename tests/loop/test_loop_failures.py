@@ -62,17 +62,6 @@ def test_what_a_callback_raises_is_logged(each_loop: Reactor, caplog: pytest.Log
     assert _errors(caplog) == [error]
 
 
-def test_what_leaves_run_leaves_a_loop_that_may_run_again(each_loop: Reactor, leave: Leave, heard: list[Any]) -> None:
-    each_loop.call_soon(_fails(leave()))
-    each_loop.call_soon(heard.append, "not lost")
-    with pytest.raises(leave):
-        each_loop.run()
-    assert heard == ["not lost"]
-    each_loop.call_soon(heard.append, "again")
-    each_loop.run()
-    assert heard == ["not lost", "again"]
-
-
 def _answers_are_queued(loop: Reactor) -> None:
     """Hold the loop up until the answers of two jobs wait for the same turn."""
     limit = time.monotonic() + 5
@@ -323,23 +312,6 @@ def test_a_reactor_closed_in_a_turn_that_is_left_is_closed_then(harness: Any, lo
     assert loop.closed
     assert conn.report is not None
     loop.run_once(None)  # returns at once
-
-
-@pytest.mark.expects_errors
-def test_a_listener_that_raises_ends_its_connection_only(
-    harness: Any, loop: Reactor, caplog: pytest.LogCaptureFixture
-) -> None:
-    h = harness()
-    error = RuntimeError("mine")
-    h.server.once("data", _fails(error))
-    peer, conn = h.connect()
-    _, other = h.connect()
-    peer.send(b"x")
-    report = h.closed(conn)
-    assert (report.reason, report.error) == (Reason.LISTENER_FAILED, error)
-    assert peer.outcome() == "ECONNRESET"
-    assert other.state == "open"
-    assert _errors(caplog) == [error]
 
 
 @pytest.mark.expects_errors

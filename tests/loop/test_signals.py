@@ -166,23 +166,6 @@ def test_only_the_main_thread_may_listen(loop: Reactor) -> None:
     assert caught == ["on_signal must be called from the main thread (signal.signal demands it)"]
 
 
-@pytest.mark.parametrize(
-    ("signum", "fn", "kind"),
-    [
-        (0, print, ValueError),
-        ("SIGTERM", print, TypeError),
-        (True, print, TypeError),
-        (signal.SIGUSR1, 7, TypeError),
-        (4711, print, ValueError),
-    ],
-)
-def test_an_unusable_argument_is_refused(
-    loop: Reactor, signum: Any, fn: Callable[[int], object], kind: type[Exception]
-) -> None:
-    with pytest.raises(kind):
-        loop.on_signal(signum, fn)
-
-
 def test_a_signal_that_cannot_be_caught_is_refused_and_leaves_nothing_behind(loop: Reactor) -> None:
     with pytest.raises(OSError, match="Invalid argument"):
         loop.on_signal(signal.SIGKILL, print)
@@ -238,7 +221,7 @@ def test_a_reactor_that_a_plain_signal_handler_closes_does_not_sleep_before_that
     with Reactor() as real:
         real.call_later(10, print)  # it would sleep so long by itself
         real.run_once(0)  # no byte of that call is left to wake it
-        late = threading.Timer(2, real.call_soon_threadsafe, [print])
+        late = threading.Timer(20, real.call_soon_threadsafe, [print])
         late.start()
         steps = iter(range(step + 1))
 

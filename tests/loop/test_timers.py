@@ -142,27 +142,6 @@ def test_a_hundred_thousand_cancelled_timers_leave_nothing_behind(loop: Reactor)
     assert loop.next_deadline() is None
 
 
-@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
-def test_an_unusable_time_is_refused(loop: Reactor, seconds: float) -> None:
-    with pytest.raises(ValueError, match="seconds must be 0 or more seconds and finite"):
-        loop.call_later(seconds, print)
-
-
-@pytest.mark.parametrize("when", [float("nan"), float("inf")])
-def test_an_unusable_moment_is_refused(loop: Reactor, when: float) -> None:
-    with pytest.raises(ValueError, match=r"when must be .*finite"):
-        loop.call_at(when, print)
-
-
-@pytest.mark.parametrize("call", ["call_later", "call_at"])
-def test_what_cannot_be_called_is_refused(loop: Reactor, call: str) -> None:
-    with pytest.raises(TypeError, match="fn must be callable, not 7"):
-        getattr(loop, call)(5, 7)
-    with pytest.raises(TypeError, match="must be a number of seconds, not '5'"):
-        getattr(loop, call)("5", print)
-    assert loop.statistics().timers == 0
-
-
 def test_a_timer_shows_its_state(loop: Reactor) -> None:
     timer = loop.call_later(60, print)
     assert repr(timer) == "<Timer when=1060.000 active>"

@@ -167,18 +167,6 @@ def test_what_cannot_be_polled_is_refused(loop: Reactor) -> None:
     assert loop.statistics().held == 0
 
 
-@pytest.mark.parametrize("events", [0, 4, True, None, "r"])
-def test_unusable_events_are_refused(loop: Reactor, pair: Pair, events: Any) -> None:
-    with pytest.raises((TypeError, ValueError), match="events must be"):
-        loop.watch(pair[0], events, print)
-
-
-@pytest.mark.parametrize("fd", ["0", None, 1.5])
-def test_what_is_no_descriptor_is_refused(loop: Reactor, fd: Any) -> None:
-    with pytest.raises(TypeError, match="fd must be a file descriptor or have a fileno"):
-        loop.watch(fd, EVENT_READ, print)
-
-
 def test_a_closed_file_is_refused(loop: Reactor, pair: Pair) -> None:
     pair[0].close()
     with pytest.raises(ValueError, match="fd must be an open file descriptor"):

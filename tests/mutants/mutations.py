@@ -362,4 +362,28 @@ MUTATIONS = (
         "        return self._replace(reason=reason)\n",
         ("tests/unit/test_account.py", *held_by("ending/close_report")),
     ),
+    Mutation(
+        "lose what was read ahead of a detach",
+        "detach() returns all that was read and not delivered",
+        "reactor/engine/ahead.py",
+        "                return data\n",
+        '                return b""\n',
+        held_by("ending/detach"),
+    ),
+    Mutation(
+        "ask a full backlog again at once",
+        "a Unix server that is slow to accept is waited for without spinning",
+        "reactor/net/client/attempt.py",
+        "call_later(self._pause, self._connect_again)",
+        "call_later(0, self._connect_again)",
+        held_by("unix/full_backlog"),
+    ),
+    Mutation(
+        "listen on the first address of a name",
+        "a name is listened on at each of its addresses",
+        "reactor/net/sockets/opening.py",
+        "    return list(dict.fromkeys((family, raw) for family, _, _, _, raw in found))\n",
+        "    return [(family, raw) for family, _, _, _, raw in found][:1]\n",
+        held_by("server/listen_on_names"),
+    ),
 )

@@ -9,7 +9,6 @@ import pytest
 
 from reactor import Connection, Reactor, Reason, Server
 from reactor.testing import Peer, pump, settle
-from tests.support.garbage import left_behind
 from tests.support.scene import Scenes
 
 MIB = 1024 * 1024
@@ -175,13 +174,3 @@ def test_what_a_paused_connection_sends_still_goes_out(each_scene: Scenes) -> No
     reading = one.peer.nonblocking()
     one.until(lambda: reading.read() or len(reading.received) == 4 * MIB)
     assert one.conn.pending_bytes == 0
-
-
-@pytest.mark.parametrize("ending", ["end", "destroy", "reset", "peer"])
-def test_a_connection_that_is_closed_is_garbage_without_a_collection(ending: str, loop: Reactor) -> None:
-    def greet(conn: Connection) -> None:
-        conn.on("data", lambda conn, data: conn.write(data))
-        if ending != "peer":
-            loop.call_later(0, getattr(conn, ending))
-
-    assert left_behind(loop, greet, Peer.close) is None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reactor import Connection, Reactor, Reason, connect
+from reactor import Connection, Reactor, Reason
 from reactor.testing import Peer, pump, settle
 from tests.support.garbage import left_behind
 from tests.support.hearing import Texts, feed, hearing
@@ -230,26 +230,6 @@ def test_a_listener_that_pauses_at_every_text_gets_all_of_it(each_scene: Scenes)
 
 
 # Clients, and what is left behind.
-
-
-@pytest.mark.parametrize(
-    ("said", "text", "reason", "other"),
-    [
-        ("grüß".encode(), "grüß", Reason.PEER_ENDED, Reason.ENDED),
-        (b"gr\xff", "gr", Reason.DECODE_FAILED, Reason.PEER_RESET),
-    ],
-)
-def test_a_client_may_set_it_before_it_is_connected(
-    harness: Any, loop: Reactor, said: bytes, text: str, reason: Reason, other: Reason
-) -> None:
-    wire = harness()
-    wire.server.on("connection", lambda conn: conn.end(said))
-    conn: Any = connect(loop, *wire.address)
-    heard = Texts(conn)
-    conn.set_encoding("utf-8")
-    pump(loop, lambda: conn.report is not None)
-    assert (heard.whole, conn.report.reason) == (text, reason)
-    assert wire.closed(wire.record.conn).reason is other
 
 
 def test_after_the_close_it_is_harmless(scene: Scenes) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from reactor import Connection, Reactor, Server
 from reactor.net.settings import SERVER_SETTINGS, ServerSettings, Settings, split
-from reactor.testing import settle
 from tests.support.settings import OTHER as OF_CONNECTIONS
 
 OTHER = OF_CONNECTIONS | {
@@ -46,13 +45,6 @@ def test_a_connection_has_the_settings_that_the_server_had_when_it_opened(h: Any
     assert (getattr(before, name), getattr(after, name)) == (default(name), OTHER[name])
 
 
-def test_a_refused_value_leaves_the_old_one(harness: Any) -> None:
-    h = harness(high_water=1000)
-    with pytest.raises(ValueError, match="low_water must be at most high_water"):
-        h.server.low_water = 1001
-    assert (h.server.high_water, h.server.low_water) == (1000, None)
-
-
 def test_on_connection_is_a_listener_of_connection(harness: Any) -> None:
     met: list[Connection] = []
     h = harness(on_connection=met.append)
@@ -60,14 +52,3 @@ def test_on_connection_is_a_listener_of_connection(harness: Any) -> None:
     h.server.off("connection", met.append)
     h.connect()
     assert met == [first]
-
-
-def test_pause_on_connect_holds_bytes_until_resume(harness: Any) -> None:
-    h = harness(pause_on_connect=True)
-    peer, conn = h.connect()
-    peer.send(b"early")
-    settle(h.loop)
-    assert conn.bytes_read == 0
-    conn.resume()
-    settle(h.loop)
-    assert h.record.data() == b"early"

@@ -90,13 +90,9 @@ def _pauses(plan: Plan, draw: Stream) -> None:
 def _times_out(plan: Plan, draw: Stream) -> None:
     """Everything bounded by the call."""
     plan.graceful = False
-    plan.calls["connection"] = [("write", draw.pick(SIZES)), (draw.pick(("end", "destroy_soon")), *_timeout(draw))]
-    if plan.calls["connection"][1][0] == "end":
-        plan.calls["connection"][1] = ("end", 0, True, draw.pick((2.0, 0.0, 30.0)))
-
-
-def _timeout(draw: Stream) -> tuple[float, ...]:
-    return (draw.pick((2.0, 0.0, 30.0)),)
+    seconds = draw.pick((2.0, 0.0, 30.0))
+    ending: Call = draw.pick((("end", 0, True, seconds), ("destroy_soon", seconds)))
+    plan.calls["connection"] = [("write", draw.pick(SIZES)), ending]
 
 
 def _cuts(plan: Plan, draw: Stream) -> None:

@@ -5,96 +5,85 @@ notice.
 from __future__ import annotations
 
 import json
-import os
-import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import psutil
-
-from tests.stress.server_process import PATIENCE, Served
-
-HERE = Path(__file__).parent
+from reactor import Server
+from tests.stress.server_process import Child, Served
+from tests.support.process import environment
 
 
-class Clients:
+def raw_program(module: str, *words: object) -> list[str]:
+    """How a program of raw clients is started, where the tests are found."""
+    return [sys.executable, "-m", f"tests.stress.{module}", *map(str, words)]
+
+
+def run_beside(server: Server, seconds: float, module: str, *words: object, **options: Any) -> Any:
+    """Let the loop of the server run until such a program has ended, within so many seconds: what it printed, which is
+    JSON. The loop ends by itself: nothing is left to do.
+    """
+    ended: list[Any] = []
+
+    def finished(result: Any, error: BaseException | None) -> None:
+        server.close()
+        ended.append(error or result)
+        if error is not None:
+            server.loop.stop()
+
+    def run() -> Any:
+        command = raw_program(module, *words)
+        return subprocess.run(
+            command, check=True, timeout=seconds, stdout=subprocess.PIPE, env=environment(), **options
+        )
+
+    server.loop.run_in_thread(run, callback=finished)
+    server.loop.run()
+    assert isinstance(ended[0], subprocess.CompletedProcess), ended
+    return json.loads(ended[0].stdout)
+
+
+class Clients(Child):
     """A process that says `ready`, and at the end of its stdin what it saw."""
 
     def __init__(self, program: str, served: Served, *words: object) -> None:
-        host, port = served.address
-        command = [sys.executable, str(HERE / program), host, str(port), *map(str, words)]
-        self._popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self._told = b""
+        super().__init__("-m", f"tests.stress.{program}", *served.address, *words)
 
     def await_ready(self) -> None:
-        assert self._line() == b"ready"
-
-    def _line(self) -> bytes:
-        assert self._popen.stdout is not None
-        limit = time.monotonic() + PATIENCE
-        while b"\n" not in self._told:
-            ready, _, _ = select.select([self._popen.stdout], [], [], max(limit - time.monotonic(), 0))
-            piece = os.read(self._popen.stdout.fileno(), 1 << 20) if ready else b""
-            assert piece, f"the clients said no more than {self._told[-200:]!r}, {self._popen.poll()}"
-            self._told += piece
-        line, _, self._told = self._told.partition(b"\n")
-        return line
-
-    def say(self, line: str) -> None:
-        assert self._popen.stdin is not None
-        self._popen.stdin.write(line.encode() + b"\n")
-        self._popen.stdin.flush()
+        assert self.line() == b"ready"
 
     def finish(self) -> Any:
         """End of stdin; what they saw."""
         assert self._popen.stdin is not None
         self._popen.stdin.close()
-        return json.loads(self._line())
+        return json.loads(self.line())
 
     def connecting(self, port: int) -> int:
         """How many of its sockets are on their way to that port, or there."""
-        known = psutil.Process(self._popen.pid).net_connections("tcp")
+        known = self.seen.net_connections("tcp")
         return sum(len(one.raddr) > 0 and one.raddr.port == port for one in known)
 
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
-        self._popen.wait()
-
-    def signal(self, signum: int) -> None:
-        self._popen.send_signal(signum)
-
-    def close(self) -> None:
-        self._popen.kill()
-        self._popen.wait()
-        for pipe in (self._popen.stdin, self._popen.stdout):
-            assert pipe is not None
-            pipe.close()
+        self.status()
 
 
 class Honest(Clients):
-    """How it is for those who do no harm. `say(name)` says what happens from now on."""
+    """How it is for those who do no harm."""
 
-    def saw(self) -> tuple[dict[str, dict[str, float]], int]:
-        """How late their messages were, by what happened, and how many bytes were lost."""
-        told = self.finish()
-        return told["late"], told["lost"]
-
-
-def worst(late: dict[str, dict[str, float]]) -> float:
-    """Seconds, of all that happened."""
-    return max(told["worst"] for told in late.values())
+    def saw(self) -> tuple[float, int]:
+        """How many seconds a message took at most, and how many bytes were lost."""
+        worst, lost = self.finish()
+        return worst, lost
 
 
 @contextmanager
 def crowd(served: Served, *manners: dict[str, Any], await_ready: bool = True) -> Iterator[Clients]:
     """Clients with these manners, gone with the block."""
-    clients = Clients("raw_crowd.py", served, json.dumps(manners))
+    clients = Clients("raw_crowd", served, json.dumps(manners))
     try:
         if await_ready:
             clients.await_ready()
@@ -106,7 +95,7 @@ def crowd(served: Served, *manners: dict[str, Any], await_ready: bool = True) ->
 @contextmanager
 def honest(served: Served, count: int = 10, rate: int = 500) -> Iterator[Honest]:
     """So many honest clients, which say so many messages a second in all."""
-    clients = Honest("raw_honest.py", served, count, rate)
+    clients = Honest("raw_honest", served, count, rate)
     try:
         clients.await_ready()
         yield clients

@@ -1,24 +1,23 @@
 """A crowd of clients in a process of its own, with raw sockets and nothing of the library. It is there to be killed,
 stopped, or ignored: it can be in the middle of everything at once.
 
-`python raw_crowd.py HOST PORT JSON` has a list of manners, each with the `count` of those who have it (see `Manner`).
-`ready` is printed when all are connected and have spoken. A line on stdin makes everybody read on who had stopped; at
-its end they go away as close(2) does, and the last line on stdout has what each of them saw.
+`python -m tests.stress.raw_crowd HOST PORT JSON` has a list of manners, each with the `count` of those who have it (see
+`Manner`). `ready` is printed when all are connected and have spoken. At the end of stdin they take what is there and go
+away as close(2) does, and the last line on stdout has what each of them saw.
 """
 
 from __future__ import annotations
 
-import errno
-import heapq
 import json
-import os
+import math
 import select
 import socket
-import struct
 import sys
 import time
 from dataclasses import dataclass
 from typing import Any
+
+from tests.stress.raw_sockets import Members, name_of, opened, reset_on_close
 
 UPLOAD = bytes(65_536)
 AT_A_TIME = 200  # connects between two looks at the others
@@ -42,27 +41,33 @@ class Manner:
 
 
 class Client:
-    def __init__(self, address: tuple[str, int], manner: Manner) -> None:
+    def __init__(self, address: tuple[str, int], manner: Manner, number: int) -> None:
         self.manner = manner
-        self.got = self.sent = 0
+        self.got = self.sent = self.port = 0
         self.outcome = ""
         self.stops_at = manner.stops_at
         self.left = manner.line.encode() + b"\n" if manner.line else b""
-        self.sleeps = self.spoken = False
-        self.sock = socket.socket()
-        self.sock.setblocking(False)
-        if manner.buffer:
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, manner.buffer)
+        self.spoken = False
+        self._read_at = 0.0
+        # Spread over the period, so that they do not come all at once.
+        first = time.monotonic() + manner.trickle * (1 + number / manner.count)
+        self._trickle_at = first if manner.trickle else math.inf
+        self.sock = opened(manner.buffer)
         self.sock.connect_ex(address)
-        self.port = 0
 
-    def mask(self) -> int:
-        reads = self.got != self.stops_at and not self.sleeps
+    @property
+    def over(self) -> bool:
+        return bool(self.outcome)
+
+    def mask(self, now: float) -> int:
+        reads = self.got != self.stops_at and self._read_at <= now
         writes = not self.spoken or self.manner.uploads
         return (select.EPOLLIN if reads else 0) | (select.EPOLLOUT if writes else 0)
 
-    def go_on(self, mask: int) -> None:
-        """Sets `outcome` when it is over."""
+    def wake_at(self, now: float) -> float:
+        return min((at for at in (self._read_at, self._trickle_at) if at > now), default=math.inf)
+
+    def go_on(self, mask: int, now: float) -> None:
         try:
             if mask & select.EPOLLOUT:
                 self._speak()
@@ -72,11 +77,14 @@ class Client:
                     self._read(1 << 20)
             elif mask & select.EPOLLIN:
                 self._read(self.manner.piece)
-                self.sleeps = self.manner.pace > 0
+                self._read_at = now + self.manner.pace
+            if self._trickle_at <= now:
+                self._trickle_at = now + self.manner.trickle
+                self.sent += self.sock.send(b"x")
         except BlockingIOError:
             pass
         except OSError as error:
-            self.outcome = errno.errorcode.get(error.errno or 0, "?")
+            self.outcome = name_of(error)
 
     def _speak(self) -> None:
         if not self.spoken:
@@ -96,98 +104,42 @@ class Client:
         if not data:
             self.outcome = "FIN"
 
-    def trickle(self) -> None:
-        try:
-            self.sent += self.sock.send(b"x")
-        except OSError as error:
-            self.outcome = errno.errorcode.get(error.errno or 0, "?")
-
 
 class Crowd:
     def __init__(self, address: tuple[str, int]) -> None:
         self.address = address
-        self.poll = select.epoll()
-        self.live: dict[int, tuple[Client, int]] = {}
-        self.due: list[tuple[float, int, Client]] = []
+        self.members = Members[Client]()
         self.everybody: list[Client] = []
-        self.storms = False
+        self.storms = self.stopped = False
 
     def come(self, manner: Manner) -> None:
         self.storms = self.storms or manner.storms
         for number in range(0 if manner.storms else manner.count):
-            client = Client(self.address, manner)
-            self.everybody.append(client)
-            self.live[client.sock.fileno()] = (client, client.mask())
-            self.poll.register(client.sock, client.mask())
-            if manner.trickle:
-                # Spread over the period, so that they do not come all at once.
-                self._wake_at(time.monotonic() + manner.trickle * (1 + number / manner.count), client)
-            while sum(not one.spoken and not one.outcome for one in self.everybody[-AT_A_TIME:]) == AT_A_TIME:
+            self.everybody.append(Client(self.address, manner, number))
+            self.members.add(self.everybody[-1])
+            while sum(not one.spoken and not one.over for one in self.everybody[-AT_A_TIME:]) == AT_A_TIME:
                 self.turn(0.1)
-        while any(not one.spoken and not one.outcome for one in self.everybody):
+        while any(not one.spoken and not one.over for one in self.everybody):
             self.turn(0.1)
 
-    def turn(self, wait: float) -> bool:
-        """False when stdin has ended."""
-        now = time.monotonic()
-        wait = min(wait, max(self.due[0][0] - now, 0)) if self.due else wait
-        for fd, mask in self.poll.poll(0 if self.storms else wait):
-            if fd == 0:
-                if not os.read(0, 65_536):
-                    return False
-                self._read_on()
-            elif fd in self.live:
-                self._go_on(self.live[fd][0], mask)
-        self._wake(time.monotonic())
+    def turn(self, wait: float) -> None:
+        self.members.turn(0 if self.storms else wait)
         if self.storms:
             self._storm()
-        return True
 
-    def _go_on(self, client: Client, mask: int) -> None:
-        client.go_on(mask)
-        if client.sleeps:
-            self._wake_at(time.monotonic() + client.manner.pace, client)
-        self._arrange(client)
-
-    def _arrange(self, client: Client) -> None:
-        fd = client.sock.fileno()
-        if client.outcome:
-            del self.live[fd]
-            client.sock.close()
-        elif self.live[fd][1] != client.mask():
-            self.poll.modify(fd, client.mask())
-            self.live[fd] = (client, client.mask())
-
-    def _wake_at(self, when: float, client: Client) -> None:
-        heapq.heappush(self.due, (when, id(client), client))
-
-    def _wake(self, now: float) -> None:
-        while self.due and self.due[0][0] <= now:
-            client = heapq.heappop(self.due)[2]
-            if client.outcome:
-                continue
-            if client.manner.trickle:
-                client.trickle()
-                self._wake_at(now + client.manner.trickle, client)
-            client.sleeps = False
-            self._arrange(client)
-
-    def _read_on(self) -> None:
-        for client, _ in list(self.live.values()):
-            client.stops_at = -1
-            self._arrange(client)
+    def stop(self) -> None:
+        """Stdin has ended."""
+        self.stopped = True
 
     def _storm(self) -> None:
         """Some are connected, some are not yet, when they go; every other goes with RST."""
         storm = []
         for _ in range(STORM):
-            sock = socket.socket()
-            sock.setblocking(False)
-            sock.connect_ex(self.address)
-            storm.append(sock)
+            storm.append(opened())
+            storm[-1].connect_ex(self.address)
         for number, sock in enumerate(storm):
             if number % 2:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                reset_on_close(sock)
             sock.close()
 
     def saw(self) -> list[dict[str, Any]]:
@@ -202,11 +154,13 @@ def main(host: str, port: str, manners: str) -> None:
     for words in json.loads(manners):
         crowd.come(Manner(**words))
     print("ready", flush=True)
-    crowd.poll.register(0, select.EPOLLIN)
-    while crowd.turn(60):
-        pass
-    for client, _ in crowd.live.values():
-        client.sock.close()
+    crowd.members.watch(0, crowd.stop)
+    while not crowd.stopped:
+        crowd.turn(10)
+    for client in crowd.everybody:
+        if not client.over:
+            client.go_on(select.EPOLLHUP, time.monotonic())
+            client.sock.close()
     print(json.dumps(crowd.saw()), flush=True)
 
 

@@ -1,9 +1,9 @@
 """Both ends of many relayed connections in a process of their own, with raw non-blocking sockets and nothing of the
 library.
 
-`python raw_ends.py SEED COUNT LARGEST SPREAD AT_ONCE OUT FD HOST PORT` connects COUNT clients, AT_ONCE at a time, to a
-relay, and accepts on the listening socket FD what the relay connects to. Each end does what `plan(SEED, number,
-LARGEST, SPREAD)` says; what it saw is written to the file OUT.
+`python -m tests.stress.raw_ends SEED COUNT LARGEST SPREAD AT_ONCE FD HOST PORT` connects COUNT clients, AT_ONCE at
+a time, to a relay, and accepts on the listening socket FD what the relay connects to. Each end does what `plan(SEED,
+number, LARGEST, SPREAD)` says; what it saw is printed, as JSON.
 
 A client is bound to an address of its own (`address(number)`), and so is, by the relay, its connection to the target:
 that is how each side knows which one it has, before and without a single byte.
@@ -12,22 +12,20 @@ that is how each side knows which one it has, before and without a single byte.
 from __future__ import annotations
 
 import errno
-import heapq
 import json
 import math
 import random
 import select
 import socket
-import struct
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from itertools import count
+from itertools import islice
 
-STUCK = 60.0  # seconds without any event: give up, so that every wait ends
-AT_A_TIME = 64  # new clients between two looks at the others
+from tests.stress.raw_sockets import STUCK, Members, any_size, name_of, pieces, reset_on_close, set_up
+
 SIZE = 65_536  # bytes of a send and of a read, at most
 PATTERN = random.Random(0).randbytes(250_007) * 2  # a prime number of bytes, twice: any place of it can be sliced
 CLIENT, TARGET = "client", "target"
@@ -71,26 +69,19 @@ def plan(seed: int, number: int, largest: int, spread: float) -> dict[str, Part]
 
 
 def _part(dice: random.Random, largest: int, spread: float, ends_first: bool) -> Part:
-    size = _size(dice, largest)
-    cuts = sorted(dice.randint(0, size) for _ in range(dice.choice([0, 0, 1, 3, 8])))
-    pieces = [after - before for before, after in zip([0, *cuts], [*cuts, size], strict=True)]
+    size = any_size(dice, largest, 0.2)
+    sizes = pieces(dice, size, [0, 0, 1, 3, 8])
     reset_by = dice.choices(["", "sent", "got", "time"], [17, 1, 1, 1])[0]
     reader = dice.choices(["fast", "slow", "late"], [5, 3, 2])[0]
     return Part(
-        pieces=pieces,
-        pauses=[dice.random() * spread, *(dice.choice([0.0, 0.0, dice.random() / 10]) for _ in pieces)],
+        pieces=sizes,
+        pauses=[dice.random() * spread, *(dice.choice([0.0, 0.0, dice.random() / 10]) for _ in sizes)],
         ends_first=ends_first,
         reset_by=reset_by,
-        reset_at=dice.random() * spread * 1.5 if reset_by == "time" else dice.randint(0, _size(dice, largest)),
+        reset_at=dice.random() * spread * 1.5 if reset_by == "time" else dice.randint(0, any_size(dice, largest, 0.2)),
         reader=reader,
         buffer=0 if reader == "fast" else dice.choice([0, 4096, 32_768]),
     )
-
-
-def _size(dice: random.Random, largest: int) -> int:
-    if dice.random() < 0.2:
-        return dice.randint(0, largest)
-    return int(math.exp(dice.uniform(0, math.log(largest)))) - 1
 
 
 @dataclass
@@ -107,13 +98,12 @@ class Seen:
 
 
 class End:
-    """One end. `wake_at` says when it goes on by itself."""
+    """One end."""
 
     def __init__(self, sock: socket.socket, number: int, role: str, part: Part, now: float) -> None:
         self.sock, self.number, self.role, self.part = sock, number, role, part
         self.seen = Seen()
         self.over = False
-        self.sleeps_until = math.inf
         self._dice = random.Random(number)
         self._steps = deque(zip([*part.pieces, 0], part.pauses, strict=True))
         self._left = 0  # of the piece that it sends now
@@ -121,9 +111,7 @@ class End:
         self._read_at = now + (self._dice.random() / 5 if part.reader == "late" else 0)
         self._reset_at = now + part.reset_at if part.reset_by == "time" else math.inf
         self._next_piece(now)
-        sock.setblocking(False)
-        if part.buffer:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, part.buffer)
+        set_up(sock, part.buffer)
 
     def mask(self, now: float) -> int:
         reads = not self.seen.outcome and self._read_at <= now
@@ -131,14 +119,12 @@ class End:
         return (select.EPOLLIN if reads else 0) | (select.EPOLLOUT if sends else 0)
 
     def wake_at(self, now: float) -> float:
-        """The next moment at which something is due without an event."""
         return min((at for at in (self._send_at, self._read_at, self._reset_at) if at > now), default=math.inf)
 
     def go_on(self, mask: int, now: float) -> None:
-        """Something is ready, or due. Sets `over` when there is nothing left to do."""
         seen = self.seen
         if self._must_reset(now):
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset_on_close(self.sock)
             seen.reset = self.over = True
             return
         if mask & ~select.EPOLLOUT and not seen.outcome:  # also while it pauses: ERR and HUP would come again at once
@@ -168,7 +154,7 @@ class End:
         except BlockingIOError:
             return
         except OSError as error:
-            self.seen.broken = errno.errorcode[error.errno or 0]
+            self.seen.broken = name_of(error)
             return
         self.seen.sent += sent
         self._left -= sent
@@ -181,8 +167,7 @@ class End:
             self.sock.shutdown(socket.SHUT_WR)
             self.seen.ended = True
         except OSError as error:
-            if error.errno != errno.ENOTCONN or self.seen.sent or self.seen.got:  # else not connected yet
-                self.seen.broken = errno.errorcode[error.errno or 0]
+            self.seen.broken = name_of(error)
 
     def _receive(self, now: float) -> None:
         size = SIZE
@@ -194,7 +179,7 @@ class End:
         except BlockingIOError:
             return
         except OSError as error:
-            self.seen.outcome = errno.errorcode[error.errno or 0]
+            self.seen.outcome = name_of(error)
             return
         if data:
             other = TARGET if self.role == CLIENT else CLIENT
@@ -207,84 +192,43 @@ class End:
 class Ends:
     """All of them."""
 
-    def __init__(self, part: Callable[[int, str], Part], listening: socket.socket, relay: tuple[str, int]) -> None:
-        self._part, self._listening, self._relay = part, listening, relay
+    def __init__(
+        self, plan: Callable[[int], dict[str, Part]], listening: socket.socket, relay: tuple[str, int]
+    ) -> None:
+        self._plan = plan
+        self._listening, self._relay = listening, relay
         self.done: dict[str, dict[int, Seen]] = {CLIENT: {}, TARGET: {}}
-        self._poll = select.epoll()
-        self._live: dict[int, tuple[End, int]] = {}
-        self._sleeping: list[tuple[float, int, End]] = []
-        self._order = count()
-        self._clients = 0
+        self._members = Members[End]()
         listening.setblocking(False)
-        self._poll.register(listening, select.EPOLLIN)
+        self._members.watch(listening.fileno(), self._accept)
 
     def run(self, numbers: Iterator[int], at_once: int) -> None:
-        """Connect one client for each number, and take turns until all ends are over."""
-        more = True
-        while more or self._live:
-            for _ in range(min(AT_A_TIME, at_once - self._clients) if more else 0):
-                number = next(numbers, None)
-                if number is None:
-                    more = False
-                    break
-                self._connect(number)
-            self._turn(0 if more and self._clients < at_once else STUCK)
-            if not more and not self._live:
+        """Connect one client for each number, and take turns until all ends are over. The first of them, as many as may
+        be there at once, are all connected before one of them speaks.
+        """
+        room = at_once
+        while True:
+            for number, sock in [(number, self._connected(number)) for number in islice(numbers, room)]:
+                self._add(sock, number, CLIENT)
+            if not self._members.live:
                 self._accept()  # who was let in at the very last
-
-    def _turn(self, wait: float) -> None:
-        now = time.monotonic()
-        due = self._sleeping[0][0] - now if self._sleeping else STUCK
-        events = self._poll.poll(max(min(wait, due), 0))
-        if not events and min(wait, due) == STUCK:
-            raise TimeoutError(f"{len(self._live)} ends saw nothing for {STUCK} s")
-        now = time.monotonic()
-        for fd, mask in events:
-            if fd == self._listening.fileno():
-                self._accept()
-            else:
-                self._go_on(self._live[fd][0], mask, now)
-        while self._sleeping and self._sleeping[0][0] <= now:
-            at, _, end = heapq.heappop(self._sleeping)
-            if at == end.sleeps_until and not end.over:
-                end.sleeps_until = math.inf
-                self._go_on(end, 0, now)
-
-    def _go_on(self, end: End, mask: int, now: float) -> None:
-        end.go_on(mask, now)
-        if end.over:
-            del self._live[end.sock.fileno()]
-            end.sock.close()
-            self.done[end.role][end.number] = end.seen
-            self._clients -= end.role == CLIENT
-        else:
-            self._arrange(end, now)
-
-    def _arrange(self, end: End, now: float) -> None:
-        fd, mask, at = end.sock.fileno(), end.mask(now), end.wake_at(now)
-        if mask != self._live[fd][1]:
-            self._poll.modify(fd, mask)
-            self._live[fd] = (end, mask)
-        if at != end.sleeps_until:
-            end.sleeps_until = at
-            if at != math.inf:
-                heapq.heappush(self._sleeping, (at, next(self._order), end))
+            if not self._members.live:
+                return
+            over = self._members.turn()
+            for end in over:
+                self.done[end.role][end.number] = end.seen
+            room = sum(end.role == CLIENT for end in over)
 
     def _add(self, sock: socket.socket, number: int, role: str) -> None:
-        now = time.monotonic()
-        end = End(sock, number, role, self._part(number, role), now)
-        self._live[sock.fileno()] = (end, select.EPOLLIN | select.EPOLLOUT)
-        self._poll.register(sock, select.EPOLLIN | select.EPOLLOUT)
-        if role == TARGET:
-            self._go_on(end, 0, now)
+        self._members.add(End(sock, number, role, self._plan(number)[role], time.monotonic()))
 
-    def _connect(self, number: int) -> None:
+    def _connected(self, number: int) -> socket.socket:
         sock = socket.socket()
-        sock.setblocking(False)
+        sock.settimeout(STUCK)
         sock.bind((address(number), 0))
-        sock.connect_ex(self._relay)
-        self._clients += 1
-        self._add(sock, number, CLIENT)
+        sock.connect(self._relay)
+        self._accept()  # in time: a kernel whose backlog is full lets the relay take for connected what it then forgets
+        return sock
 
     def _accept(self) -> None:
         while True:
@@ -295,16 +239,13 @@ class Ends:
             self._add(sock, number_of(host), TARGET)
 
 
-def main(
-    seed: int, total: int, largest: int, spread: float, at_once: int, out: str, fd: int, host: str, port: int
-) -> None:
+def main(seed: int, total: int, largest: int, spread: float, at_once: int, fd: int, host: str, port: int) -> None:
     with socket.socket(fileno=fd) as listening:
-        ends = Ends(lambda number, role: plan(seed, number, largest, spread)[role], listening, (host, port))
+        ends = Ends(lambda number: plan(seed, number, largest, spread), listening, (host, port))
         ends.run(iter(range(total)), at_once)
-    with open(out, "w") as file:
-        json.dump({role: {n: asdict(seen) for n, seen in done.items()} for role, done in ends.done.items()}, file)
+    print(json.dumps({role: {n: asdict(seen) for n, seen in done.items()} for role, done in ends.done.items()}))
 
 
 if __name__ == "__main__":
-    kinds = (int, int, int, float, int, str, int, str, int)
+    kinds = (int, int, int, float, int, int, str, int)
     main(*(kind(word) for kind, word in zip(kinds, sys.argv[1:], strict=True)))

@@ -7,6 +7,7 @@ fails to connect, and pipes. What an honest client sent comes back to it whole, 
 from __future__ import annotations
 
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 from reactor import CloseReport, Connection, Reason, Server, connect
@@ -87,7 +88,7 @@ class Relays(World):
             self.servers = 2
         self.kernel.unreachable.add(NOWHERE)
         self.books: list[Book] = []
-        self.clients: list[tuple[Remote, Script, Happened]] = []
+        self.clients: list[tuple[Remote, Script, Any]] = []
         self.fronts: dict[Any, Book] = {}
         self.begun = self.kernel.clock()
         self.asked_to_stop = False
@@ -135,7 +136,7 @@ class Relays(World):
 
     def come(self, script: Script) -> None:
         remote = Remote(self.kernel, HOST, PORT)
-        self.clients.append((remote, script, Happened()))
+        self.clients.append((remote, script, SimpleNamespace(happened=set())))
         self.came += 2
         script.begin(self.kernel, remote, self.clients[-1][2])
 
@@ -204,10 +205,3 @@ class Relays(World):
         for _, script, _ in self.clients:
             done[f"clients: {script.kind}"] += 1
         return done
-
-
-class Happened:
-    """What a script notes of itself."""
-
-    def __init__(self) -> None:
-        self.happened: set[str] = set()

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +25,72 @@ LOOK = 0.02  # seconds between two looks at another process
 COUNTS = ("connections", "live", "held", "timers", "scheduled", "registrations", "garbage")  # what must be as it was
 
 
-class Served:
+class Child:
+    """A process that says lines, and is told some. `seen` is what psutil tells of it."""
+
+    def __init__(self, *arguments: object) -> None:
+        pipe = subprocess.PIPE
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "REACTOR_DEBUG": "0"}
+        command = [sys.executable, *map(str, arguments)]
+        self._popen = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
+        self._printed = b""
+        self.seen = psutil.Process(self._popen.pid)
+
+    def runs(self) -> bool:
+        return self._popen.poll() is None
+
+    def busy(self) -> float:
+        """CPU seconds so far."""
+        times = self.seen.cpu_times()
+        return float(times.user + times.system)
+
+    def line(self) -> bytes:
+        """The next line that it says."""
+        assert self._popen.stdout is not None
+        limit = time.monotonic() + PATIENCE
+        pieces = [self._printed]
+        while b"\n" not in pieces[-1]:
+            ready, _, _ = select.select([self._popen.stdout], [], [], max(limit - time.monotonic(), 0))
+            pieces.append(os.read(self._popen.stdout.fileno(), 1 << 20) if ready else b"")
+            if not pieces[-1]:
+                raise AssertionError(f"it said no more: {self._popen.poll()}, {self.complaint()}")
+        line, _, self._printed = b"".join(pieces).partition(b"\n")
+        return line
+
+    def complaint(self) -> str:
+        """What it said on stderr, once it has ended."""
+        self._popen.kill()
+        assert self._popen.stderr is not None
+        return self._popen.stderr.read().decode()
+
+    def say(self, line: str) -> None:
+        assert self._popen.stdin is not None
+        self._popen.stdin.write(line.encode() + b"\n")
+        self._popen.stdin.flush()
+
+    def signal(self, signum: int) -> None:
+        self._popen.send_signal(signum)
+
+    def status(self) -> int:
+        """Its exit status, once it has ended."""
+        return self._popen.wait(PATIENCE)
+
+    def close(self) -> None:
+        self._popen.kill()
+        self._popen.wait()
+        for pipe in (self._popen.stdin, self._popen.stdout, self._popen.stderr):
+            assert pipe is not None
+            with suppress(BrokenPipeError):  # a command that was not read any more
+                pipe.close()
+
+
+class Served(Child):
     """A server that runs."""
 
     def __init__(self, options: dict[str, Any]) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "REACTOR_DEBUG": "0"}
-        self._popen = subprocess.Popen(
-            [sys.executable, str(PROGRAM), json.dumps(options)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-        )
-        self._printed = b""
+        super().__init__(PROGRAM, json.dumps(options))
         self._clients: list[socket.socket] = []
-        self.address: tuple[str, int] = tuple(self._line())
-        self._seen = psutil.Process(self._popen.pid)
+        self.address: tuple[str, int] = tuple(self.answer())
         self.at_rest = self.look()
         self._descriptors = self.descriptors()
 
@@ -52,57 +102,31 @@ class Served:
 
     def ask_later(self, *words: object) -> None:
         """It may not be able to answer now."""
-        assert self._popen.stdin is not None
-        self._popen.stdin.write(" ".join(map(str, words)).encode() + b"\n")
-        self._popen.stdin.flush()
+        self.say(" ".join(map(str, words)))
 
     def answer(self) -> Any:
-        return self._line()
+        return json.loads(self.line())
 
     def look(self) -> dict[str, Any]:
         told: dict[str, Any] = self.ask("look")
         return told
 
-    def _line(self) -> Any:
-        assert self._popen.stdout is not None
-        limit = time.monotonic() + PATIENCE
-        pieces = [self._printed]
-        while b"\n" not in pieces[-1]:
-            ready, _, _ = select.select([self._popen.stdout], [], [], max(limit - time.monotonic(), 0))
-            pieces.append(os.read(self._popen.stdout.fileno(), 1 << 20) if ready else b"")
-            if not pieces[-1]:
-                raise AssertionError(f"the server said no more: {self._popen.poll()}, {self.complaint()}")
-        line, _, self._printed = b"".join(pieces).partition(b"\n")
-        return json.loads(line)
-
-    def complaint(self) -> str:
-        """What it said on stderr, once it has ended."""
-        self._popen.kill()
-        assert self._popen.stderr is not None
-        return self._popen.stderr.read().decode()
-
     # What psutil tells.
 
     def descriptors(self) -> int:
-        return int(self._seen.num_fds())
+        return int(self.seen.num_fds())
 
     def resident(self) -> int:
         """Bytes."""
-        return int(self._seen.memory_info().rss)
+        return int(self.seen.memory_info().rss)
 
-    def busy(self) -> float:
-        """CPU seconds so far."""
-        times = self._seen.cpu_times()
-        return float(times.user + times.system)
+    def busy_share(self, seconds: float) -> float:
+        """The share of a core that it uses within so many seconds."""
+        begun, before = time.monotonic(), self.busy()
+        time.sleep(seconds)
+        return (self.busy() - before) / (time.monotonic() - begun)
 
     # What is done to it.
-
-    def signal(self, signum: int) -> None:
-        self._popen.send_signal(signum)
-
-    def status(self) -> int:
-        """Its exit status, once it has ended."""
-        return self._popen.wait(PATIENCE)
 
     def stop(self) -> dict[str, Any]:
         """SIGTERM, and its account."""
@@ -139,14 +163,19 @@ class Served:
     def close(self) -> None:
         for sock in self._clients:
             sock.close()
-        self._popen.kill()
-        self._popen.wait()
-        for pipe in (self._popen.stdin, self._popen.stdout, self._popen.stderr):
-            assert pipe is not None
-            try:
-                pipe.close()
-            except BrokenPipeError:  # a command that was not read any more
-                pass
+        super().close()
+
+
+def outcome(sock: socket.socket) -> tuple[int, str]:
+    """Read to the end: how many bytes came, and "FIN" or "RST". The socket is closed then."""
+    got = 0
+    with sock:
+        try:
+            while piece := sock.recv(1 << 20):
+                got += len(piece)
+        except ConnectionResetError:
+            return got, "RST"
+    return got, "FIN"
 
 
 @contextmanager

@@ -68,7 +68,6 @@ class Program:
         self.reports: list[dict[str, Any]] = []
         self.opened = self.closed_twice = self.garbage = 0
         self.shutdowns: list[ShutdownReport] = []
-        self._begun = (time.monotonic(), time.process_time())
         self._commands = b""
         server.on("connection", self._open)
         server.on("data", self._hear_line)
@@ -207,7 +206,7 @@ class Program:
             "timers": inside.timers - (self.server._keeper._timer is not None), "turns": inside.turns,
             "scheduled": len(self.server._keeper), "registrations": len(turns_of(self.loop).poller.handlers),
             "objects": len(gc.get_objects()), "garbage": self.garbage, "logged": dict(self.log.counts),
-            "lines": self.log.lines, "busy": time.process_time() - self._begun[1],
+            "lines": self.log.lines,
         }  # fmt: skip
 
     def tell_states(self) -> dict[Any, list[Any]]:

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import signal
-import socket
 import time
 
 import pytest
 
 from tests.stress.accounts import Account
-from tests.stress.crowds import honest, worst
-from tests.stress.server_process import served, until
-
-
-def outcome(sock: socket.socket) -> str:
-    try:
-        while sock.recv(1 << 20):
-            pass
-    except ConnectionResetError:
-        return "RST"
-    finally:
-        sock.close()
-    return "FIN"
-
+from tests.stress.crowds import honest
+from tests.stress.server_process import outcome, served, until
 
 DEATHS = {
     "SystemExit": ("exit", 3),
@@ -46,7 +33,7 @@ def test_peers_see_an_end_when_the_program_dies_inside_run(death: str, times: in
                 server.signal(signal.SIGKILL)
             assert server.status() == status
             begun = time.monotonic()
-            assert {outcome(peer) for peer in peers} <= {"FIN", "RST"}
+            assert {outcome(peer)[1] for peer in peers} <= {"FIN", "RST"}
             assert time.monotonic() - begun < 30
     account.did(f"deaths inside run(), by {death}", times)
 
@@ -57,7 +44,7 @@ def test_run_may_be_left_and_called_again_without_loss(times: int, account: Acco
         for _ in range(times):
             with server.connect("interrupt"):
                 pass
-        late, lost = good.saw()
+        worst, lost = good.saw()
         leaks = server.leaks()
         assert server.look()["opened"] == times + 10
-    account.did("run() left by an exception and called again", times, lost=lost, worst=worst(late), leaks=leaks)
+    account.did("run() left by an exception and called again", times, lost=lost, worst=worst, leaks=leaks)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.stress.accounts import Account
-from tests.stress.crowds import crowd, honest, worst
+from tests.stress.crowds import crowd, honest
 from tests.stress.server_process import served
 
 EVERYTHING: list[dict[str, Any]] = [
@@ -35,10 +35,10 @@ def test_clients_that_are_killed_in_the_middle_of_everything(times: int, account
                 time.sleep(dice.random() / 5)  # the moment of its death is what is tried here
                 victims.kill()
             account.progress(f"{(number + 1) * IN_ALL} killed")
-        late, lost = good.saw()
+        worst, lost = good.saw()
         leaks = server.leaks()
         seen, books = server.look(), server.ask("books")
         assert seen["opened"] == seen["accepted"] == books["reports"] >= times * IN_ALL + 10
         assert books["wrong"] == 0
         assert seen["logged"].get("ERROR", 0) == 0, seen["lines"]
-    account.did("clients killed in the middle of everything", times * IN_ALL, lost=lost, worst=worst(late), leaks=leaks)
+    account.did("clients killed in the middle of everything", times * IN_ALL, lost=lost, worst=worst, leaks=leaks)

@@ -8,12 +8,8 @@ that upload meanwhile, some that end first. The server writes random amounts and
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import socket
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +17,7 @@ import pytest
 from reactor import CloseReport, Connection, Reactor, Reason, Server
 from tests.stress import raw_clients
 from tests.stress.accounts import Account
+from tests.stress.crowds import run_beside
 
 AT_ONCE = 300  # descriptors on either side, a little more
 HOSTS = [f"127.0.0.{host}" for host in range(1, 5)]  # so that ports in TIME_WAIT do not run out
@@ -70,25 +67,13 @@ class Book:
         self.reports[conn.context] = report
 
 
-def _run(seed: int, total: int, largest: int, seconds: float, out: Path) -> tuple[Book, dict[int, list[Any]]]:
-    """Both sides, until all is over. The loop ends by itself: nothing is left to do."""
+def _run(seed: int, total: int, largest: int, seconds: float) -> tuple[Book, dict[int, list[Any]]]:
+    """Both sides, until all is over."""
     with Reactor() as loop:
         book = Book(loop, seed, largest)
         where = ["{}:{}".format(*book.server.listen(host, 0)) for host in HOSTS]
-        arguments = [str(value) for value in (seed, total, largest, AT_ONCE, out, *where)]
-        command = [sys.executable, raw_clients.__file__, *arguments]
-        failed: list[BaseException] = []
-
-        def finished(result: Any, error: BaseException | None) -> None:
-            book.server.close()
-            if error is not None:
-                failed.append(error)
-                loop.stop()
-
-        loop.run_in_thread(lambda: subprocess.run(command, check=True, timeout=seconds), callback=finished)
-        loop.run()
-        assert not failed, failed
-    return book, {int(number): got for number, got in json.loads(out.read_text()).items()}
+        got = run_beside(book.server, seconds, "raw_clients", seed, total, largest, AT_ONCE, *where)
+    return book, {int(number): told for number, told in got.items()}
 
 
 def _check(book: Book, results: dict[int, list[Any]], seed: int, total: int, largest: int) -> None:
@@ -119,16 +104,16 @@ def _right(plan: raw_clients.Plan, report: CloseReport, got: int, sent: int, out
     return all(agree)
 
 
-def test_both_sides_agree_to_the_byte(tmp_path: Path) -> None:
+def test_both_sides_agree_to_the_byte() -> None:
     seed, total, largest = 1, 400, 300_000
-    book, results = _run(seed, total, largest, 30, tmp_path / "got.json")
+    book, results = _run(seed, total, largest, 60)
     _check(book, results, seed, total, largest)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [2, 3])
-def test_both_sides_agree_to_the_byte_ten_thousand_times(tmp_path: Path, seed: int, account: Account) -> None:
+def test_both_sides_agree_to_the_byte_ten_thousand_times(seed: int, account: Account) -> None:
     total, largest = 10_000, 2_000_000
-    book, results = _run(seed, total, largest, 600, tmp_path / "got.json")
+    book, results = _run(seed, total, largest, 600)
     _check(book, results, seed, total, largest)
     account.did("clients of all speeds, books compared", total)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.stress.accounts import Account
-from tests.stress.crowds import honest, worst
+from tests.stress.crowds import honest
 from tests.stress.server_process import Served, served
 
 UPLOAD = bytes(8 << 20)
@@ -30,7 +30,7 @@ def missing(server: Served, ending: str) -> int:
 def test_an_early_refusal_arrives_whole(ending: str, times: int, account: Account) -> None:
     with served() as server, honest(server) as good:
         lost = sum(missing(server, ending) for _ in range(times))
-        late, lost_by_others = good.saw()
+        worst, lost_by_others = good.saw()
         leaks = server.leaks()
         assert [told["clean"] for told in server.ask("reports")] == [True] * (times + 10)
-    account.did(f"early refusals by {ending}()", times, lost=lost + lost_by_others, worst=worst(late), leaks=leaks)
+    account.did(f"early refusals by {ending}()", times, lost=lost + lost_by_others, worst=worst, leaks=leaks)

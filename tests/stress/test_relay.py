@@ -7,22 +7,18 @@ all four ends compare their books.
 
 from __future__ import annotations
 
-import json
 import resource
 import socket
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from reactor import CloseReport, Connection, Reactor, Reason, Server, connect
 from tests.stress import raw_ends
 from tests.stress.accounts import Account
+from tests.stress.crowds import run_beside
 from tests.stress.raw_ends import CLIENT, TARGET, Part, Seen
 
 READ = 262_144  # bytes a turn and connection, at most
@@ -81,28 +77,12 @@ class Crowd:
         return raw_ends.plan(self.seed, number, self.largest, self.spread)
 
 
-def _run(crowd: Crowd, at_once: int, seconds: float, out: Path) -> tuple[Relay, dict[str, dict[int, Seen]]]:
-    """All sides, until all is over. The loop ends by itself: nothing is left to do."""
+def _run(crowd: Crowd, at_once: int, seconds: float) -> tuple[Relay, dict[str, dict[int, Seen]]]:
+    """All sides, until all is over."""
     with Reactor() as loop, socket.create_server(("127.0.0.1", 0), backlog=4096) as listening:
         relay = Relay(loop, listening.getsockname())
-        where = relay.server.listen("127.0.0.1", 0)
-        arguments = [str(value) for value in (*astuple(crowd), at_once, out, listening.fileno(), *where)]
-        command = [sys.executable, raw_ends.__file__, *arguments]
-        failed: list[BaseException] = []
-
-        def finished(result: Any, error: BaseException | None) -> None:
-            relay.server.close()
-            if error is not None:
-                failed.append(error)
-                loop.stop()
-
-        loop.run_in_thread(
-            lambda: subprocess.run(command, check=True, timeout=seconds, pass_fds=[listening.fileno()]),
-            callback=finished,
-        )
-        loop.run()
-        assert not failed, failed
-    told = json.loads(out.read_text())
+        fd, where = listening.fileno(), relay.server.listen("127.0.0.1", 0)
+        told = run_beside(relay.server, seconds, "raw_ends", *astuple(crowd), at_once, fd, *where, pass_fds=[fd])
     return relay, {role: {int(n): Seen(**seen) for n, seen in told[role].items()} for role in (CLIENT, TARGET)}
 
 
@@ -181,19 +161,19 @@ def at_once() -> Iterator[int]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_a_relay_accounts_for_every_byte(tmp_path: Path, at_once: int) -> None:
+def test_a_relay_accounts_for_every_byte(at_once: int) -> None:
     crowd = Crowd(seed=1, total=400, largest=80_000, spread=0.5)
-    relay, seen = _run(crowd, at_once, 30, tmp_path / "seen.json")
+    relay, seen = _run(crowd, at_once, 60)
     _check(relay, seen, crowd)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [2, 3])
 def test_a_relay_accounts_for_every_byte_of_five_thousand_connections(
-    tmp_path: Path, at_once: int, seed: int, account: Account
+    at_once: int, seed: int, account: Account
 ) -> None:
     crowd = Crowd(seed=seed, total=5000, largest=500_000, spread=15)
-    relay, seen = _run(crowd, at_once, 600, tmp_path / "seen.json")
+    relay, seen = _run(crowd, at_once, 600)
     assert relay.most_at_once > at_once // 2, "they came one after the other"
     _check(relay, seen, crowd)
     account.did("relayed connections, books of four ends compared", crowd.total)

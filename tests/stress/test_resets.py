@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 import socket
-import struct
 import time
 from typing import Any, NamedTuple
 
 import pytest
 
 from tests.stress.accounts import Account
+from tests.stress.raw_sockets import reset_on_close
 from tests.stress.server_process import Served, served, until
 
 MUCH = 3_000_000  # bytes; more than the kernel takes for a reader that does not read
@@ -55,7 +55,7 @@ def bring_to(server: Served, stage: Stage) -> socket.socket:
 
 
 def reset(sock: socket.socket) -> None:
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    reset_on_close(sock)
     sock.close()
 
 

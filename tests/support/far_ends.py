@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -186,6 +187,19 @@ def free_port(host: str) -> int:
         sock.bind((host, 0))
         port: int = sock.getsockname()[1]
         return port
+
+
+def quiet_port() -> int:
+    """A port that is free at every address of both families, below the ephemeral range: no client gets it by chance."""
+    for port in random.sample(range(10_000, 32_000), 100):
+        with socket.socket(socket.AF_INET6) as sock:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            try:
+                sock.bind(("::", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free at all addresses")
 
 
 def _socket(host: str) -> socket.socket:

@@ -162,6 +162,7 @@ FUNCTIONS: dict[str, Callable[[], object]] = {
         turns(),
     ),
     "serve": serve,
+    "adopt": lambda: reactor.adopt(loop, left.dup()),
     "log_closes": lambda: reactor.log_closes(server, "json"),
     "a reactor in debug mode": lambda: Server(Reactor(debug=True)).listen("127.0.0.1", 0),
     "a reactor on another selector": lambda: Reactor(selectors.PollSelector()).run(),

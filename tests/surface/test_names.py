@@ -15,6 +15,7 @@ from reactor import (
     ClientGroup,
     CloseReport,
     Connection,
+    PeerCredentials,
     Reactor,
     ReactorStatistics,
     Server,
@@ -24,17 +25,15 @@ from reactor import (
 )
 from reactor.former import Former
 
-KINDS = [
-    Connection, Server, ClientGroup, Reactor, Timer,
-    CloseReport, ShutdownReport, ServerStatistics, ReactorStatistics,
-]  # fmt: skip
+REPORTS = [CloseReport, ShutdownReport, ServerStatistics, ReactorStatistics, PeerCredentials]
+KINDS = [Connection, Server, ClientGroup, Reactor, Timer, *REPORTS]
 REFERENCE = (Path(__file__).parents[2] / "docs" / "reference.md").read_text()
 OF_TUPLES = {"count", "index"}
 
 
 def section(kind: type) -> str:
     """The part of the reference about a class, up to the next heading of its level."""
-    place = {CloseReport: "CloseReport", ServerStatistics: "Server", ReactorStatistics: "Reactor"}
+    place = {ServerStatistics: "Server", ReactorStatistics: "Reactor", PeerCredentials: "Connection"}
     name = place.get(kind, kind.__name__)
     found = re.search(rf"^(#+) {name}$(.*?)(?=^#{{1,2}} |\Z)", REFERENCE, re.MULTILINE | re.DOTALL)
     assert found is not None, name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from array import array
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 from reactor import (
     CloseReport,
     Connection,
+    PeerCredentials,
     Reactor,
     Reason,
     Server,
     ShutdownReport,
+    adopt,
     connect,
     length_prefixed,
     lines,
@@ -102,6 +105,14 @@ conn.on("connection_attempt_failed", lambda conn, address, port, family, error: 
 conn.pipe(connect(loop, path="/run/x.sock")).pipe(conn)
 with conn.corked():
     conn.write(b"a")
+adopted = adopt(conn.loop, socket.socket(), idle_timeout=60, oob_inline=True)
+adopted = adopt(loop, *adopted.detach())
+sock, rest = adopted.detach()
+sock.sendall(rest)
+who: PeerCredentials | None = adopted.peer_credentials
+if adopted.writable and who is not None and who.uid == 0:
+    adopted.end()
+connect(loop, "fe80::1%eth0", 80, local_address=(None, 5000), before_connect=lambda sock: sock.setsockopt(6, 1, 1))
 if conn.state == "write_only" and conn.report is None:
     conn.destroy(ValueError("enough"))
 

@@ -58,6 +58,17 @@ def test_syscall_address_and_port_are_attributes(address: Any, host: str | None,
     assert (error.syscall, error.address, error.port) == ("connect", host, port)
 
 
+@pytest.mark.parametrize(
+    ("code", "syscall", "text"),
+    [
+        (errno.EPIPE, "read", "read ECONNRESET"), (0, "read", "read ECONNRESET"), (errno.EPIPE, "write", "write EPIPE"),
+        (errno.ETIMEDOUT, "read", "read ETIMEDOUT"), (errno.ENOTCONN, "shutdown", "shutdown ENOTCONN"),
+    ],
+)  # fmt: skip
+def test_a_read_that_meets_the_end_of_a_pipe_was_reset(code: int, syscall: str, text: str) -> None:
+    assert kernel.network_error(code, syscall).strerror == text
+
+
 def test_a_reset_is_told_from_other_trouble_of_the_network() -> None:
     resets = (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN)
     others = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNREFUSED)

@@ -40,15 +40,16 @@ SIZES = ["high_water", "low_water", "buffer_limit"]
 LISTS = ["block", "allow"]
 COUNTS = ["max_connections", "max_per_address", "memory_limit"]
 WORDS = {"on_idle": ["close", "reset"], "when_full": ["drop", "reset", "wait"]}
-FLAGS = ["allow_half_open", "pause_on_connect", "no_delay"]
+FLAGS = ["allow_half_open", "pause_on_connect", "no_delay", "oob_inline"]
 
 Kind = type[Exception] | tuple[type[Exception], ...]
 DEFAULTS = {
     # closing.md, "Deadlines", "Memory" and "The server"; design.md, "Surface"
     "idle_timeout": None, "read_timeout": None, "write_timeout": 60.0, "linger_timeout": 30.0,
     "half_open_timeout": 600.0, "first_byte_timeout": None, "max_lifetime": None, "jitter": None, "on_idle": "close",
-    "allow_half_open": False, "pause_on_connect": False, "no_delay": True, "keep_alive": False, "high_water": 65_536,
-    "low_water": None, "buffer_limit": 64 * 1024 * 1024, "slow_reader": None, "min_read_rate": None,
+    "allow_half_open": False, "pause_on_connect": False, "no_delay": True, "keep_alive": False, "oob_inline": False,
+    "high_water": 65_536, "low_water": None, "buffer_limit": 64 * 1024 * 1024, "slow_reader": None,
+    "min_read_rate": None,
     "min_write_rate": None, "max_connections": None, "max_per_address": None, "accept_rate": None,
     "when_full": "drop", "block": (), "allow": (), "memory_limit": None, "give_up_idle": None,
 }  # fmt: skip

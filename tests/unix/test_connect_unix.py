@@ -91,14 +91,6 @@ def test_a_directory_on_the_way_that_is_a_file(loop: Reactor, path: str) -> None
     assert isinstance(failed(loop, f"{path}/socket"), NotADirectoryError)
 
 
-def test_a_full_backlog_is_refused_at_once(each_loop: Reactor, path: str) -> None:
-    with bound(path, backlog=0), socket.socket(socket.AF_UNIX) as first:
-        first.connect(path)
-        error = failed(each_loop, path)
-        assert isinstance(error, BlockingIOError)
-        assert (error.errno, error.strerror) == (errno.EAGAIN, f"connect EAGAIN {path}")
-
-
 def test_a_server_that_stops_before_it_has_accepted_is_an_end_and_no_trouble(loop: Reactor, path: str) -> None:
     with bound(path, backlog=1):
         heard = Heard(connect(loop, path=path))

@@ -13,7 +13,6 @@ from reactor import Reactor, Reason
 from reactor.testing import ManualClock, pump, settle
 from tests.support.far_ends import Answers
 from tests.support.refusing import ANSWER, MIB, UPLOAD, refused
-from tests.support.wire import pass_until
 
 RUNS = 20
 
@@ -152,29 +151,6 @@ def test_a_slow_reader_gets_everything_and_drain_comes(each_loop: Reactor, unix:
     assert got.result() == UPLOAD
     pump(each_loop, lambda: "drain" in h.record.names())
     assert (conn.pending_bytes, conn.bytes_written) == (0, 8 * MIB)
-
-
-@pytest.mark.parametrize(
-    ("setting", "call", "data", "reason"),
-    [
-        ("write_timeout", "write", UPLOAD, Reason.WRITE_TIMEOUT),
-        ("linger_timeout", "end", b"good-bye", Reason.LINGER_TIMEOUT),
-        ("idle_timeout", "write", b"hello", Reason.IDLE),
-    ],
-    ids=["reads nothing", "never ends", "is silent"],
-)
-def test_a_peer_is_cut_by_the_deadline_of_what_it_does_not_do_and_gets_what_was_sent(
-    clock: ManualClock, unix: Any, setting: str, call: str, data: bytes, reason: Reason
-) -> None:
-    h = unix(**{setting: 10})
-    peer, conn = h.connect()
-    getattr(conn, call)(data)
-    settle(h.loop)
-    took = pass_until(h.loop, clock, lambda: conn.report, 20)
-    assert 10 <= took <= (12 if setting == "write_timeout" else 11)
-    report = conn.report
-    assert (report.reason, report.bytes_written + report.bytes_unsent) == (reason, len(data))
-    assert peer.receive_all() == (data[: report.bytes_written], "FIN")
 
 
 def test_a_peer_that_reads_slowly_is_never_cut_by_the_write_timeout(clock: ManualClock, unix: Any) -> None:

@@ -201,3 +201,21 @@ def test_a_reset_at_any_stage_is_no_clean_end_and_what_was_lost_is_counted(stage
     elif stage == "open":
         assert report.bytes_unsent > 0
         assert report.bytes_unacked > 0
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_read_that_meets_a_fin_and_then_a_reset_is_a_connection_reset(paused: bool, scene: Scenes) -> None:
+    """The kernel says EPIPE of it, where epoll tells the error before the end of the stream was read."""
+    one = scene(allow_half_open=True)
+    if paused:
+        one.conn.pause()
+        one.turns()
+    one.peer.send(b"last words")
+    one.peer.end()
+    one.peer.reset()
+    one.turns()
+    one.conn.resume()
+    report = one.closed()
+    assert one.data() == b"last words"
+    assert isinstance(report.error, ConnectionResetError)
+    assert (report.error.strerror, report.reason) == ("read ECONNRESET", Reason.PEER_RESET)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from reactor import Reason
+from reactor import Reactor, Reason
+from tests.support.far_ends import Place, connected
 from tests.support.scene import MIB, Scene, Scenes
 
 KIB = 1024
@@ -277,3 +278,33 @@ def test_a_connection_at_its_limit_exactly_may_write(scene: Scenes) -> None:
         assert (one.conn.pending_bytes, one.conn.state) == (1001, "open")
         one.conn.write(b"y")
     assert one.closed().reason is Reason.BUFFER_LIMIT
+
+
+def test_writable_says_if_write_takes_what_it_is_given(scene: Scenes) -> None:
+    seen: list[bool] = []
+    s = scene(allow_half_open=True, greet=lambda conn: conn.on("end", lambda conn: seen.append(conn.writable)))
+    s.conn.pause()
+    assert s.conn.writable
+    s.conn.resume()
+    s.peer.end()
+    s.until(lambda: seen)
+    assert seen == [True]  # the peer's half has ended, and ours has not
+    s.conn.end()
+    assert not s.conn.writable
+    s.closed()
+    assert not s.conn.writable
+
+
+@pytest.mark.parametrize("ending", ["end", "destroy_soon", "destroy", "reset"])
+def test_no_connection_is_writable_after_its_ending_was_called(ending: str, scene: Scenes) -> None:
+    s = scene()
+    getattr(s.conn, ending)()
+    assert not s.conn.writable
+
+
+def test_a_client_is_writable_before_it_is_connected(loop: Reactor) -> None:
+    with Place() as place:
+        conn = place.connect(loop)
+        assert conn.writable
+        assert connected(loop, conn).writable
+        assert conn.loop is loop

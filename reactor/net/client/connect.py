@@ -2,7 +2,7 @@
 
 It checks the arguments and returns the connection at once, in state "connecting". What is written waits. `end()`, and
 `destroy_soon()` after something was written, wait for the connection and deliver; every other ending cancels it.
-`stand_in.py` does the work of connecting, and `Clients` owns all clients of a reactor.
+`stand_in.py` does the work of connecting.
 """
 
 from __future__ import annotations
@@ -12,23 +12,18 @@ from ...engine.loop import Reactor, turns_of
 from ...errors import ReactorError
 from ...foreign import shown
 from ...hints import TYPE_CHECKING
-from ..connection.account import Reason
-from ..connection.connection import Connection
-from ..connection.listeners import Listeners
-from ..connection.states import CONNECTING
-from ..deadlines.keeper import Keeper
-from ..debug import CheckedConnection, CheckedKeeper
-from ..settings import ClientSettings, Settings, split
+from ..settings import ClientSettings, split
 from ..sockets.addresses import Address, literal_family
 from ..sockets.unix import check_path
-from .stand_in import Connecting
+from .clients import clients_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Unpack
 
-    from ...engine.turn import Turns
+    from ..connection.connection import Connection
     from ..keywords import ConnectKeywords
+    from .clients import Clients
 
 
 def connect(
@@ -54,7 +49,8 @@ def connect(
 
     Settings of clients alone. The first three go with host and port only:
 
-    - `local_address`: connect from this (address, port); port 0 is any. Default None: the kernel chooses.
+    - `local_address`: connect from this (address, port). None in place of the address is any, port 0 is any: then
+      connections to different peers may have the same local port. Default None: the kernel chooses both.
     - `family`: `socket.AF_INET` or `socket.AF_INET6`: resolve names to this family only. Default
       `socket.AF_UNSPEC`: both.
     - `lookup(host, family, done)`: resolve names with this function, called on the loop's thread. It calls
@@ -64,10 +60,12 @@ def connect(
     - `attempt_delay`: try the next address too when the newest attempt has not answered for this many seconds.
       Default 0.25 (RFC 8305).
     - `connect_timeout`: give up after this many seconds, names and all addresses together, counted from the next turn.
-      Default 60. None: give up when the kernel does.
+      Default 60. None: give up when the kernel does. A Unix socket whose backlog is full is waited for until then.
+    - `before_connect(sock)`: called with the socket of each attempt before bind(2) and connect(2), to set options. If
+      it raises, that attempt fails, and the error has what was raised as its `__cause__`. Default None.
 
-    All settings of connections are taken too: `pause_on_connect`, `no_delay` and `keep_alive` as arguments only, the
-    others (`idle_timeout`, `high_water`, ...) also as attributes of the connection.
+    All settings of connections are taken too: `pause_on_connect`, `no_delay`, `keep_alive` and `oob_inline` as
+    arguments only, the others (`idle_timeout`, `high_water`, ...) also as attributes of the connection.
 
     Events:
 
@@ -83,7 +81,7 @@ def connect(
 
     Raises TypeError and ValueError for wrong arguments, and ReactorError after the reactor was closed.
     """
-    return open_client(_of_no_group(turns_of(loop)), host, port, on_connect, path, settings)
+    return open_client(clients_of(turns_of(loop)), host, port, on_connect, path, settings)
 
 
 def open_client(
@@ -109,14 +107,6 @@ def open_client(
     return conn
 
 
-def _of_no_group(loop: Turns) -> Clients:
-    """The clients of a reactor that are in no group; made when it gets its first."""
-    clients = loop.tenants.get(Clients)
-    if not isinstance(clients, Clients):
-        clients = loop.tenants[Clients] = Clients(loop)
-    return clients
-
-
 def _where(host: Any, port: Any, path: Any, settings: Mapping[str, Any]) -> Address:
     """The checked (host, port) or path. Raises TypeError and ValueError."""
     if path is not None:
@@ -136,54 +126,14 @@ def _where(host: Any, port: Any, path: Any, settings: Mapping[str, Any]) -> Addr
 def _check_families(host: str, settings: ClientSettings) -> None:
     """Raise ValueError if `host`, `family` and `local_address` are not all of one family."""
     literal = literal_family(host)
-    local = settings.local_address and literal_family(settings.local_address[0])
+    local = (
+        None
+        if settings.local_address is None
+        else settings.local_address[0] and literal_family(settings.local_address[0])
+    )
     wanted = settings.family or None
     if literal and wanted and literal != wanted:
         raise ValueError(f"family must fit the address {shown(host)}, not be {shown(wanted)}")
     for family in (literal, wanted):
         if local and family and local != family:
             raise ValueError(f"local_address must be of the peer's family, not {shown(settings.local_address)}")
-
-
-class Clients:
-    """All clients of one reactor that are in no group. It owns them as a server owns the connections that it has
-    accepted.
-    """
-
-    __slots__ = ("_connections", "_keeper", "_listeners", "_loop")
-
-    def __init__(self, loop: Turns) -> None:
-        self._loop = loop
-        self._connections: dict[Connection, None] = {}
-        self._listeners = Listeners()  # those of a group
-        self._keeper = CheckedKeeper(loop) if loop.debug else Keeper(loop)
-
-    @property
-    def server(self) -> None:
-        """None: no server has accepted these connections."""
-
-    def _add(self, where: Address, settings: Settings, client: ClientSettings) -> Connection:
-        """Return a new client, which begins to connect in the next turn."""
-        connecting = Connecting(self._loop, where, settings, client)  # stands in for a socket until there is one
-        conn = (CheckedConnection if self._loop.debug else Connection)(
-            self._loop, self, connecting, where, None, settings, self._listeners, CONNECTING
-        )
-        conn.attempted_addresses = connecting.attempted
-        self._connections[conn] = None
-        if settings.pause_on_connect:
-            conn.pause()
-        self._loop.call_soon(connecting.begin, conn)
-        return conn
-
-    def _abandon(self) -> None:
-        """Destroy all clients: the reactor closes."""
-        for conn in list(self._connections):
-            conn._cut(Reason.DESTROYED)
-
-    # What a connection tells its owner (`connection.owner.Owner`).
-
-    def _connection_torn(self, conn: Connection) -> None:
-        """The descriptor of a client was given back. No client waits for one, so there is nothing to do."""
-
-    def _connection_closed(self, conn: Connection) -> None:
-        del self._connections[conn]

@@ -6,7 +6,8 @@ from ...engine.loop import Reactor, turns_of
 from ...hints import TYPE_CHECKING
 from ..connection.listeners import CLIENT_EVENTS, CONNECTION_EVENTS, Emitter
 from ..settings import ClientSettings, split
-from .connect import Clients, open_client
+from .clients import Clients
+from .connect import open_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, KeysView

@@ -8,6 +8,7 @@ that does not work costs one attempt and not all of them.
 
 from __future__ import annotations
 
+import errno
 import itertools
 import socket
 
@@ -55,6 +56,24 @@ def resolve(host: str, port: int, family: int, flags: int = 0) -> list[Target]:
 def resolve_literal(host: str, port: int) -> list[Target]:
     """The one target of a literal address. Asks no server and never blocks. Raises OSError for an unknown scope."""
     return resolve(host, port, socket.AF_UNSPEC, socket.AI_NUMERICHOST | socket.AI_NUMERICSERV)
+
+
+def local_end(local: tuple[str | None, int], target: Target) -> tuple[addresses.Address, Any]:
+    """The local address from which to connect to `target`, and the same as bind(2) wants it. An address of IPv6 that
+    needs its interface has it from its scope, else from that of the target. Raises OSError for another family, and for
+    a scope that is no interface.
+    """
+    six = target.family == socket.AF_INET6
+    host, port = local[0] or ("::" if six else "0.0.0.0"), local[1]
+    if addresses.literal_family(host) != target.family:
+        raise kernel.os_error(errno.EAFNOSUPPORT, "bind", (host, port))
+    try:
+        raw = resolve_literal(host, port)[0].sockaddr
+    except OSError:
+        raise kernel.os_error(errno.EADDRNOTAVAIL, "bind", (host, port)) from None
+    if six and not raw[3]:
+        raw = (*raw[:3], target.sockaddr[3])
+    return (host, port), raw
 
 
 def answered(host: str, port: int, family: int, listed: Iterable[str]) -> list[Target]:

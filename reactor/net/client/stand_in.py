@@ -4,12 +4,9 @@ A connection closes its socket, sets options on it, and asks it for its descript
 queues. `Connecting` has these methods, so a connection needs no case for "there is no socket yet". Closing it gives up
 all attempts. Options are kept for the socket that wins. Its descriptor is -1, and nothing waits in its queues.
 
-It owns the sockets and the timers of the attempts, and it tells the program of them. Names are resolved by `names.py`;
-`attempts.py` decides which address is tried, when, and which attempt wins. One timer, `connect_timeout`, bounds it all.
-
-A TCP socket can connect to itself: where nobody listens on a port of the ephemeral range, and the kernel gives the
-client this same port (RFC 9293, 3.5: simultaneous open). Such a connection echoes whatever is sent, and keeps the
-real server from its port. It counts as a port where nobody listens (as in Go's net).
+It owns the attempts, and it tells the program of them. Names are resolved by `names.py`; `attempts.py` decides which
+address is tried, when, and which attempt wins; `attempt.py` is one socket on its way. One timer, `connect_timeout`,
+bounds it all.
 """
 
 from __future__ import annotations
@@ -18,17 +15,16 @@ import errno
 import socket
 from collections.abc import Iterable
 
-from ...engine.poller import WRITE
 from ...foreign import shown
 from ...hints import TYPE_CHECKING, Any
 from ..connection.account import Reason
 from ..sockets import addresses, kernel, opening, options
 from . import names
+from .attempt import Attempt, bare
 from .attempts import Race
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-    from typing import TypeVar
 
     from ...engine.timers import Timer
     from ...engine.turn import Turns
@@ -38,7 +34,6 @@ if TYPE_CHECKING:
     from .attempts import Decision
     from .names import Target
 
-    E = TypeVar("E", bound=BaseException)
     Option = tuple[int, int, int | bytes]  # level, name, value
 
 
@@ -111,6 +106,13 @@ class Connecting:
         """Bytes that the peer's kernel has not acknowledged: 0."""
         return 0
 
+    def peer_credentials(self) -> None:
+        """There is no peer yet."""
+
+    def hand_over(self) -> socket.socket:
+        """There is no socket yet."""
+        raise OSError(errno.ENOTCONN, "not connected")
+
     def reset_on_close(self) -> None:
         """Let `close` reset a socket that connects in the same turn: its server sees RST, and not an orderly end."""
         self._reset = True
@@ -122,6 +124,11 @@ class Connecting:
             if waiting is not None:
                 waiting.cancel()
         self._close(self._race.give_up())
+
+    @property
+    def wanted(self) -> bool:
+        """True while the program has not ended the client."""
+        return self._live is not None
 
     @property
     def _live(self) -> Connection | None:
@@ -145,7 +152,7 @@ class Connecting:
             try:
                 self._try(names.resolve_literal(host, port))
             except OSError as error:  # a scope that is no interface
-                self._fail(_bare(error))
+                self._fail(bare(error))
         elif self._client.lookup is not None:
             conn._guarded(self._client.lookup, host, self._client.family, self._done)
         else:
@@ -168,7 +175,7 @@ class Connecting:
             try:
                 found = names.answered(*self._where, self._client.family, listed)
             except (OSError, ValueError) as refused:
-                error = _bare(refused)
+                error = bare(refused)
         self._loop.call_soon(self._resolved, found, error)  # the program may call `done` inside `lookup`
 
     def _resolved(self, found: list[Target] | None, error: BaseException | None) -> None:
@@ -204,7 +211,7 @@ class Connecting:
         if decision.open is not None:
             attempt = self._attempts[decision.open] = Attempt(self._loop, self, decision.open)
             self.attempted.append(decision.open.address)
-            attempt.begin(self._settings, self._client.local_address)
+            attempt.begin(self._settings, self._client)
         if decision.error is not None:
             self._loop.call_soon(self._fail, decision.error)
 
@@ -245,7 +252,10 @@ class Connecting:
         conn._connected(opening.connected_socket(sock), remote, local)
 
     def _timed_out(self) -> None:
-        self._fail(kernel.os_error(errno.ETIMEDOUT, "connect", self._where), Reason.CONNECT_TIMEOUT)
+        under_way = list(self._attempts.values())
+        error = kernel.connect_error(errno.ETIMEDOUT, self._where, under_way[0].local if under_way else None)
+        error.__cause__ = under_way[0].refused if under_way else None
+        self._fail(error, Reason.CONNECT_TIMEOUT)
 
     def _fail(self, error: BaseException, reason: Reason = Reason.CONNECT_FAILED) -> None:
         conn = self._live
@@ -254,73 +264,6 @@ class Connecting:
             conn._never_got_through(error, reason)
 
 
-class Attempt:
-    """One socket on its way to one address."""
-
-    __slots__ = ("_connecting", "_loop", "sock", "target")
-
-    _flowing = False
-
-    def __init__(self, loop: Turns, connecting: Connecting, target: Target) -> None:
-        self._loop = loop
-        self._connecting = connecting
-        self.target = target
-        self.sock: socket.socket | None = None
-
-    def begin(self, settings: Settings, local: tuple[str, int] | None) -> None:
-        """Begin to connect. The outcome is told in a later turn, never inside this call."""
-        target, poller = self.target, self._loop.poller
-        try:
-            if local is not None and addresses.literal_family(local[0]) != target.family:
-                raise kernel.os_error(errno.EAFNOSUPPORT, "bind", local)
-            sock = self.sock = opening.start_connect(
-                poller.system, target.family, target.sockaddr, target.address, local
-            )
-            options.set_no_delay(sock, settings.no_delay)
-            if settings.keep_alive:
-                options.set_keep_alive(sock, True, None if settings.keep_alive is True else settings.keep_alive)
-            poller.add(sock.fileno(), WRITE, self)
-        except OSError as error:
-            self._loop.call_soon(self._connecting.failed, target, _bare(error))
-
-    def _on_ready(self, mask: int) -> None:
-        """The kernel has decided: the socket is connected, or has an error."""
-        sock, target = self.sock, self.target
-        assert sock is not None
-        code = kernel.pending_error(sock)
-        local = addresses.local_address(sock)
-        remote = addresses.remote_address(sock) or target.address
-        if not code and local == remote and isinstance(remote, tuple):
-            options.reset_on_close(sock)
-            code = errno.ECONNREFUSED
-        if code:
-            self._connecting.failed(target, kernel.os_error(code, "connect", target.address))
-        else:
-            self._connecting.succeeded(self, sock, local, remote)
-
-    def unwatch(self) -> None:
-        """Stop waiting for the kernel; the socket stays open."""
-        poller = self._loop.poller
-        if self.sock is not None and poller.handlers.get(self.sock.fileno()) is self:
-            poller.remove(self.sock.fileno())
-
-    def close(self, reset: bool) -> None:
-        """Close the socket, with RST if `reset`."""
-        self.unwatch()
-        if self.sock is not None:
-            if reset:
-                options.reset_on_close(self.sock)
-            self.sock.close()
-
-
 def _as_told(target: Target) -> tuple[str, int, int]:
     """An address as the program's listeners get it."""
     return target.host, target.port, target.family
-
-
-def _bare(error: E) -> E:
-    """The error without its traceback, whose frames hold the connection. The connection will hold the error, and
-    the two would be a reference cycle.
-    """
-    error.__context__ = None
-    return error.with_traceback(None)

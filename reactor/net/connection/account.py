@@ -28,6 +28,7 @@ class Reason(enum.Enum):
     ENDED = "ended"  #: We ended first, and the peer followed.
     DESTROYED = "destroyed"  #: The program called `destroy()`, or closed the reactor.
     RESET = "reset"  #: The program called `reset()`.
+    DETACHED = "detached"  #: The program called `detach()`: the socket goes on, and has another owner.
     PEER_RESET = "peer reset"  #: The peer sent RST, or a write found that it was gone.
     NETWORK_ERROR = "network error"  #: Any other error of the network: unreachable, timed out, ...
     IDLE = "idle"  #: `idle_timeout`: nothing moved in either direction.

@@ -13,8 +13,6 @@ listener raises ends its own connection; a `KeyboardInterrupt` is kept by the lo
 
 from __future__ import annotations
 
-import errno
-
 from ...errors import ConnectionClosed, NeverConnected, WriteAfterEnd
 from ...foreign import said
 from ...hints import TYPE_CHECKING
@@ -234,7 +232,7 @@ class Closing:
 
     def _network_error(self, code: int, syscall: str) -> None:
         """The network did something. The first error counts, and a reason that was known before stays."""
-        error = kernel.os_error(code or errno.ECONNRESET, syscall)
+        error = kernel.network_error(code, syscall)
         reason = Reason.PEER_RESET if kernel.is_reset(error) else Reason.NETWORK_ERROR
         self._cause = self._cause.because(reason).blame(Fault.NETWORK, error)
 

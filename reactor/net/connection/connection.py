@@ -7,29 +7,31 @@ perform, mostly at the end of the turn.
 from __future__ import annotations
 
 from ... import arguments
-from ...foreign import said, shown
+from ...foreign import shown
 from ...former import Former
 from ...hints import TYPE_CHECKING
 from ..settings import Live
 from ..sockets import addresses, kernel, options
 from .account import Fault, Reason
 from .callbacks import Until
-from .files import open_part
 from .listeners import CLIENT_EVENTS, CONNECTION_EVENTS, Emitter
-from .outbuf import bytes_view
+from .outbuf import bytes_view, joined
 from .pause import Pause
 from .states import DESTROY, DESTROY_SOON, END
 from .stream import Stream
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterable
     from os import PathLike
     from typing import Any, TypeVar
 
     from typing_extensions import Buffer
 
+    from ...engine.loop import Reactor
     from ..server.server import Server
     from ..sockets.addresses import Address
+    from ..sockets.credentials import PeerCredentials
     from .callbacks import Callback
     from .cork import Cork
     from .files import SeekableFile
@@ -45,7 +47,7 @@ _STRENGTH = {None: 0, END: 1, DESTROY_SOON: 2, DESTROY: 3}
 
 
 class Connection(Stream, Live, Events):
-    """One TCP or Unix-socket connection, made by a server or by `connect`, never by the program itself.
+    """One TCP or Unix-socket connection, made by a server, by `connect` or by `adopt`, never by the program itself.
 
     It exists until its `close` was delivered. After that every call is harmless, and every attribute can be read.
 
@@ -156,13 +158,7 @@ class Connection(Stream, Live, Events):
 
     def writelines(self, chunks: Iterable[Buffer], callback: Callback | None = None) -> bool:
         """Send several bytes-like objects as one `write`. Returns, calls back and raises as `write` does."""
-        try:
-            joined = b"".join([bytes_view(chunk) for chunk in chunks])
-        except TypeError as error:
-            raise TypeError(
-                f"chunks must be an iterable of bytes-like objects, not {shown(chunks)}: {said(error)}"
-            ) from None
-        return self._write(joined, callback)
+        return self._write(joined(chunks), callback)
 
     def send_file(
         self,
@@ -183,25 +179,29 @@ class Connection(Stream, Live, Events):
         file and for what is no regular file, TypeError for a text file. A file that turns out shorter resets the
         connection, reason `FILE_FAILED`, with an OSError.
         """
-        arguments.maybe_function("callback", callback)
-        if self._called is not None:
-            raise self._called_error()
-        part = open_part(path_or_file, offset, count)
-        if part.left and self._life.writable:
-            accepted = self._keep(part, blocked=False)
-        else:
-            accepted = self._life.writable and not self._drain_due
-            self._unsent += part.left
-            part.close()
-        if callback is not None:
-            self._wait(self._position, callback)
-        return accepted
+        from .sending import send_file
+
+        return send_file(self, path_or_file, offset, count, callback)
 
     def corked(self) -> Cork:
         """`with conn.corked():` what is written inside leaves together, in the turn in which the block ends."""
         from .cork import Cork
 
         return Cork(self)
+
+    # Handing over.
+
+    def detach(self) -> tuple[socket.socket, bytes]:
+        """Give the socket away. Returns it, and the bytes that were read and not delivered. Nothing is sent, no FIN and
+        no RST: the peer notices nothing, and who gets the socket goes on with it.
+
+        The socket is blocking. It is the caller's at once; the connection is over, and `close` follows in the next
+        turn, with reason `DETACHED`. A pipe takes that for a cut: `unpipe()` first. Raises ReactorError before a client
+        is connected and while output is pending, ConnectionClosed when our half has ended.
+        """
+        from .handover import detach
+
+        return detach(self)
 
     # Reading.
 
@@ -250,12 +250,9 @@ class Connection(Stream, Live, Events):
         """Pass nothing on to `destination` any more; None: to no destination. After the last one the connection is
         paused, so that nothing is lost before the program resumes it. Harmless when there is no such pipe.
         """
-        piped = () if self._pause is None else self._pause.pipes
-        wanted = [pipe for pipe in piped if destination is None or pipe.destination is destination]
-        if wanted and len(wanted) == len(piped):
-            self.pause()
-        for pipe in wanted:
-            pipe.leave()
+        from .pipes import part
+
+        part(self, destination)
 
     def touch(self) -> None:
         """Count this moment as movement: `idle_timeout` and `read_timeout` start again. In a `timeout` listener it
@@ -272,14 +269,9 @@ class Connection(Stream, Live, Events):
         """
         wanted = arguments.maybe_seconds("seconds", seconds, zero=True)
         arguments.maybe_function("listener", listener)
-        if self._gauges is not None:
-            self._gauges.end_silence()
-        if wanted and not self._life.over:
-            from .silence import Silence
+        from .silence import set_silence
 
-            self._made_gauges().silence = Silence(self, wanted)
-            if listener is not None:
-                self.once("timeout", listener)
+        set_silence(self, wanted, listener)
 
     # Listening.
 
@@ -306,11 +298,7 @@ class Connection(Stream, Live, Events):
         close.
         """
         arguments.flag("enable", enable)
-        for name, value in (("delay", delay), ("interval", interval)):
-            if value is not None:
-                arguments.seconds_up_to(name, value, options.LONGEST_KEEP_ALIVE)
-        if count is not None:
-            arguments.integer("count", count, 1, 127)  # MAX_TCP_KEEPCNT
+        options.check_keep_alive(delay, interval, count)
         if not self._life.over:
             options.set_keep_alive(self._sock, enable, delay, interval, count)
 
@@ -358,6 +346,13 @@ class Connection(Stream, Live, Events):
         return self._life.name
 
     @property
+    def writable(self) -> bool:
+        """True if `write` takes what it is given, be it to keep it until a client is connected; False once our half is
+        ending or has ended.
+        """
+        return self._life.writable
+
+    @property
     def peer_gone(self) -> bool:
         """True if the peer is known to have ended or reset its side."""
         return (
@@ -372,6 +367,19 @@ class Connection(Stream, Live, Events):
         if self._local is None:
             self._local = addresses.local_address(self._sock)
         return self._local
+
+    @property
+    def peer_credentials(self) -> PeerCredentials | None:
+        """The process, user and group of the peer of a Unix socket, a `PeerCredentials`. None on TCP, before a client
+        is connected, after the close, and where the system does not tell.
+        """
+        return self._sock.peer_credentials()
+
+    @property
+    def loop(self) -> Reactor:
+        """The reactor on which this connection runs."""
+        loop: Reactor = self._loop.reactor
+        return loop
 
     @property
     def server(self) -> Server | None:

@@ -78,6 +78,17 @@ class Intake:
             if conn._hears(held.framer):
                 conn._guarded(held.framer.finish, conn, held)
 
+    def take_kept(self, conn: Hearer) -> bytes:
+        """What framers that listen keep of messages, as it came, or a decoder of a character: the longest of these,
+        which has the others at its end. It was counted as read, and is the caller's from now on.
+        """
+        kept = b"" if self.decoder is None else self.decoder.unfinished()
+        for held in self.frames:
+            if conn._hears(held.framer):
+                kept = max(held.framer.take(conn), kept, key=len)
+        self.decoder = None
+        return kept
+
     def forget(self) -> tuple[int, int]:
         """Drop everything: the bytes held back before they were counted as read, and those that framers held back and
         nobody else heard.

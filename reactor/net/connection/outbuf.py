@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from ...foreign import shown
+from ...foreign import said, shown
 from ...hints import Any
 
 JOIN_LIMIT = 65_536  # bytes; copying this much costs about as much as one more system call
@@ -131,3 +131,13 @@ def bytes_view(data: Any) -> memoryview:
     except TypeError:
         raise TypeError(f"data must be a bytes-like object, not {shown(data)}") from None
     return view.cast("B") if view.c_contiguous else memoryview(bytes(view))
+
+
+def joined(chunks: Any) -> bytes:
+    """Several bytes-like objects as one. Raises TypeError for anything else."""
+    try:
+        return b"".join([bytes_view(chunk) for chunk in chunks])
+    except TypeError as error:
+        raise TypeError(
+            f"chunks must be an iterable of bytes-like objects, not {shown(chunks)}: {said(error)}"
+        ) from None

@@ -45,6 +45,17 @@ def join(source: Stream, destination: Any, ends: bool) -> None:
         (Pipe if isinstance(destination, Stream) else PipeToObject)(source, destination, ends).open()
 
 
+def part(source: Stream, destination: Any) -> None:
+    """End the pipe to `destination`; None: each pipe. After the last one the source is paused: nothing is lost."""
+    piped = () if source._pause is None else source._pause.pipes
+    wanted = [pipe for pipe in piped if destination is None or pipe.destination is destination]
+    if source._pause is not None and wanted and len(wanted) == len(piped):
+        source._pause.by_program = True
+        source._update_pause()
+    for pipe in wanted:
+        pipe.leave()
+
+
 class Pipe:
     """From a connection to a connection."""
 

@@ -4,10 +4,13 @@ it.
 
 from __future__ import annotations
 
+from ... import arguments
 from ...hints import TYPE_CHECKING
 from ..deadlines.agenda import NEVER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ...engine.timers import Timer
     from .stream import Stream
 
@@ -45,3 +48,15 @@ class Silence:
             conn._emit("timeout", None)
             return
         self._timer = self._set(due)
+
+
+def set_silence(conn: Stream, seconds: float | None, listener: Callable[..., object] | None) -> None:
+    """Begin to tell of silences of `seconds`, `listener` too of the first, and forget those from before. None or 0:
+    tell of none.
+    """
+    if conn._gauges is not None:
+        conn._gauges.end_silence()
+    if seconds and not conn._life.over:
+        conn._made_gauges().silence = Silence(conn, seconds)
+        if listener is not None:
+            conn._add_listener("timeout", arguments.listener("listener", listener), once=True)

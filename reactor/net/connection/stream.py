@@ -50,6 +50,8 @@ class Stream(Closing):
     def _on_data(self, data: bytes) -> None:
         """A message was read, and goes to its listener, which may send the answer in place (`write`)."""
         if self._intake is not None and self._intake.held:
+            if data and self._flowing:  # in one piece, so that a listener that detaches has been given all of it
+                data = self._intake.take() + data
             self._hear_held_back()
         if data and self._flowing:
             count = len(data)

@@ -34,8 +34,10 @@ from ..sockets import addresses, kernel, opening, options
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from ...engine.poller import Poller
     from ...engine.timers import Timer
     from ...engine.turn import Turns
+    from ..settings import Settings
     from ..sockets.sock import Sock
     from ..sockets.unix import SocketFile
 
@@ -244,7 +246,7 @@ class Acceptor:
 
 
 def open_listening(
-    system: Any,
+    poller: Poller,
     host: Any,
     port: Any,
     backlog: Any,
@@ -254,9 +256,9 @@ def open_listening(
     ipv6_only: Any,
     sock: Any,
     fd: Any,
-) -> Opened:
-    """The listening socket that the arguments of `Server.listen` ask for. Raises TypeError and ValueError for arguments
-    that mean nothing, OSError for what the kernel refuses.
+) -> list[Opened]:
+    """The listening sockets that the arguments of `Server.listen` ask for: one, or one for each address of a name.
+    Raises TypeError and ValueError for arguments that mean nothing, OSError for what the kernel refuses.
     """
     arguments.integer("backlog", backlog, 1, 2**31 - 1)
     arguments.flag("reuse_port", reuse_port)
@@ -272,12 +274,31 @@ def open_listening(
         from ..sockets.unix import check_mode, check_path, listen_unix
 
         path = check_path(path)
-        return Opened(*listen_unix(path, backlog, check_mode(mode, path)))
-    if sock is not None:
-        return Opened(opening.adopt(sock))
-    if fd is not None:
-        return Opened(opening.adopt_descriptor(arguments.descriptor("fd", fd)))
+        return [Opened(*listen_unix(path, backlog, check_mode(mode, path)))]
+    if sock is not None or fd is not None:
+        from ..sockets.given import listening_descriptor, listening_socket
+
+        if sock is not None:
+            return [Opened(listening_socket(sock, poller.handlers))]
+        return [Opened(listening_descriptor(arguments.descriptor("fd", fd), poller.handlers))]
     if host is not None and not isinstance(host, str):
         raise TypeError(f"host must be a string or None, not {shown(host)}")
     arguments.integer("port", port, 0, 65535)
-    return Opened(opening.listen_tcp(system, host or None, port, backlog, reuse_port=reuse_port, ipv6_only=ipv6_only))
+    made = opening.listen_tcp(poller.system, host or None, port, backlog, reuse_port=reuse_port, ipv6_only=ipv6_only)
+    return [Opened(one) for one in made]
+
+
+def acceptors_for(loop: Turns, host: Host, opened: list[Opened], settings: Settings) -> list[Acceptor]:
+    """An acceptor for each of these sockets, or for none: what fails closes all of them."""
+    made: list[Acceptor] = []
+    try:
+        for one in opened:
+            options.inherit_options(one.sock, settings.no_delay, settings.keep_alive, settings.oob_inline)
+            made.append(Acceptor(loop, host, one))
+    except BaseException:
+        for acceptor in made:
+            acceptor.close()
+        for one in opened[len(made) :]:
+            one.close()
+        raise
+    return made

@@ -17,7 +17,7 @@ from ..connection.listeners import CONNECTION_EVENTS, SERVER_EVENTS, Emitter, Li
 from ..deadlines.keeper import Keeper
 from ..settings import CONNECTION_SETTINGS, AtOpening, Live, OfServer, ServerSettings, split
 from ..sockets import addresses, options
-from .acceptor import Acceptor, open_listening
+from .acceptor import Acceptor, acceptors_for, open_listening
 from .admission import Admission
 from .stopping import Stop, check_stop
 from .tally import ServerStatistics, Tally
@@ -50,7 +50,7 @@ class Server(Live, AtOpening, OfServer, Listening):
     Events of the server. The events of connections may be listened to here too, for all connections, later ones
     included.
 
-    - `listening(server, address)`: in the turn after `listen`, unless it was closed before.
+    - `listening(server, address)`: in the turn after `listen`, once for each address, unless it was closed before.
     - `connection(conn)`: a connection was let in.
     - `drop(server, local, remote)`: a client was not let in, by whatever limit. The log has a line in 5 s at most, with
       a count for each cause.
@@ -129,10 +129,11 @@ class Server(Live, AtOpening, OfServer, Listening):
         """Listen on an address, and on one more with each call. Returns the address, which `listening` tells in the
         next turn.
 
-        `host` None is both IP families by one socket, or IPv4 where there is no IPv6; port 0 picks a free one. `path`
-        is that of a Unix socket, `mode` the permission bits of its file (None: as the umask says). `sock` or `fd` is a
-        socket that listens already; the server owns it from now on. `backlog` is the number of clients that may wait to
-        be accepted. `reuse_port` sets SO_REUSEPORT, `ipv6_only` IPV6_V6ONLY.
+        `host` None is both IP families by one socket, or IPv4 where there is no IPv6; port 0 picks a free one. A name
+        is listened on at each of its addresses, on one port for all; the first address is returned, `addresses` has
+        all, and `listening` tells each. `path` is that of a Unix socket, `mode` the permission bits of its file (None:
+        as the umask says). `sock` or `fd` is a socket that listens already; the server owns it from now on. `backlog`
+        is the number of clients that may wait to be accepted. `reuse_port` sets SO_REUSEPORT, `ipv6_only` IPV6_V6ONLY.
 
         Raises OSError for what the kernel refuses, `ServerClosed` while the server is stopping, `ReactorError` after
         the reactor was closed, TypeError or ValueError for wrong arguments.
@@ -146,20 +147,14 @@ class Server(Live, AtOpening, OfServer, Listening):
             from ..preload import preload
 
             self._loop.preload = preload()
-        opened = open_listening(
-            self._loop.poller.system, host, port, backlog, path, mode, reuse_port, ipv6_only, sock, fd
-        )
-        try:
-            options.inherit_options(opened.sock, self._settings.no_delay, self._settings.keep_alive)
-            acceptor = Acceptor(self._loop, self._admission, opened)
-        except BaseException:
-            opened.close()
-            raise
-        self._acceptors.append(acceptor)
+        opened = open_listening(self._loop.poller, host, port, backlog, path, mode, reuse_port, ipv6_only, sock, fd)
+        acceptors = acceptors_for(self._loop, self._admission, opened, self._settings)
+        self._acceptors += acceptors
         self._update_hold()
         self._loop.tenants[self] = self
-        self._loop.call_soon(self._tell_listening, acceptor)
-        return acceptor.address
+        for acceptor in acceptors:
+            self._loop.call_soon(self._tell_listening, acceptor)
+        return acceptors[0].address
 
     def pause_accepting(self) -> None:
         """Leave new clients in the backlog of the kernel until `resume_accepting()`. The connections go on, the server
@@ -313,9 +308,10 @@ class Server(Live, AtOpening, OfServer, Listening):
     def _change_setting(self, name: str, value: Any) -> None:
         if name in CONNECTION_SETTINGS:
             self._settings = self._settings.replaced(name, value)
-            if name in ("no_delay", "keep_alive"):
+            if name in ("no_delay", "keep_alive", "oob_inline"):
+                held = self._settings
                 for acceptor in self._acceptors:
-                    options.inherit_options(acceptor.sock, self._settings.no_delay, self._settings.keep_alive)
+                    options.inherit_options(acceptor.sock, held.no_delay, held.keep_alive, held.oob_inline)
         else:
             self._limits = self._limits.replaced(name, value)
             self._apply_limits()

@@ -57,6 +57,25 @@ def os_error(code: int, syscall: str, address: Address | None = None) -> OSError
     return _with_details(OSError(code, text if address is None else f"{text} {show(address)}"), syscall, address)
 
 
+def connect_error(code: int, address: Address, local: Address | None = None) -> OSError:
+    """A connect that has failed, as `os_error`. If the program has chosen `local`, that is named too, as Node does:
+    `connect ECONNREFUSED 127.0.0.1:80 - Local (127.0.0.9:50000)`, `.local_address`, `.local_port`.
+    """
+    error = os_error(code, "connect", address)
+    if local is not None:
+        error.strerror = f"{error.strerror} - Local ({show(local)})"
+    host, port = local if isinstance(local, tuple) else (local, None)
+    vars(error).update(local_address=host, local_port=port)
+    return error
+
+
+def network_error(code: int, syscall: str) -> OSError:
+    """What the network did to an open connection. A read meets EPIPE where the peer's FIN came before its RST; that is
+    a reset like any other, and programs catch `ConnectionResetError`.
+    """
+    return os_error(errno.ECONNRESET if not code or (code, syscall) == (errno.EPIPE, "read") else code, syscall)
+
+
 def name_error(host: str, error: Exception) -> OSError:
     """A name that could not be resolved: `getaddrinfo ENOTFOUND name`."""
     code = error.errno if isinstance(error, socket.gaierror) and error.errno is not None else socket.EAI_NONAME

@@ -8,6 +8,7 @@ from __future__ import annotations
 import array
 import socket
 
+from ... import arguments
 from ...hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -69,6 +70,15 @@ def set_keep_alive(
             set_option(sock, socket.IPPROTO_TCP, option, max(1, round(value)))
 
 
+def check_keep_alive(delay: float | None, interval: float | None, count: int | None) -> None:
+    """Raises TypeError and ValueError for what `set_keep_alive` cannot set."""
+    for name, value in (("delay", delay), ("interval", interval)):
+        if value is not None:
+            arguments.seconds_up_to(name, value, LONGEST_KEEP_ALIVE)
+    if count is not None:
+        arguments.integer("count", count, 1, 127)  # MAX_TCP_KEEPCNT
+
+
 def set_user_timeout(sock: Adjustable, seconds: float) -> None:
     """TCP_USER_TIMEOUT (RFC 5482, Linux): how long sent data may stay unacknowledged; 0 is the system's
     default.
@@ -78,8 +88,13 @@ def set_user_timeout(sock: Adjustable, seconds: float) -> None:
         set_option(sock, socket.IPPROTO_TCP, option, max(1, round(seconds * 1000)) if seconds else 0)
 
 
-def inherit_options(listening: socket.socket, no_delay: bool, keep_alive: bool | float) -> None:
-    """Options that accepted sockets take over from the listening one, which saves two system calls a
+def set_oob_inline(sock: Adjustable, enable: bool) -> None:
+    """SO_OOBINLINE."""
+    set_option(sock, socket.SOL_SOCKET, socket.SO_OOBINLINE, int(enable))
+
+
+def inherit_options(listening: socket.socket, no_delay: bool, keep_alive: bool | float, oob_inline: bool) -> None:
+    """Options that accepted sockets take over from the listening one, which saves three system calls a
     connection.
 
     Linux and the BSDs copy them (tcp(7) says so of most options; tests hold it).
@@ -87,6 +102,7 @@ def inherit_options(listening: socket.socket, no_delay: bool, keep_alive: bool |
     set_no_delay(listening, no_delay)
     delay = _system_keep_alive_delay(listening) if keep_alive is True else keep_alive or None
     set_keep_alive(listening, bool(keep_alive), delay)
+    set_oob_inline(listening, oob_inline)
 
 
 def _system_keep_alive_delay(like: socket.socket) -> float | None:

@@ -26,6 +26,8 @@ else:
 if TYPE_CHECKING:
     from typing import Any, Protocol
 
+    from .credentials import PeerCredentials
+
     class Sock(Protocol):
         """A non-blocking stream socket. What fails raises OSError."""
 
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
         def close(self) -> None: ...
         def unread(self) -> int: ...  # received bytes that wait to be read; 0 also where nobody can tell
         def unacknowledged(self) -> int | None: ...  # by the peer's kernel; None: nobody can tell
+        def peer_credentials(self) -> PeerCredentials | None: ...  # None: there are none, or nobody can tell
+        def hand_over(self) -> socket.socket: ...  # for another owner; this one has no descriptor afterwards
         def getsockname(self) -> Any: ...
         def setsockopt(self, level: int, option: int, value: int | bytes, /) -> None: ...
         def getsockopt(self, level: int, option: int, /) -> int: ...
@@ -72,6 +76,16 @@ class StreamSocket(socket.SocketType):
         """sendfile(2)."""
         return os.sendfile(self.fileno(), fd, offset, count)
 
+    def peer_credentials(self) -> PeerCredentials | None:
+        """None: who is at the other end of a TCP connection, no kernel can tell."""
+        return None
+
+    def hand_over(self) -> socket.socket:
+        """The same socket for another owner, blocking as a new one is. This one has no descriptor any more."""
+        sock = socket.socket(self.family, self.type, self.proto, fileno=self.detach())
+        sock.setblocking(True)
+        return sock
+
 
 class UnixStreamSocket(StreamSocket):
     """A Unix socket of the system. There SIOCOUTQ counts memory and not bytes, and what was written is in the peer's
@@ -85,6 +99,12 @@ class UnixStreamSocket(StreamSocket):
 
     def reset_on_close(self) -> None:
         """A plain close is all there is."""
+
+    def peer_credentials(self) -> PeerCredentials | None:
+        """The process, user and group of the peer; None where the system does not tell."""
+        from .credentials import peer_credentials  # here: few programs ask
+
+        return peer_credentials(self)
 
 
 def _ask(sock: socket.SocketType, request: int) -> int | None:

@@ -125,8 +125,19 @@ def listen_unix(path: str, backlog: int, mode: int | None) -> tuple[socket.socke
         if file is not None:
             file.remove()
         sock.close()
-        raise kernel.os_error(error.errno or errno.EIO, "listen", path) from None
+        refused = kernel.os_error(error.errno or errno.EIO, "listen", path)
+        if error.errno == errno.EADDRINUSE and _is_no_socket(path):
+            refused.strerror = f"{refused.strerror}: not a socket"
+        raise refused from None
     return sock, file
+
+
+def _is_no_socket(path: str) -> bool:
+    """True if something else than a socket is in the way at `path`: a plain file, a directory, a symlink."""
+    try:
+        return not is_abstract(path) and not stat.S_ISSOCK(os.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _bind_to_file(sock: socket.socket, path: str) -> SocketFile:

@@ -160,6 +160,17 @@ class SimulatedSocket(socket.socket):
     def reset_on_close(self) -> None:
         options.reset_on_close(self)
 
+    def peer_credentials(self) -> None:
+        """There are none of TCP."""
+
+    def hand_over(self) -> SimulatedSocket:
+        """The same socket as another object; this one has no descriptor any more."""
+        twin = SimulatedSocket(self._kernel, self._fd, self.endpoint)
+        twin._abort, twin._options = self._abort, self._options
+        self._kernel.sockets[self._fd] = twin
+        self._fd = -1
+        return twin
+
     def send_file(self, fd: int, offset: int, count: int) -> int:
         """There is no sendfile(2) here: it is to be read and sent."""
         raise OSError(errno.EINVAL, "not a socket of the system")
