@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .net.client.attempts import AttemptsFailed
     from .net.client.connect import connect
     from .net.client.group import ClientGroup
+    from .net.closes import log_closes
     from .net.protocols.framing import length_prefixed, lines
     from .net.sockets.credentials import PeerCredentials
 
@@ -66,6 +67,7 @@ __all__ = [
     "connect",
     "length_prefixed",
     "lines",
+    "log_closes",
     "serve",
 ]
 
@@ -79,6 +81,7 @@ _LATER = {
     "connect": ".net.client.connect",
     "length_prefixed": ".net.protocols.framing",
     "lines": ".net.protocols.framing",
+    "log_closes": ".net.closes",
 }
 
 

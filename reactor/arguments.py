@@ -13,7 +13,9 @@ import stat
 import sys
 from types import MethodType
 
+from .foreign import shown
 from .hints import TYPE_CHECKING
+from .signatures import fits, takes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,10 +27,12 @@ CO_COROUTINE = 0x80  # of a code object: made by `async def` (inspect.CO_COROUTI
 def seconds(name: str, value: Any, *, zero: bool = False) -> float:
     """A finite duration in seconds: more than 0; 0 too where `zero` is True."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} must be a number of seconds, not {value!r}")
+        raise TypeError(f"{name} must be a number of seconds, not {shown(value)}")
     number = _float(value)
     if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
-        raise ValueError(f"{name} must be {'0 or more' if zero else 'more than 0'} seconds and finite, not {value!r}")
+        raise ValueError(
+            f"{name} must be {'0 or more' if zero else 'more than 0'} seconds and finite, not {shown(value)}"
+        )
     return number
 
 
@@ -36,7 +40,7 @@ def moment(name: str, value: Any) -> float:
     """A finite point in time, in seconds; it may lie before the clock's zero."""
     if isinstance(value, (int, float)) and value < 0:
         if not math.isfinite(value):
-            raise ValueError(f"{name} must be a finite time in seconds, not {value!r}")
+            raise ValueError(f"{name} must be a finite time in seconds, not {shown(value)}")
         return -seconds(name, -value)
     return seconds(name, value, zero=True)
 
@@ -45,7 +49,7 @@ def seconds_up_to(name: str, value: Any, most: float, *, zero: bool = False) -> 
     """A duration as for `seconds`, up to `most`, the limit of the kernel."""
     number = seconds(name, value, zero=zero)
     if number > most:
-        raise ValueError(f"{name} must be at most {most} seconds, which is all the kernel takes, not {value!r}")
+        raise ValueError(f"{name} must be at most {most} seconds, which is all the kernel takes, not {shown(value)}")
     return number
 
 
@@ -57,10 +61,10 @@ def maybe_seconds(name: str, value: Any, *, zero: bool = False) -> float | None:
 def positive(expected: str, number: Any, value: Any) -> float:
     """A finite number above 0, which is `value` or a part of it."""
     if isinstance(number, bool) or not isinstance(number, (int, float)):
-        raise TypeError(f"{expected}, not {value!r}")
+        raise TypeError(f"{expected}, not {shown(value)}")
     found = _float(number)
     if not math.isfinite(found) or found <= 0:
-        raise ValueError(f"{expected}, more than 0 and finite, not {value!r}")
+        raise ValueError(f"{expected}, more than 0 and finite, not {shown(value)}")
     return found
 
 
@@ -75,30 +79,24 @@ def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
     """A whole number from `low` to `high`, both included."""
     span = f"{low} or more" if high is None else f"from {low} to {high}"
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a whole number {span}, not {value!r}")
+        raise TypeError(f"{name} must be a whole number {span}, not {shown(value)}")
     if value < low or (high is not None and value > high):
-        raise ValueError(f"{name} must be {span}, not {value!r}")
+        raise ValueError(f"{name} must be {span}, not {shown(value)}")
     return int(value)
 
 
 def flag(name: str, value: Any) -> bool:
     """True or False; 0, 1 and the like are refused."""
     if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
+        raise TypeError(f"{name} must be True or False, not {shown(value)}")
     return value
 
 
 def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     """One of the allowed words."""
     if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, not {shown(value)}")
     return str(value)
-
-
-def shown(value: Any, most: int = 64) -> str:
-    """The `repr` of a value for the text of an error, shortened to `most` characters."""
-    text = repr(value)
-    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
@@ -125,7 +123,7 @@ def closest(word: str, allowed: Iterable[str]) -> str | None:
 def function(name: str, value: object) -> Callable[..., Any]:
     """A callable object."""
     if not callable(value):
-        raise TypeError(f"{name} must be callable, not {value!r}")
+        raise TypeError(f"{name} must be callable, not {shown(value)}")
     return value
 
 
@@ -133,7 +131,7 @@ def listener(name: str, value: Any) -> Callable[..., Any]:
     """A callable object that is no coroutine function: calling one only makes a coroutine."""
     if _is_coroutine_function(value):
         raise TypeError(
-            f"{name} must be a plain function, not the coroutine function {value!r}: nothing would await it"
+            f"{name} must be a plain function, not the coroutine function {shown(value)}: nothing would await it"
         )
     return function(name, value)
 
@@ -159,14 +157,32 @@ def maybe_function(name: str, value: Any) -> Callable[..., Any] | None:
     return None if value is None else function(name, value)
 
 
+def callback(name: str, value: Any, told: str) -> Callable[..., Any]:
+    """A callable object that takes the arguments that `told` lists, like "conn, data"."""
+    takes(name, function(name, value), told)
+    return function(name, value)
+
+
+def maybe_callback(name: str, value: Any, told: str) -> Callable[..., Any] | None:
+    """The same, or None."""
+    return None if value is None else callback(name, value, told)
+
+
+def call(value: Any, args: tuple[Any, ...]) -> Callable[..., Any]:
+    """A callable object that takes these arguments."""
+    if callable(value):
+        fits("fn", value, args)
+    return function("fn", value)
+
+
 def descriptor(name: str, value: Any) -> int:
     """A file descriptor: a number, or an object with `fileno()`."""
     fileno = getattr(value, "fileno", None)
     number = fileno() if callable(fileno) else value
     if isinstance(number, bool) or not isinstance(number, int):
-        raise TypeError(f"{name} must be a file descriptor or have a fileno() method, not {value!r}")
+        raise TypeError(f"{name} must be a file descriptor or have a fileno() method, not {shown(value)}")
     if number < 0:
-        raise ValueError(f"{name} must be an open file descriptor, not {value!r} (descriptor {number})")
+        raise ValueError(f"{name} must be an open file descriptor, not {shown(value)} (descriptor {number})")
     return number
 
 
@@ -174,7 +190,7 @@ def no_tls(name: str, value: object, why: str) -> None:
     """Raise TypeError for an `ssl.SSLSocket`: its bytes are not those of its descriptor."""
     ssl = sys.modules.get("ssl")  # where it is not loaded, nobody has one
     if isinstance(value, getattr(ssl, "SSLSocket", ())):
-        raise TypeError(f"{name} must be a plain socket, not {value!r}: {why}")
+        raise TypeError(f"{name} must be a plain socket, not {shown(value)}: {why}")
 
 
 def kind_of_file(fd: int) -> str:

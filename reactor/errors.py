@@ -6,6 +6,8 @@ they reach an ``error`` listener and the close report as the fitting subclass of
 ``ValueError`` (``reactor.arguments``).
 """
 
+from __future__ import annotations
+
 
 class ReactorError(Exception):
     """The base class of all exceptions that this library defines."""
@@ -38,3 +40,13 @@ class WrongThread(ReactorError):
 
     Raised in debug mode, and always by ``close()`` of a reactor that another thread runs.
     """
+
+    @classmethod
+    def here(cls) -> WrongThread:
+        """The error of a call from this thread."""
+        import threading
+
+        return cls(
+            f"called from thread {threading.current_thread().name!r}, which does not run the reactor: "
+            "use call_soon_threadsafe"
+        )

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from ..hints import TYPE_CHECKING
 from ..log import log
 from ..net.client.connect import connect
+from ..net.closes import described
 from ..net.connection.connection import Connection
 from ..net.settings import CONNECTION_SETTINGS
 from ..net.sockets.addresses import show
@@ -75,7 +76,7 @@ def relay(to: Address, **of_clients: Any) -> App:
 
     def unreachable(target: Connection, error: BaseException) -> None:
         """The pipe resets the client; only this line tells why."""
-        log.warning("%s could not be reached: %s", show(to), getattr(error, "strerror", None) or error)
+        log.warning("%s could not be reached: %s", show(to), described(error), extra={"peer": show(to)})
 
     return pass_on
 

@@ -2,15 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
-
 
 class Unusable(Exception):
     """The command line cannot be used; the text says why, in one line."""
-
-
-def described(error: BaseException) -> str:
-    """An exception as part of one line."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return " ".join(traceback.format_exception_only(error)[-1].split())

@@ -13,8 +13,9 @@ from typing import Any, cast
 
 from ..arguments import did_you_mean
 from ..hints import TYPE_CHECKING
+from ..net.closes import described
 from . import apps
-from .errors import Unusable, described
+from .errors import Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

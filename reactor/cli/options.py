@@ -10,6 +10,7 @@ import dataclasses
 import logging
 
 from .. import arguments
+from ..foreign import shown
 from ..hints import TYPE_CHECKING
 from ..net.sockets.unix import check_path
 from . import apps
@@ -45,6 +46,7 @@ class Options:
     fin_wait: float | None
     debug: bool
     level: int
+    log_format: str  # text or json
     settings: dict[str, Any]  # only those that were given
 
 
@@ -62,6 +64,7 @@ def parse(argv: Sequence[str] | None = None) -> Options:
             fin_wait=arguments.maybe_seconds("--fin-wait", value_of(said["fin_wait"]), zero=True),
             debug=said["debug"],
             level=getattr(logging, said["log_level"].upper()),
+            log_format=said["log_format"],
             settings=settings_of(said),
             end=said["app"] != RELAY,  # the two sides of a relay may finish their conversation within the grace
             app=_app(said["app"], said["on_server"], said["to"], said["connect_timeout"]),  # runs the program's code
@@ -115,7 +118,7 @@ def _check_together(options: Options, to: str | None) -> None:
     """Raise ValueError for options that exclude each other."""
     # A relay to itself would connect to itself until it has no descriptors left.
     if to is not None and target_of(to) in ((options.host, options.port), options.path):
-        raise ValueError(f"--to must be another address than where {RELAY} listens, not {to!r}")
+        raise ValueError(f"--to must be another address than where {RELAY} listens, not {shown(to)}")
     if options.spread > options.grace:
         raise ValueError(f"--spread must be at most --grace ({options.grace:g}), not {options.spread:g}")
     if options.spread and not options.end:

@@ -17,6 +17,7 @@ from ..net.server.endings import FIN_WAIT
 from ..net.settings import SERVER_SETTINGS
 from . import apps
 from .errors import Unusable
+from .formats import FORMATS
 from .loading import RELAY
 from .values import fields, option_of
 
@@ -188,6 +189,13 @@ def _add_process(group: argparse._ArgumentGroup) -> None:
     )
     loudness.add_argument(
         "-q", "--quiet", dest="log_level", action="store_const", const="warning", help="same as --log-level warning"
+    )
+    group.add_argument(
+        "--log-format",
+        metavar="FORMAT",
+        choices=FORMATS,
+        default="text",
+        help=_text("text, or json: an object in each line", "text"),
     )
     group.add_argument("--debug", action="store_true", help="check invariants, log callbacks slower than 100 ms")
     group.add_argument("--version", action="version", version=f"reactor {__version__}", help="show the version")

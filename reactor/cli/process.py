@@ -13,19 +13,20 @@ import shlex
 import signal
 import sys
 
+from ..foreign import LINE, plain
 from ..hints import TYPE_CHECKING
 from ..log import log
+from ..net.closes import described, log_closes
 from ..net.server.serve import log_listening, serve
 from ..net.sockets.addresses import show
-from .errors import Unusable, described
+from .errors import Unusable
+from .formats import set_up
 from .options import parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
-    from ..net.connection.account import CloseReport
-    from ..net.connection.connection import Connection
     from ..net.server.server import Server
     from ..net.sockets.addresses import Address
     from .options import Options
@@ -55,7 +56,7 @@ class _Process:
 
     def run(self) -> int:
         options = self._options
-        logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=options.level)
+        set_up(options.log_format, options.level)
         try:
             report = serve(
                 options.app,
@@ -88,8 +89,7 @@ class _Process:
         server.on("listening", self._listening)
         server.on("draining", self._draining)
         if log.isEnabledFor(logging.INFO):
-            server.on("close", _log_close)
-            server.on("error", lambda conn, error: None)  # the line about the close names the error
+            log_closes(server)
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, signal.SIG_IGN)  # `serve` restores these: no signal interrupts the last lines
         if self._options.on_server is not None:
@@ -125,21 +125,6 @@ class _Process:
             )
 
 
-def _log_close(conn: Connection, report: CloseReport) -> None:
-    """Log a close report, in one line."""
-    log.info(
-        "%s closed: %s%s, %d bytes in, %d out, %d unsent%s, %.3f s",
-        show(conn.remote_address),
-        report.reason.value,
-        f" ({described(report.error)})" if report.error is not None else "",
-        report.bytes_read,
-        report.bytes_written,
-        report.bytes_unsent,
-        f", {report.bytes_unacked} unacknowledged" if report.bytes_unacked else "",
-        report.duration,
-    )
-
-
 def _explained(error: OSError) -> str:
     """The error as text; the system's words for its number are added if they are missing."""
     text = described(error)
@@ -149,7 +134,7 @@ def _explained(error: OSError) -> str:
 
 
 def _complain(status: int, text: str) -> int:
-    _say(f"reactor: {text}\n", sys.stderr)
+    _say(f"reactor: {plain(text, LINE)}\n", sys.stderr)
     return status
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from .. import arguments
+from ..foreign import shown
 from ..hints import TYPE_CHECKING
 from ..net.settings import ServerSettings, Settings, split
 from ..net.sockets.unix import ALL_BITS, check_path
@@ -66,7 +67,7 @@ def target_of(text: str) -> Address:
     host, colon, port = text.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     if not colon or not bare or (":" in bare and bare == host):
-        raise ValueError(f"--to must be like host:80, [::1]:80 or /path/of.sock, not {text!r}")
+        raise ValueError(f"--to must be like host:80, [::1]:80 or /path/of.sock, not {shown(text)}")
     return bare, arguments.integer("the port of --to", value_of(port), 1, 65535)
 
 
@@ -80,5 +81,5 @@ def host_of(text: str) -> str | None:
 def mode_of(text: str) -> int:
     """The permissions of a socket's file, from octal digits."""
     if not re.fullmatch("[0-7]{1,4}", text) or int(text, 8) > ALL_BITS:
-        raise ValueError(f"--mode must be octal digits up to 777, as of chmod, not {text!r}")
+        raise ValueError(f"--mode must be octal digits up to 777, as of chmod, not {shown(text)}")
     return int(text, 8)

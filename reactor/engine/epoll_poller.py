@@ -10,6 +10,7 @@ import select
 import selectors
 from collections.abc import Iterator, Mapping
 
+from ..foreign import shown
 from ..hints import Any
 from .poller import READABLE, WRITABLE, to_events, to_mask
 
@@ -72,7 +73,7 @@ class EpollPoller(selectors.BaseSelector):
         _check_events(events)
         fd = self._fd(fileobj)
         if fd in self.handlers:
-            raise KeyError(f"{fileobj!r} (descriptor {fd}) is registered already")
+            raise KeyError(f"{shown(fileobj)} (descriptor {fd}) is registered already")
         self.add(fd, to_mask(events), data)
         key = self._keys[fd] = selectors.SelectorKey(fileobj, fd, events, data)
         return key
@@ -102,7 +103,7 @@ class EpollPoller(selectors.BaseSelector):
             raise RuntimeError("the selector is closed")
         fd = self._fd(fileobj)
         if fd not in self._keys:
-            raise KeyError(f"{fileobj!r} is not registered")
+            raise KeyError(f"{shown(fileobj)} is not registered")
         return self._keys[fd]
 
     def _fd(self, fileobj: Any) -> int:
@@ -139,12 +140,12 @@ def _fileno(fileobj: Any) -> int:
     try:
         fd = fileobj if isinstance(fileobj, int) else int(fileobj.fileno())
     except (AttributeError, TypeError):
-        raise ValueError(f"{fileobj!r} has no descriptor") from None
+        raise ValueError(f"{shown(fileobj)} has no descriptor") from None
     if fd < 0:
-        raise ValueError(f"{fileobj!r} is not an open file")
+        raise ValueError(f"{shown(fileobj)} is not an open file")
     return fd
 
 
 def _check_events(events: int) -> None:
     if events not in (READABLE, WRITABLE, READABLE | WRITABLE):
-        raise ValueError(f"events must be EVENT_READ, EVENT_WRITE or both, not {events!r}")
+        raise ValueError(f"events must be EVENT_READ, EVENT_WRITE or both, not {shown(events)}")

@@ -35,9 +35,7 @@ from collections import deque
 
 from ..errors import ReactorError
 from ..hints import TYPE_CHECKING, Any
-from ..log import log
 from .jobs import Jobs, resolve
-from .poller import to_mask
 from .poller_choice import poller_for
 from .timers import TimerHeap
 from .wakeup import registered
@@ -181,19 +179,10 @@ class Inheritance:
         turns._ready.extendleft(reversed(self._calls))
         for tenant, kept in zip(list(turns.tenants.values()), keep, strict=True):
             tenant._renew(kept)
-        self._watch_again()
+        if turns.reactor._watches is not None:
+            turns.reactor._watches.renew()
         for signum, fn in self._signals.items():
             turns.reactor.on_signal(signum, fn)
-
-    def _watch_again(self) -> None:
-        watched = self._turns.reactor._watched
-        for number, watch in list(watched.items()):
-            try:
-                self._turns.poller.add(number, to_mask(watch.events), watch)
-            except OSError as error:
-                log.warning("%r is over: %s", watch, error)
-                del watched[number]
-                self._turns._watched -= 1
 
 
 class Inherited:

@@ -10,14 +10,16 @@ from __future__ import annotations
 import os
 import time
 from _thread import get_ident
+from functools import partial
 
 from .. import arguments
 from ..errors import ReactorError, WrongThread
+from ..foreign import shown
 from ..former import Former
 from ..hints import TYPE_CHECKING, Any
 from . import forks, sigpipe
 from .jobs import resolve
-from .poller import READABLE, WRITABLE, to_mask
+from .poller import READABLE, WRITABLE
 from .poller_choice import poller_for
 from .statistics import ReactorStatistics, statistics
 from .turn import Turns
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from .jobs import Callback
     from .timers import Timer
-    from .watch import Watch
+    from .watch import Watches
 
 
 class Reactor:
@@ -40,7 +42,10 @@ class Reactor:
     `selector` is what it waits on: None for epoll (Linux) or the platform's best, or a `selectors.BaseSelector`,
     which the reactor then owns and closes. `clock` is a function that returns the time in seconds and never goes
     back. `debug` (also set by `REACTOR_DEBUG=1` in the environment) catches calls from the wrong thread, checks
-    invariants after listeners and logs callbacks slower than 100 ms. Raises TypeError for arguments of another type.
+    invariants after listeners and logs callbacks slower than 100 ms. With `preload`, the first `listen` or
+    `connect` loads all of the library, so that its files may be replaced under the running program.
+
+    Raises TypeError for arguments of another type.
 
     The owner is the thread inside `run()`; before that, any thread that calls. From any other thread only
     `call_soon_threadsafe` and `stop` may be called, and `close` after `start_thread`. A reactor is a context
@@ -61,13 +66,15 @@ class Reactor:
         selector: BaseSelector | None = None,
         clock: Callable[[], float] = time.monotonic,
         debug: bool = False,
+        preload: bool = True,
     ) -> None:
         debug = arguments.flag("debug", debug) or os.environ.get("REACTOR_DEBUG", "0") not in ("", "0")
         self._turns = Turns(self, poller_for(selector), arguments.function("clock", clock), debug)
+        self._turns.preload = arguments.flag("preload", preload)
         self._born = self._turns.turn_now
         self._running = False
         self._thread = None
-        self._watched: dict[int, Watch] = {}
+        self._watches: Watches | None = None
 
     # Running.
 
@@ -156,8 +163,8 @@ class Reactor:
         """Perform `close()`, between turns; raise what was kept at the end."""
         turns = self._turns
         turns.close()
-        self._watched.clear()
-        turns._watched = 0
+        if self._watches is not None:
+            self._watches.close()
         turns.raise_kept()
 
     def renew_after_fork(self, connections: bool | Iterable[Any] = False, selector: BaseSelector | None = None) -> None:
@@ -203,7 +210,7 @@ class Reactor:
         if turns.debug:
             turns.check_thread()
         if not turns.closed:
-            turns._ready.append((arguments.function("fn", fn), args))
+            turns._ready.append((arguments.call(fn, args), args))
             if not turns.in_turn:
                 turns._wakeup.wake()
 
@@ -214,16 +221,14 @@ class Reactor:
         """
         turns = self._turns
         now = turns.clock_time()
-        return turns.arm(
-            now + arguments.seconds("seconds", seconds, zero=True), now, arguments.function("fn", fn), args
-        )
+        return turns.arm(now + arguments.seconds("seconds", seconds, zero=True), now, arguments.call(fn, args), args)
 
     def call_at(self, when: float, fn: Callable[..., object], *args: Any) -> Timer:
         """Call `fn(*args)` at `when`, in seconds of the reactor's time (`now`); in the next turn if that is past.
         Returns the timer and raises as `call_later`.
         """
         turns = self._turns
-        return turns.arm(arguments.moment("when", when), turns.clock_time(), arguments.function("fn", fn), args)
+        return turns.arm(arguments.moment("when", when), turns.clock_time(), arguments.call(fn, args), args)
 
     def call_every(self, seconds: float, fn: Callable[..., object], *args: Any) -> Timer:
         """Call `fn(*args)` every `seconds` (more than 0, finite), first in `seconds`, until the returned timer is
@@ -235,7 +240,7 @@ class Reactor:
         turns = self._turns
         turns.check_thread()
         seconds = arguments.seconds("seconds", seconds)
-        timer = RepeatingTimer(turns._timers, turns.clock_time() + seconds, arguments.function("fn", fn), args, seconds)
+        timer = RepeatingTimer(turns._timers, turns.clock_time() + seconds, arguments.call(fn, args), args, seconds)
         turns._timers.push(timer, timer.when)
         if turns.closed:
             timer.cancel()
@@ -251,12 +256,12 @@ class Reactor:
         sees the error. On the loop's own thread, `result()` of a call that was not made yet raises `ReactorError`. On a
         closed reactor the future is cancelled.
         """
-        from .answer import Answer
+        from .answer import answer
 
-        arguments.function("fn", fn)
+        arguments.call(fn, args)
         turns = self._turns
-        future = Answer(turns)
-        if turns.inheritance is not None or not turns.queue_threadsafe(resolve, future, fn, args):
+        future = answer(turns)
+        if turns.inheritance is not None or not turns.queue_threadsafe(resolve, future, turns.timed(fn), args):
             future.cancel()
         return future
 
@@ -266,10 +271,11 @@ class Reactor:
         """
         turns = self._turns
         turns.check_thread()
-        arguments.function("fn", fn)
-        arguments.maybe_function("callback", callback)
+        arguments.call(fn, args)
+        arguments.maybe_callback("callback", callback, "result, error")
         if not turns.closed:
-            turns._jobs.submit(fn, args, callback)
+            # `_invoke` names the callback in the log, and not the method of `Jobs` that calls it.
+            turns._jobs.submit(fn, args, None if callback is None else partial(turns._invoke, callback))
 
     # Foreign descriptors and signals.
 
@@ -281,21 +287,20 @@ class Reactor:
         what cannot be waited for (a plain file, a directory, a closed descriptor), TypeError or ValueError for other
         arguments, an `ssl.SSLSocket` among them.
         """
-        from .watch import Watch, check_watched
+        from .watch import Watches, check_watched
 
         turns = self._turns
         turns.check_thread()
         number = arguments.descriptor("fd", fd)
         check_watched(fd, number)
         if type(events) is not int or events not in (READABLE, WRITABLE, READABLE | WRITABLE):
-            raise ValueError(f"events must be EVENT_READ (1), EVENT_WRITE (2) or both (3), not {events!r}")
-        watch = Watch(number, events, arguments.function("fn", fn))
+            raise ValueError(f"events must be EVENT_READ (1), EVENT_WRITE (2) or both (3), not {shown(events)}")
+        arguments.callback("fn", fn, "fd, events")
         if turns.closed:
             return
-        self.unwatch(number)
-        turns.poller.add(number, to_mask(events), watch)
-        self._watched[number] = watch
-        turns._watched = len(self._watched)
+        if self._watches is None:
+            self._watches = Watches(turns)
+        self._watches.add(number, events, turns.timed(fn))
 
     def unwatch(self, fd: Any) -> None:
         """Make no more calls for this descriptor, not even for an event that was fetched already. Harmless when it is
@@ -304,11 +309,8 @@ class Reactor:
         turns = self._turns
         turns.check_thread()
         number = arguments.descriptor("fd", fd)
-        watch = self._watched.pop(number, None)
-        if watch is not None:
-            watch.fn = None
-            turns._watched = len(self._watched)
-            turns.poller.remove(number)
+        if self._watches is not None:
+            self._watches.remove(number)
 
     def on_signal(self, signum: int, fn: Callable[[int], object] | None) -> None:
         """Call `fn(signum)` on the loop when the signal arrives; None restores the handler from before.
@@ -375,5 +377,5 @@ class Reactor:
 def turns_of(reactor: object) -> Turns:
     """What connections, servers and clients call on a reactor; TypeError for anything else than a reactor."""
     if not isinstance(reactor, Reactor):
-        raise TypeError(f"loop must be a Reactor, not {reactor!r}")
+        raise TypeError(f"loop must be a Reactor, not {shown(reactor)}")
     return reactor._turns

@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import selectors
 
+from ..foreign import shown
 from ..hints import TYPE_CHECKING
 from .epoll_poller import EpollPoller
 
@@ -21,7 +22,7 @@ def poller_for(selector: selectors.BaseSelector | None) -> Poller:
     if isinstance(selector, EpollPoller):
         return selector
     if not isinstance(selector, selectors.BaseSelector):
-        raise TypeError(f"selector must be a selectors.BaseSelector or None, not {selector!r}")
+        raise TypeError(f"selector must be a selectors.BaseSelector or None, not {shown(selector)}")
     from .selector_poller import SelectorPoller  # loaded when one is used
 
     return SelectorPoller(selector)

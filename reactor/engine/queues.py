@@ -137,9 +137,4 @@ class Queues:
     def check_thread(self) -> None:
         """In debug mode, raise WrongThread when the calling thread is not the one inside `run()`."""
         if self.debug and self._owner is not None and self._owner != get_ident():
-            import threading
-
-            raise WrongThread(
-                f"called from thread {threading.current_thread().name!r}, which does not run the reactor: "
-                "use call_soon_threadsafe"
-            )
+            raise WrongThread.here()

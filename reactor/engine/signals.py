@@ -25,6 +25,7 @@ import signal
 import threading
 
 from .. import arguments
+from ..foreign import shown
 from ..hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def check_call(signum: Any, fn: Any) -> None:
     """Raise TypeError or ValueError for arguments that `Reactor.on_signal` does not take, and in another thread."""
     arguments.integer("signum", signum, 1)
     if signum not in signal.valid_signals():
-        raise ValueError(f"signum must be a signal of this system, like signal.SIGTERM, not {signum!r}")
-    arguments.maybe_function("fn", fn)
+        raise ValueError(f"signum must be a signal of this system, like signal.SIGTERM, not {shown(signum)}")
+    arguments.maybe_callback("fn", fn, "signum")
     if not in_main_thread():
         raise ValueError("on_signal must be called from the main thread (signal.signal demands it)")
 

@@ -11,14 +11,13 @@ kept: the turn finishes, and its last line raises the first that was kept. Nothi
 
 from __future__ import annotations
 
-import time
-
 from ..hints import TYPE_CHECKING, Any
-from ..log import log
 from . import forks
+from .clocks import LONGEST_SLEEP, longest_sleep
 from .jobs import Jobs, drop
 from .poller import READ
 from .queues import SENDS_PER_TURN, Queues
+from .raised import RaisedLog
 from .timers import TimerHeap
 from .wakeup import registered
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from .interfaces import Tenant
     from .lookups import Lookups
     from .poller import Poller
+    from .slow import Stopwatch
 
 # This many connections are read before the first one gets its data: the kernel's code for receiving, then that for
 # sending, stays in the processor's caches. A read that may be large is delivered at once, so that its bytes do too.
@@ -35,8 +35,6 @@ READ_AHEAD = 32
 READ_AHEAD_SIZE = 4096  # bytes
 TIMERS_PER_TURN = 256  # a million timers due at once leave time for sockets in between
 LAST_TURNS = 100  # given to listeners that queue more calls while the reactor closes
-LONGEST_SLEEP = 86_400.0  # seconds; epoll_wait(2) takes milliseconds in a C int, 24 days at most
-SLOW_CALLBACK = 0.1  # seconds; debug mode logs callbacks that take longer, as asyncio's slow_callback_duration
 STALL = 0.1  # seconds; after a longer turn, what was stamped in it counts as of its end
 STALLS_KEPT = 64  # the latest; no deadline that is still to come depends on an older one
 
@@ -52,15 +50,18 @@ class Turns(Queues):
     signals: Any  # a Signals, if there is one
     sigpipe_kills = False  # as of the last look (`sigpipe.py`)
     inheritance: Any  # in a forked child an Inheritance, until the reactor is its own (`forks.py`)
+    preload: bool  # the first `listen` or `connect` loads what is loaded late (net/preload.py)
 
     def __init__(self, reactor: Any, poller: Poller, clock: Callable[[], float], debug: bool) -> None:
         super().__init__(clock, debug)
         self.reactor = reactor  # what programs have: a Reactor, of which nothing is called here
         self.poller = poller
+        self._longest_sleep = longest_sleep(clock, poller)
         self._taking_turn = self._until_idle = self._stopping = self._closing = False
         self._turns = self._held = self._watched = 0
         self.signals = self.inheritance = None
-        #: The turns that took long: `turn_now` of each, and when it ended. What was stamped in one was not silent then.
+        #: `turn_now` of each turn that took long (a listener blocked, or the process was stopped), and when it ended. A
+        #: connection that was stamped in such a turn was not silent before its end.
         self.stalls: dict[float, float] = {}
         #: The owners of connections that end with the reactor: servers that listen or stop, and all clients together.
         self.tenants: dict[object, Tenant] = {}
@@ -68,7 +69,14 @@ class Turns(Queues):
         self.lookups: Lookups | None = None  # made for the first client that needs one
         self.serves = False  # True once it has had a listening socket
         self.shortage: Any = None  # a Shortage of descriptors for clients, once there was one
-        self._invoke: Callable[..., None] = self._guarded_and_timed if debug else self._guarded
+        self.raised = RaisedLog(self)
+        self.stopwatch: Stopwatch | None = None
+        self._invoke: Callable[..., None] = self._guarded
+        if debug:
+            from .slow import Stopwatch
+
+            self.stopwatch = Stopwatch(self._guarded)
+            self._invoke = self.stopwatch.invoke
         self._wakeup = registered(poller)
         forks.register(self)
 
@@ -113,7 +121,7 @@ class Turns(Queues):
             return 0
         wait = LONGEST_SLEEP if timeout is None else min(timeout, LONGEST_SLEEP)
         deadline = self._timers.next_deadline()
-        return wait if deadline is None else min(wait, max(deadline - self.clock_time(), 0))
+        return wait if deadline is None else min(wait, max(deadline - self.clock_time(), 0), self._longest_sleep)
 
     def _note_stall(self) -> None:
         ended = self.clock_time()
@@ -131,8 +139,8 @@ class Turns(Queues):
                 continue
             try:  # `_guarded` in place, here and below: the speed of this loop is its number of frames for an event
                 fn(*args)
-            except Exception:
-                log.exception("%r raised", fn)
+            except Exception as error:
+                self.raised.note(fn, error)
             except BaseException as error:
                 self.keep(error)
 
@@ -182,8 +190,8 @@ class Turns(Queues):
                     continue
                 try:
                     handler._on_data(data)
-                except Exception:
-                    log.exception("%r raised", handler)
+                except Exception as error:
+                    self.raised.note(handler, error)
                 except BaseException as error:
                     self.keep(error)
         finally:
@@ -206,8 +214,8 @@ class Turns(Queues):
                 continue
             try:
                 staged._on_flush()
-            except Exception:
-                log.exception("%r raised", staged)
+            except Exception as error:
+                self.raised.note(staged, error)
             except BaseException as error:
                 self.keep(error)
 
@@ -221,17 +229,14 @@ class Turns(Queues):
     def _guarded(self, fn: Callable[..., object], *args: Any) -> None:
         try:
             fn(*args)
-        except Exception:
-            log.exception("%r raised", fn)
+        except Exception as error:
+            self.raised.note(fn, error)
         except BaseException as error:
             self.keep(error)
 
-    def _guarded_and_timed(self, fn: Callable[..., object], *args: Any) -> None:
-        started = time.perf_counter()
-        self._guarded(fn, *args)
-        took = time.perf_counter() - started
-        if took >= SLOW_CALLBACK:
-            log.warning("%r took %.0f ms", fn, took * 1000)
+    def timed(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of the program that is to be called later: in debug mode it is timed at each call."""
+        return fn if self.stopwatch is None else self.stopwatch.timed(fn)
 
     def keep(self, error: BaseException) -> None:
         """Raise this error at the end of the turn. The first error of a turn counts."""
@@ -284,6 +289,7 @@ class Turns(Queues):
         (self.signals or self._wakeup).close()  # last: a signal that comes while it closes is still the reactor's
         drop(self._ready)
         self.tenants.clear()
+        self.raised.close()
         self._timers = TimerHeap()
 
     def _take_last_turn(self) -> None:

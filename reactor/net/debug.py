@@ -15,6 +15,7 @@ import functools
 from .. import arguments
 from ..hints import TYPE_CHECKING
 from .connection.connection import Connection
+from .connection.listeners import is_framer
 from .deadlines.keeper import Keeper
 from .deadlines.rules import ACK_LOOK
 
@@ -34,14 +35,23 @@ class CheckedConnection(Connection):
 
     __slots__ = ()
 
+    _CHECKED = True
+
     def __setattr__(self, name: str, value: Any) -> None:
         if not hasattr(type(self), name):
             raise arguments.no_attribute(self, name)
         super().__setattr__(name, value)
 
     def _on_data(self, data: bytes) -> None:
-        super()._on_data(data)
+        framer = next(filter(is_framer, self._listeners.each("data")), None)
+        if framer is None or self._loop.stopwatch is None:
+            super()._on_data(data)
+        else:  # the function of the program is inside a framer, whose `repr` names it
+            self._loop.stopwatch.call(super()._on_data, data, named=framer)
         self._check()
+
+    def _guarded(self, fn: Callable[..., object], *args: Any) -> None:
+        super()._guarded(self._loop.timed(fn), *args)
 
     def _on_ready(self, mask: int) -> None:
         super()._on_ready(mask)

@@ -17,6 +17,7 @@ import math
 import socket
 
 from .. import arguments
+from ..foreign import shown
 from ..hints import TYPE_CHECKING
 from .fields import Snapshot, declared, setting
 from .sockets.options import LONGEST_KEEP_ALIVE
@@ -58,7 +59,7 @@ def _keep_alive(name: str, value: Any) -> bool | float:
     if isinstance(value, bool):
         return value
     if not isinstance(value, (int, float)):
-        raise TypeError(f"{name} must be True, False or a number of seconds, not {value!r}")
+        raise TypeError(f"{name} must be True, False or a number of seconds, not {shown(value)}")
     return arguments.seconds_up_to(name, value, LONGEST_KEEP_ALIVE)
 
 
@@ -82,9 +83,9 @@ def _accept_rate(name: str, value: Any) -> Rate:
         number = arguments.positive(expected, rate, value)
         return Rate(number, max(math.ceil(number), 1))
     if isinstance(burst, bool) or not isinstance(burst, int):
-        raise TypeError(f"{expected}, not {value!r}: a burst is a whole number")
+        raise TypeError(f"{expected}, not {shown(value)}: a burst is a whole number")
     if burst < 1:
-        raise ValueError(f"{expected}, not {value!r}: a burst of less than 1 lets nobody in")
+        raise ValueError(f"{expected}, not {shown(value)}: a burst of less than 1 lets nobody in")
     return Rate(arguments.positive(expected, rate, value), burst)
 
 
@@ -105,9 +106,9 @@ def _excess(name: str, value: Any) -> Excess:
 
     expected = f"{name} must be a pair of bytes and seconds, like (1000000, 30)"
     if not _is_pair(value) or isinstance(value[0], bool) or not isinstance(value[0], int):
-        raise TypeError(f"{expected}, not {value!r}")
+        raise TypeError(f"{expected}, not {shown(value)}")
     if value[0] < 0:
-        raise ValueError(f"{expected}, not {value!r}: bytes are 0 or more")
+        raise ValueError(f"{expected}, not {shown(value)}: bytes are 0 or more")
     return Excess(int(value[0]), arguments.positive(expected, value[1], value))
 
 
@@ -118,22 +119,26 @@ def _is_pair(value: Any) -> bool:
 def _local_address(name: str, value: Any) -> tuple[str | None, int]:
     expected = f"{name} must be a tuple (address, port), with None for any address and port 0 for any port"
     if not (isinstance(value, tuple) and len(value) == 2 and (value[0] is None or isinstance(value[0], str))):
-        raise TypeError(f"{expected}, not {value!r}")
+        raise TypeError(f"{expected}, not {shown(value)}")
     from .sockets.addresses import literal_family
 
     host, port = value[0] or None, arguments.integer(f"the port of {name}", value[1], 0, 65535)
     if host is not None and ("\0" in host or literal_family(host) is None):
-        raise ValueError(f"{name} must begin with an IP address, not {host!r}")
+        raise ValueError(f"{name} must begin with an IP address, not {shown(host)}")
     return host, port
 
 
 def _family(name: str, value: Any) -> int:
     expected = f"{name} must be socket.AF_INET, AF_INET6 or AF_UNSPEC"
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{expected}, not {value!r}")
+        raise TypeError(f"{expected}, not {shown(value)}")
     if value not in (socket.AF_UNSPEC, socket.AF_INET, socket.AF_INET6):
-        raise ValueError(f"{expected}, not {value!r}")
+        raise ValueError(f"{expected}, not {shown(value)}")
     return socket.AddressFamily(value)
+
+
+def _lookup(name: str, value: Any) -> Callable[..., object] | None:
+    return arguments.maybe_callback(name, value, "host, family, done")
 
 
 class Live:
@@ -279,7 +284,7 @@ class OfConnect:
         socket.AF_UNSPEC, _family, "resolve names to addresses of this family only: AF_INET or AF_INET6"
     )
     lookup: Attribute[Callable[[str, int, Any], object] | None] = setting(
-        None, arguments.maybe_function, "resolve names with lookup(host, family, done) instead of getaddrinfo"
+        None, _lookup, "resolve names with lookup(host, family, done) instead of getaddrinfo"
     )
     attempt_delay: Attribute[float] = setting(
         0.25, arguments.seconds, "if an address has not answered for this long, try the next one too (RFC 8305)", "s"

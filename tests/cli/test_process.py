@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -211,6 +212,25 @@ def test_a_refused_connection_is_told_with_its_cause() -> None:
         assert process.err.next().endswith(
             f"WARNING reactor: clients were refused: 1 by max_connections; the last was {host}:{port}"
         )
+
+
+def test_the_log_can_be_json_an_object_a_line_with_the_fields_of_each_record(mine: Mine) -> None:
+    text = "def greet(conn):\n    conn.on('data', lambda conn, data: conn.end(b'%d' % (6 // int(data))))"
+    with mine(text, "--log-format", "json") as process:
+        for said in (b"2", b"0"):
+            with process.connect() as peer:
+                peer.send(said)
+                peer.receive_all()
+                where = "{}:{}".format(*peer.address)
+        assert process.stop() == 0
+        good, raised, bad, *_ = map(json.loads, process.err.rest())
+    assert (good["level"], good["logger"], good["reason"], good["clean"]) == ("INFO", "reactor", "ended", True)
+    assert (good["bytes_read"], good["bytes_written"]) == (1, 1)
+    assert good["message"].startswith(f"{good['peer']} closed: ended, 1 bytes in, 1 out, ")
+    assert raised["level"] == "ERROR"
+    assert "ZeroDivisionError" in raised["traceback"]
+    assert raised["peer"] == bad["peer"] == where
+    assert bad["error"].startswith("ZeroDivisionError: ")
 
 
 @pytest.mark.parametrize("option", [("--quiet",), ("--log-level", "warning")])

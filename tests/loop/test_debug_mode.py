@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
 import pytest
 
-from reactor import Reactor, WrongThread
+from reactor import Reactor, WrongThread, lines
+from reactor.testing import settle
 from tests.loop.conftest import in_thread
 
 CALLS: dict[str, tuple[Any, ...]] = {
@@ -47,6 +49,83 @@ def test_debug_mode_can_be_asked_for_by_the_environment(monkeypatch: pytest.Monk
         monkeypatch.setenv("REACTOR_DEBUG", value)
         with Reactor() as loop:
             assert loop.debug is (value == "1")
+
+
+def slow(*_: object) -> None:
+    threading.Event().wait(0.11)  # blocks the loop, as a careless program does
+
+
+def by_server(loop: Reactor, h: Any, conn: Any) -> None:
+    h.server.on("data", slow)
+
+
+def by_connection(loop: Reactor, h: Any, conn: Any) -> None:
+    conn.once("data", slow)
+
+
+def by_framer(loop: Reactor, h: Any, conn: Any) -> None:
+    conn.on("data", lines(slow))
+
+
+def by_encoding(loop: Reactor, h: Any, conn: Any) -> None:
+    conn.on("data", slow)
+    conn.set_encoding("utf-8")
+
+
+def by_several(loop: Reactor, h: Any, conn: Any) -> None:
+    for fn in (lambda conn, data: None, slow, lambda conn, data: None):
+        conn.on("data", fn)
+
+
+def by_write(loop: Reactor, h: Any, conn: Any) -> None:
+    conn.write(b"x", slow)
+
+
+def by_close(loop: Reactor, h: Any, conn: Any) -> None:
+    h.server.on("close", slow)
+    conn.destroy()
+
+
+def by_connecting(loop: Reactor, h: Any, conn: Any) -> None:
+    h.server.on("connection", slow)
+    h.connect()
+
+
+def by_drain(loop: Reactor, h: Any, conn: Any) -> None:
+    h.server.on("draining", slow)
+    h.server.shutdown(0)
+
+
+def by_thread(loop: Reactor, h: Any, conn: Any) -> None:
+    loop.run_in_thread(int, callback=slow)
+    while loop.statistics().jobs:
+        loop.run_once(5)
+
+
+def by_threadsafe_call(loop: Reactor, h: Any, conn: Any) -> None:
+    loop.call_soon_threadsafe(slow)
+
+
+WAYS = [
+    by_server, by_connection, by_framer, by_encoding, by_several, by_write, by_close, by_connecting, by_drain,
+    by_thread, by_threadsafe_call,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_was_slow_is_told_once_by_the_name_of_the_function_of_the_program(
+    harness: Any, loop: Reactor, caplog: pytest.LogCaptureFixture, way: Callable[..., None]
+) -> None:
+    h = harness()
+    peer, conn = h.connect()
+    caplog.clear()
+    way(loop, h, conn)
+    peer.send(b"x\n")
+    settle(loop)
+    told = [record for record in caplog.records if record.getMessage().endswith(" ms")]
+    assert [re.search(r"<function slow at ", record.getMessage()) is not None for record in told] == [True]
+    assert vars(told[0])["seconds"] >= 0.11
+    h.server.off("data", slow)
 
 
 @pytest.mark.parametrize("debug", [True, False])

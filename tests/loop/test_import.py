@@ -12,11 +12,13 @@ import reactor
 
 ROOT = Path(__file__).parents[2]
 
-LISTENING = "from reactor import Reactor, Server; Server(Reactor()).listen('127.0.0.1', 0)"
+LISTENING = "from reactor import Reactor, Server; Server(Reactor(preload=False)).listen('127.0.0.1', 0)"
+PRELOADED = LISTENING.replace("preload=False", "")
+CONNECTING = "from reactor import Reactor, connect; connect(Reactor(), '127.0.0.1', 9)"
 SERVING = """
 import socket
 from reactor import Reactor, Server
-loop = Reactor()
+loop = Reactor(preload=False)
 server = Server(loop, lambda conn: conn.on("data", lambda conn, data: conn.end(data)))
 peer = socket.socket()
 peer.connect(server.listen("127.0.0.1", 0))
@@ -27,6 +29,9 @@ peer.close()
 while server.connections:
     loop.run_once(1)
 """
+PACKAGE = Path(reactor.__file__).parent
+FOR_TYPE_CHECKERS = {"interfaces", "keywords", "listening"}
+PROGRAMS = ("reactor.cli", "reactor.testing", "reactor.__main__")
 HEAVY = [
     "argparse", "ast", "asyncio", "concurrent.futures", "contextlib", "dataclasses", "inspect", "ipaddress", "logging",
     "re", "signal", "struct", "threading", "traceback", "typing", "unicodedata",
@@ -51,6 +56,18 @@ def test_nothing_heavy_is_loaded(program: str) -> None:
     bare = loaded("pass")
     assert "reactor" in loaded(program)
     assert sorted((loaded(program) - bare).intersection(HEAVY)) == []
+
+
+@pytest.mark.parametrize("program", [PRELOADED, CONNECTING], ids=["listening", "connecting"])
+def test_the_first_listen_or_connect_loads_all_of_the_library_and_little_else(program: str) -> None:
+    found, bare = loaded(program), loaded("pass")
+    files = {
+        ".".join(("reactor", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+        for path in PACKAGE.rglob("*.py")
+    }
+    late = {name for name in files - found if not name.startswith(PROGRAMS)}
+    assert {name.rpartition(".")[2] for name in late} == FOR_TYPE_CHECKERS
+    assert (found - bare).intersection(HEAVY) <= {"ipaddress", "signal", "threading"}
 
 
 def test_what_only_clients_need_is_loaded_with_the_name_of_a_client() -> None:

@@ -23,14 +23,16 @@ INNER = [name for name in MODULES if not name.endswith("__init__")]
 # From the ground up; who shares a floor may import each other's modules, in no circle.
 FLOORS = [
     {"hints"},
+    {"foreign"},
     {"log", "former"},
+    {"signatures"},
     {"errors", "arguments"},
     {"engine"},
     {"net.limits", "net.fields"},
     {"net.sockets"},
     {"net.keywords", "net.settings"},
     {"net.connection", "net.deadlines"},
-    {"net.protocols", "net.debug"},
+    {"net.protocols", "net.debug", "net.preload", "net.closes"},
     {"net.client", "net.server"},
     {"__init__"},
     {"testing", "cli"},

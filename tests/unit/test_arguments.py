@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from reactor import arguments
+from reactor.foreign import shown
 
 
 class Number(enum.IntEnum):
@@ -108,7 +109,7 @@ def test_what_does_not_is_refused_with_its_name_its_value_and_what_was_expected(
             check("thing", value, **besides)
         text = str(caught.value)
         assert text.startswith("thing must be "), value
-        assert repr(value) in text
+        assert shown(value) in text
         assert expected in text
 
 

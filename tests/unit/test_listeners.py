@@ -177,9 +177,15 @@ class Noisy(Emitter):
     """The smallest thing with `on`, `once` and `off`."""
 
     _EVENTS = CONNECTION_EVENTS
+    _CHECKED = False
 
     def __init__(self) -> None:
         self.table = Listeners()
+        self._loop = self
+
+    def timed(self, fn: Callable[..., object]) -> Callable[..., object]:
+        """As that of a loop that is not in debug mode."""
+        return fn
 
     def _add_listener(self, event: str, fn: Callable[..., object], once: bool) -> None:
         (self.table.add_once if once else self.table.add)(check_event(event, CONNECTION_EVENTS), fn)

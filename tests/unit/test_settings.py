@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from reactor import Connection, Server
+from reactor.foreign import shown
 from reactor.net.keywords import ConnectKeywords, ServerKeywords
 from reactor.net.settings import (
     CONNECTION_SETTINGS,
@@ -215,7 +216,7 @@ def test_what_makes_none_is_refused_with_its_name_its_value_and_what_was_expecte
             made(**{name: value})
         text = str(caught.value)
         assert text.startswith(f"{name} must be "), text
-        assert repr(value) in text
+        assert shown(value) in text
         assert expected in text
 
 

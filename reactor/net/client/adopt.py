@@ -48,6 +48,10 @@ def adopt(loop: Reactor, sock: socket.socket, data: Buffer = b"", **settings: Un
     held, _ = split(settings, NoMoreSettings)
     if turns.closed:
         raise ReactorError("adopt() after the reactor was closed")
+    if turns.preload:
+        from ..preload import preload
+
+        turns.preload = preload()
     ours = taken_over(turns.poller.system, sock)
     options.set_no_delay(ours, held.no_delay)
     if held.keep_alive:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from ...foreign import plain
 from ...hints import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class AttemptsFailed(OSError):
         """One error for all of `errors`. A single failure is returned as it is."""
         if len(errors) == 1:
             return errors[0]
-        failed = cls(errors[0].errno, "; ".join(str(error.strerror) for error in errors))
+        failed = cls(errors[0].errno, "; ".join(plain(str(error.strerror)) for error in errors))
         vars(failed).update(vars(errors[0]), errors=errors)
         return failed
 

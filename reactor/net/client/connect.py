@@ -11,6 +11,7 @@ from ... import arguments
 from ...engine import forks
 from ...engine.loop import Reactor, turns_of
 from ...errors import ReactorError
+from ...foreign import shown
 from ...hints import TYPE_CHECKING
 from ..settings import ClientSettings, split
 from ..sockets.addresses import Address, literal_family
@@ -98,6 +99,10 @@ def open_client(
         raise ReactorError("connect() after the reactor was closed")
     if not isinstance(where, str):
         _check_families(where[0], of_client)
+    if turns.preload:
+        from ..preload import preload
+
+        turns.preload = preload()
     conn = clients._add(where, of_connection, of_client)
     if on_connect is not None:
         conn.on("connect", on_connect)
@@ -114,9 +119,9 @@ def _where(host: Any, port: Any, path: Any, settings: Mapping[str, Any]) -> Addr
                 raise TypeError(f"{name} goes with host and port, not with path")
         return check_path(path)
     if not isinstance(host, str):
-        raise TypeError(f"host must be a name or an address, not {host!r}")
+        raise TypeError(f"host must be a name or an address, not {shown(host)}")
     if not host or "\0" in host:
-        raise ValueError(f"host must be a name or an address, not {host!r}")
+        raise ValueError(f"host must be a name or an address, not {shown(host)}")
     return host, arguments.integer("port", port, 0, 65535)
 
 
@@ -130,7 +135,7 @@ def _check_families(host: str, settings: ClientSettings) -> None:
     )
     wanted = settings.family or None
     if literal and wanted and literal != wanted:
-        raise ValueError(f"family must fit the address {host!r}, not be {wanted!r}")
+        raise ValueError(f"family must fit the address {shown(host)}, not be {shown(wanted)}")
     for family in (literal, wanted):
         if local and family and local != family:
-            raise ValueError(f"local_address must be of the peer's family, not {settings.local_address!r}")
+            raise ValueError(f"local_address must be of the peer's family, not {shown(settings.local_address)}")

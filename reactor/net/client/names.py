@@ -13,6 +13,7 @@ import ipaddress  # noqa: F401 - for `addresses`, which loads it late for the sa
 import itertools
 import socket
 
+from ...foreign import shown
 from ...hints import TYPE_CHECKING, Any, NamedTuple
 from ..sockets import addresses, kernel
 
@@ -90,7 +91,7 @@ def answered(host: str, port: int, family: int, listed: Iterable[str]) -> list[T
     for address in listed:
         kind = addresses.literal_family(address) if isinstance(address, str) else None
         if kind is None:
-            raise ValueError(f"the lookup of {host!r} must answer with IP addresses, not {address!r}")
+            raise ValueError(f"the lookup of {shown(host)} must answer with IP addresses, not {shown(address)}")
         if family in (socket.AF_UNSPEC, kind):
             found += resolve_literal(address, port)
     return _in_order(host, found)

@@ -15,6 +15,7 @@ import errno
 import socket
 from collections.abc import Iterable
 
+from ...foreign import shown
 from ...hints import TYPE_CHECKING, Any
 from ..connection.account import Reason
 from ..sockets import addresses, kernel, opening, options
@@ -176,9 +177,9 @@ class Connecting:
     def _done(self, error: BaseException | None, addresses: str | Iterable[str] | None = None) -> None:
         """The result of the program's own lookup. Only the first call counts."""
         if error is not None and not isinstance(error, BaseException):
-            raise TypeError(f"error must be an exception or None, not {error!r}")
+            raise TypeError(f"error must be an exception or None, not {shown(error)}")
         if error is None and not isinstance(addresses, Iterable):
-            raise TypeError(f"addresses must be a list of IP addresses, not {addresses!r}")
+            raise TypeError(f"addresses must be a list of IP addresses, not {shown(addresses)}")
         self._loop.check_thread()
         if self._answered:
             return

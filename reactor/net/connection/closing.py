@@ -14,6 +14,7 @@ listener raises ends its own connection; a `KeyboardInterrupt` is kept by the lo
 from __future__ import annotations
 
 from ...errors import ConnectionClosed, NeverConnected, WriteAfterEnd
+from ...foreign import said
 from ...hints import TYPE_CHECKING
 from ...log import log
 from ..deadlines.agenda import NEVER
@@ -315,7 +316,7 @@ class Closing:
             for listener in told:
                 self._guarded(listener, self, error)
             if not told:
-                log.info("%r: %s", self, error)
+                log.info("%r: %s", self, said(error), extra={"peer": addresses.show(self.remote_address)})
         if self._callbacks is not None:
             self._callbacks.tell_all(self)
         self.report = self._account()
@@ -390,7 +391,7 @@ class Closing:
         if not isinstance(error, Exception):
             self._loop.keep(error)
             return
-        log.error("a listener of %r raised", self, exc_info=error)
+        log.error("a listener of %r raised", self, exc_info=error, extra={"peer": addresses.show(self.remote_address)})
         if not self._life.over:
             # The traceback holds frames that hold the connection: it has been logged, and here it would be a cycle.
             self._cause = self._cause.blame(Fault.LISTENER, error.with_traceback(None))

@@ -7,6 +7,7 @@ perform, mostly at the end of the turn.
 from __future__ import annotations
 
 from ... import arguments
+from ...foreign import shown
 from ...former import Former
 from ...hints import TYPE_CHECKING
 from ..settings import Live
@@ -73,6 +74,7 @@ class Connection(Stream, Live, Events):
     __slots__ = ()
 
     _EVENTS = CONNECTION_EVENTS + CLIENT_EVENTS
+    _CHECKED = False  # but in debug mode
 
     get_setting = Former("_get_setting", "settings are attributes; use getattr")
     change_setting = Former("_change_setting", "settings are attributes; use setattr")
@@ -120,7 +122,7 @@ class Connection(Stream, Live, Events):
         is no exception.
         """
         if error is not None and not isinstance(error, BaseException):
-            raise TypeError(f"error must be an exception or None, not {error!r}")
+            raise TypeError(f"error must be an exception or None, not {shown(error)}")
         if not self._life.over:
             self._cause = self._cause.because(Reason.DESTROYED).blame(Fault.PROGRAM, error)
         self._call(DESTROY, None)
@@ -348,9 +350,7 @@ class Connection(Stream, Live, Events):
 
     @property
     def writable(self) -> bool:
-        """True if `write` takes what it is given, be it to keep it until a client is connected; False once our half is
-        ending or has ended.
-        """
+        """True if `write` takes what it is given: our half is neither ending nor over."""
         return self._life.writable
 
     @property

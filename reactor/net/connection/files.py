@@ -17,6 +17,7 @@ import os
 import stat
 
 from ... import arguments
+from ...foreign import plain, said, shown
 from ...hints import TYPE_CHECKING
 from ..sockets import kernel
 from .outbuf import Part
@@ -100,12 +101,12 @@ class FilePart(Part):
         try:
             return self._source.read(self.offer, self._offset)
         except Exception as error:  # the program has closed it; a gzip file is cut off; ...
-            raise FileFailed(self._error(getattr(error, "errno", None) or errno.EIO, str(error))) from None
+            raise FileFailed(self._error(getattr(error, "errno", None) or errno.EIO, said(error))) from None
 
     def _error(self, code: int, why: str = "") -> OSError:
         error = kernel.os_error(code, "sendfile", self._name)
         if why:
-            error.strerror = f"{error.strerror}: {why}"
+            error.strerror = f"{error.strerror}: {plain(why)}"
         return error
 
     def advance(self, count: int) -> None:
@@ -159,11 +160,13 @@ def open_part(file: Any, offset: Any, count: Any) -> FilePart:
     name, source, size = _opened(file)
     try:
         if offset > size:
-            raise ValueError(f"offset must be at most {size}, the size of {name}, not {offset!r}")
+            raise ValueError(f"offset must be at most {size}, the size of {plain(name)}, not {shown(offset)}")
         if count is not None:
             arguments.integer("count", count, 0)
             if count > size - offset:
-                raise ValueError(f"count must be at most {size - offset}, what {name} has from {offset}, not {count!r}")
+                raise ValueError(
+                    f"count must be at most {size - offset}, what {plain(name)} has from {offset}, not {shown(count)}"
+                )
     except BaseException:
         source.close()
         raise
@@ -175,7 +178,7 @@ def _opened(file: Any) -> tuple[str, _Source, int]:
     if isinstance(file, (str, bytes, os.PathLike)):
         return _measured(os.fsdecode(file), os.open(file, _OPEN))
     if not all(callable(getattr(file, name, None)) for name in ("seek", "read")):
-        raise TypeError(f"path_or_file must be a path, or a file opened in binary mode, not {file!r}")
+        raise TypeError(f"path_or_file must be a path, or a file opened in binary mode, not {shown(file)}")
     name = getattr(file, "name", file)
     name = os.fsdecode(name) if isinstance(name, bytes) else str(name)
     try:
@@ -183,9 +186,11 @@ def _opened(file: Any) -> tuple[str, _Source, int]:
         whole = _has_descriptor(file)
         size = 0 if whole or not binary else file.seek(0, os.SEEK_END)
     except Exception as error:  # what it raises is its own: zlib.error, EOFError, UnsupportedOperation, ...
-        raise ValueError(f"path_or_file must be a file that can be read and measured, not {file!r}: {error}") from error
+        raise ValueError(
+            f"path_or_file must be a file that can be read and measured, not {shown(file)}: {said(error)}"
+        ) from error
     if not binary or not isinstance(size, int):
-        raise TypeError(f"path_or_file must be a path, or a file opened in binary mode, not {file!r}")
+        raise TypeError(f"path_or_file must be a path, or a file opened in binary mode, not {shown(file)}")
     return _measured(name, os.dup(file.fileno())) if whole else (name, _Object(file), size)
 
 
@@ -203,7 +208,7 @@ def _measured(name: str, fd: int) -> tuple[str, _Source, int]:
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
-            raise ValueError(f"path_or_file must be a regular file, not {name!r}")
+            raise ValueError(f"path_or_file must be a regular file, not {shown(name)}")
     except BaseException:
         source.close()
         raise

@@ -9,12 +9,15 @@ in turn, made when they change.
 from __future__ import annotations
 
 from ... import arguments
+from ...foreign import shown
 from ...hints import TYPE_CHECKING
+from ...signatures import takes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
+    from ...engine.turn import Turns
     from .listening import ClientEvent, ConnectionEvent, ServerEvent
 
     Listener = Callable[..., object]
@@ -22,6 +25,10 @@ if TYPE_CHECKING:
     class Emits(Protocol):
         """What has listeners."""
 
+        _loop: Turns
+
+        @property
+        def _CHECKED(self) -> bool: ...
         @property
         def _EVENTS(self) -> tuple[str, ...]: ...
         def _add_listener(self, event: str, fn: Listener, once: bool) -> None: ...
@@ -45,6 +52,16 @@ FINAL_EVENTS = ("error", "close")
 CLIENT_EVENTS: tuple[ClientEvent, ...] = (
     "lookup", "connection_attempt", "connection_attempt_failed", "connection_attempt_timeout", "connect", "ready",
 )  # fmt: skip
+#: What the listeners of each event are called with.
+ARGUMENTS = {
+    "data": "conn, data", "drain": "conn", "timeout": "conn, kind", "hangup": "conn", "end": "conn", "finish": "conn",
+    "error": "conn, error", "close": "conn, report", "lookup": "conn, error, address, family, host",
+    "connection_attempt": "conn, address, port, family", "connect": "conn", "ready": "conn",
+    "connection_attempt_failed": "conn, address, port, family, error",
+    "connection_attempt_timeout": "conn, address, port, family", "listening": "server, address",
+    "connection": "conn", "drop": "server, local, remote", "accept_error": "server, error",
+    "draining": "server, deadline", "stopped": "server, report",
+}  # fmt: skip
 #: What comes in, for pipes; not for programs to listen to.
 PIPED = "piped"
 #: What happens to a server.
@@ -197,7 +214,7 @@ def check_event(event: Any, allowed: tuple[str, ...]) -> str:
     if event in allowed:
         return str(event)
     meant = arguments.did_you_mean(event, allowed) if isinstance(event, str) else ""
-    raise ValueError(f"event must be one of {', '.join(map(repr, allowed))}, not {event!r}{meant}")
+    raise ValueError(f"event must be one of {', '.join(map(repr, allowed))}, not {shown(event)}{meant}")
 
 
 class Emitter:
@@ -207,10 +224,13 @@ class Emitter:
 
     __slots__ = ()
 
+    _CHECKED = True  #: A listener that does not take the arguments of its event is refused.
+
     def on(self: Emits, event: str, fn: Listener | None = None) -> Any:
         """Call `fn` at every `event`, after the listeners that were added before. Returns `fn`; without `fn`, a
-        decorator. Raises ValueError for an unknown event, TypeError for what cannot be called and for a coroutine
-        function.
+        decorator. Raises ValueError for an unknown event, TypeError for what cannot be called, for a coroutine
+        function, and for a function that does not take the arguments of the event: on a server or a group always, on a
+        connection in debug mode.
         """
         return listen(self, event, fn, once=False)
 
@@ -231,7 +251,10 @@ def listen(emitter: Emits, event: str, fn: Listener | None, once: bool) -> Any:
     check_event(event, emitter._EVENTS)
 
     def add(fn: Listener) -> Listener:
-        emitter._add_listener(event, arguments.listener("fn", fn), once)
+        arguments.listener("fn", fn)
+        if emitter._CHECKED:
+            takes(f"a listener of {event!r}", fn, ARGUMENTS[event])
+        emitter._add_listener(event, fn if is_framer(fn) else emitter._loop.timed(fn), once)
         return fn
 
     return add if fn is None else add(fn)

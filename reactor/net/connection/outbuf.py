@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from ... import arguments
+from ...foreign import said, shown
 from ...hints import Any
 
 JOIN_LIMIT = 65_536  # bytes; copying this much costs about as much as one more system call
@@ -129,7 +129,7 @@ def bytes_view(data: Any) -> memoryview:
     try:
         view = memoryview(data)
     except TypeError:
-        raise TypeError(f"data must be a bytes-like object, not {arguments.shown(data)}") from None
+        raise TypeError(f"data must be a bytes-like object, not {shown(data)}") from None
     return view.cast("B") if view.c_contiguous else memoryview(bytes(view))
 
 
@@ -139,5 +139,5 @@ def joined(chunks: Any) -> bytes:
         return b"".join([bytes_view(chunk) for chunk in chunks])
     except TypeError as error:
         raise TypeError(
-            f"chunks must be an iterable of bytes-like objects, not {arguments.shown(chunks)}: {error}"
+            f"chunks must be an iterable of bytes-like objects, not {shown(chunks)}: {said(error)}"
         ) from None

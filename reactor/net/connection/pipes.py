@@ -18,6 +18,7 @@ ended in order too (`account.Row.passes_as_end`). And a connection that is endin
 
 from __future__ import annotations
 
+from ...foreign import shown
 from ...hints import TYPE_CHECKING
 from .account import ROWS, Reason
 from .listeners import PIPED
@@ -34,12 +35,12 @@ if TYPE_CHECKING:
 def join(source: Stream, destination: Any, ends: bool) -> None:
     """Begin a pipe. Raises TypeError and ValueError for what cannot be one."""
     if not all(callable(getattr(destination, name, None)) for name in ("write", "end")):
-        raise TypeError(f"destination must be a connection, or have write and end, not {destination!r}")
+        raise TypeError(f"destination must be a connection, or have write and end, not {shown(destination)}")
     source._pause = source._pause or Pause()
     if any(pipe.destination is destination for pipe in source._pause.pipes):
-        raise ValueError(f"destination must not be piped to already, as {destination!r} is")
+        raise ValueError(f"destination must not be piped to already, as {shown(destination)} is")
     if isinstance(destination, Stream) and destination._loop is not source._loop:
-        raise ValueError(f"destination must be a connection of the same reactor, not {destination!r}")
+        raise ValueError(f"destination must be a connection of the same reactor, not {shown(destination)}")
     if not source._loop.closed:
         (Pipe if isinstance(destination, Stream) else PipeToObject)(source, destination, ends).open()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 
+from ...foreign import shown
 from ...hints import TYPE_CHECKING
 from .account import Reason
 from .intake import Intake
@@ -91,21 +92,21 @@ def set_encoding(conn: Stream, encoding: str | None, errors: str) -> None:
 def check_encoding(encoding: object, errors: object) -> None:
     """Raises TypeError and ValueError for what `bytes.decode` cannot use."""
     if not isinstance(encoding, str):
-        raise TypeError(f"encoding must be a name like 'utf-8', or None for bytes, not {encoding!r}")
+        raise TypeError(f"encoding must be a name like 'utf-8', or None for bytes, not {shown(encoding)}")
     if not isinstance(errors, str):
-        raise TypeError(f"errors must be a name like 'strict' or 'replace', not {errors!r}")
+        raise TypeError(f"errors must be a name like 'strict' or 'replace', not {shown(errors)}")
     try:
         text: object = codecs.getincrementaldecoder(encoding)().decode(b"")
     except Exception:  # unknown; "undefined" and "rot13" have decoders that only raise
         text = None
     if not isinstance(text, str):  # base64 and its likes give bytes
-        raise ValueError(f"encoding must be the name of a text encoding like 'utf-8', not {encoding!r}")
+        raise ValueError(f"encoding must be the name of a text encoding like 'utf-8', not {shown(encoding)}")
     try:
         codecs.lookup_error(errors)(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "tried"))
     except UnicodeDecodeError:  # as "strict" does
         pass
     except (LookupError, ValueError, TypeError):  # unknown, or for encoding only
-        raise ValueError(f"errors must be a name like 'strict' or 'replace', not {errors!r}") from None
+        raise ValueError(f"errors must be a name like 'strict' or 'replace', not {shown(errors)}") from None
 
 
 class _Plain:

@@ -66,6 +66,9 @@ class Framer:
 
     cuts = True  # how `listeners.py` knows one without loading this module
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} for {self._on_frame!r}>"
+
     def __init__(self, on_frame: OnFrame, on_error: OnError | None, max_length: int) -> None:
         self._on_frame = on_frame
         self._on_error = on_error
@@ -226,8 +229,7 @@ def lines(on_line: OnFrame, *, max_length: int = LONGEST_LINE, on_error: OnError
     written is delivered, what comes is dropped. The reason is `FRAME_TOO_LONG` or `FRAME_CUT_OFF`. Before that,
     `on_error(conn, reason)` is called, for a last word. Raises TypeError and ValueError for what cannot be meant.
     """
-    arguments.listener("on_line", on_line)
-    arguments.maybe_listener("on_error", on_error)
+    _check(on_error, on_line=on_line)
     return Lines(on_line, on_error, arguments.integer("max_length", max_length, 1))
 
 
@@ -244,8 +246,14 @@ def length_prefixed(
     The length is a number of `width` bytes (1 to 8), not counted in itself. One above `max_length` bytes is refused
     before the message comes. Endings, `on_error` and errors are those of `lines`.
     """
-    arguments.listener("on_frame", on_frame)
-    arguments.maybe_listener("on_error", on_error)
+    _check(on_error, on_frame=on_frame)
     arguments.choice("byteorder", byteorder, ("big", "little"))
     arguments.integer("width", width, 1, WIDEST)
     return LengthPrefixed(on_frame, on_error, arguments.integer("max_length", max_length, 1), width, byteorder)
+
+
+def _check(on_error: Any, **functions: Any) -> None:
+    """Raise TypeError for functions that cannot be called as they will be."""
+    for name, fn in functions.items():
+        arguments.callback(name, arguments.listener(name, fn), f"conn, {name.removeprefix('on_')}")
+    arguments.maybe_callback("on_error", arguments.maybe_listener("on_error", on_error), "conn, reason")

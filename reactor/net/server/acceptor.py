@@ -29,6 +29,7 @@ import socket
 
 from ... import arguments
 from ...engine.poller import READ
+from ...foreign import shown
 from ...hints import TYPE_CHECKING, Any, NamedTuple
 from ..sockets import addresses, kernel, opening, options
 from ..sockets.sock import kind_of
@@ -301,7 +302,7 @@ def open_listening(
     if tcp + sum(way is not None for way in (path, sock, fd)) > 1:
         raise TypeError("listen() takes one of: host and port, path, sock, or fd")
     if mode is not None and path is None:
-        raise TypeError(f"mode is that of the file at path, and there is no path: mode must be None, not {mode!r}")
+        raise TypeError(f"mode is that of the file at path, and there is no path: mode must be None, not {shown(mode)}")
     if path is not None:
         if reuse_port or ipv6_only:
             raise TypeError("reuse_port and ipv6_only go with host and port, not with path")
@@ -316,7 +317,7 @@ def open_listening(
             return [Opened(listening_socket(sock, poller.handlers))]
         return [Opened(listening_descriptor(arguments.descriptor("fd", fd), poller.handlers))]
     if host is not None and not isinstance(host, str):
-        raise TypeError(f"host must be a string or None, not {host!r}")
+        raise TypeError(f"host must be a string or None, not {shown(host)}")
     arguments.integer("port", port, 0, 65535)
     made = opening.listen_tcp(poller.system, host or None, port, backlog, reuse_port=reuse_port, ipv6_only=ipv6_only)
     return [Opened(one) for one in made]

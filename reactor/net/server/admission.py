@@ -195,6 +195,7 @@ class Admission:
             error.strerror,
             self.inside,
             f"; {shed} waiting clients were reset" if shed else "",
+            extra={"open_connections": self.inside, "shed": shed, "error_number": error.errno},
         )
         if broken is not None:
             server._acceptor_broken(broken)

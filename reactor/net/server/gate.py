@@ -18,6 +18,7 @@ from math import inf
 
 from ...hints import TYPE_CHECKING
 from ...log import log
+from ..sockets.addresses import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -101,8 +102,13 @@ class RefusalLog:
         self._timer = None
         if self._counts:
             causes = ", ".join(f"{count} by {cause}" for cause, count in self._counts.most_common())
-            last = "{}:{}".format(*self._last) if isinstance(self._last, tuple) else self._last or "a Unix socket"
-            log.warning("clients were refused: %s; the last was %s", causes, last)
+            last = show(self._last) if self._last else "a Unix socket"
+            log.warning(
+                "clients were refused: %s; the last was %s",
+                causes,
+                last,
+                extra={"refused": dict(self._counts), "peer": last},
+            )
             self._counts.clear()
             self._timer = self._loop.call_later(SAMPLE, self._write).unref()
 

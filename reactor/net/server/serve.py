@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import os
     import socket
     from collections.abc import Callable
-    from typing import Any, Unpack
+    from typing import Any, Literal, Unpack
 
     from ..connection.connection import Connection
     from ..keywords import ServerKeywords
@@ -41,6 +41,7 @@ def serve(
     backlog: int = 4096,
     debug: bool = False,
     on_server: Callable[[Server], object] | None = None,
+    log_closes: Literal["text", "json"] | None = None,
     **settings: Unpack[ServerKeywords],
 ) -> ShutdownReport:
     """Serve until SIGTERM or SIGINT, stop in order within `grace` seconds, and return the report.
@@ -52,7 +53,8 @@ def serve(
 
     `on_connection(conn)` may be left out if `on_server(server)`, which is called before the server listens, adds the
     listeners. `path`, `mode`, `reuse_port`, `sock`, `fd` and `backlog` are `Server.listen`'s, `debug` the `Reactor`'s;
-    other keyword arguments are the server's settings. Where it listens is logged at INFO.
+    other keyword arguments are the server's settings. Where it listens is logged at INFO. `log_closes`,
+    "text" or "json", logs each connection when it closes (`reactor.log_closes`).
 
     Raises OSError where it cannot listen, TypeError or ValueError for wrong arguments, and ValueError outside the main
     thread, since it listens to signals.
@@ -63,7 +65,7 @@ def serve(
 
     check_stop(grace, end, spread, fin_wait)
     arguments.maybe_function("on_connection", on_connection)
-    arguments.maybe_function("on_server", on_server)
+    arguments.maybe_callback("on_server", on_server, "server")
     if on_connection is None and on_server is None:
         raise TypeError("on_connection must be a function, or on_server one that adds the listeners: both are None")
     if threading.current_thread() is not threading.main_thread():
@@ -73,6 +75,10 @@ def serve(
         server = Server(loop, on_connection, **settings)
         stop = ProcessStop(server, grace, end, spread, fin_wait)
         server.on("listening", log_listening)
+        if log_closes is not None:
+            from ..closes import log_closes as add
+
+            add(server, log_closes)
         if on_server is not None:
             on_server(server)
         try:

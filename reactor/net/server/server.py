@@ -152,6 +152,10 @@ class Server(Live, AtOpening, OfServer, Listening):
             raise ReactorError("listen() after the reactor was closed")
         if self._stop is not None:
             raise ServerClosed("listen() while the server is stopping: wait for `stopped`")
+        if self._loop.preload:
+            from ..preload import preload
+
+            self._loop.preload = preload()
         opened = open_listening(self._loop.poller, host, port, backlog, path, mode, reuse_port, ipv6_only, sock, fd)
         acceptors = acceptors_for(self._loop, self._admission, opened, self._settings)
         self._acceptors += acceptors
@@ -201,7 +205,7 @@ class Server(Live, AtOpening, OfServer, Listening):
         Harmless when it does not listen: then the callback gets `(server, ServerClosed)`, once it has stopped.
         """
         self._loop.check_thread()
-        arguments.maybe_function("callback", callback)
+        arguments.maybe_callback("callback", callback, "server, error")
         error = None if self._acceptors else ServerClosed("close() of a server that does not listen")
         if error is not None and self._stop is None:
             if callback is not None:
@@ -227,10 +231,9 @@ class Server(Live, AtOpening, OfServer, Listening):
         `SHUTDOWN_IDLE`; None: the FIN is awaited for the whole grace.
 
         `end="half"` means `end()`: we say no more and still listen, and each peer ends in its own time within the
-        grace. With `end=False` the server ends none: the program ends each connection when its work is done, and the
-        deadline resets the rest. With `spread`, connections are ended evenly over this many seconds of the grace, and
-        not all at once. Calling it again can only shorten these times, and ask for a stronger ending. Harmless when
-        there is nothing to stop.
+        grace. With `end=False` the server ends none: the program ends each connection when its work is done. With
+        `spread`, connections are ended evenly over this many seconds of the grace, and not all at once. Calling it
+        again can only shorten these times, and ask for a stronger ending. Harmless when there is nothing to stop.
         """
         self._loop.check_thread()
         check_stop(grace, end, spread, fin_wait)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 
+from ...foreign import plain
 from ...hints import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -62,7 +63,6 @@ def remote_address(sock: socket.SocketType) -> Address | None:
 def show(address: Address) -> str:
     """An address as text on one line: 127.0.0.1:80, [::1]:80, a path, @name for an abstract one, or unix for none."""
     if isinstance(address, str):
-        text = address.replace("\0", "@") or "unix"
-        return text if text.isprintable() else repr(text)[1:-1]  # a peer chooses its name, and may put a newline in it
+        return plain(address.replace("\0", "@") or "unix")  # a peer chooses its name, and may put a newline in it
     host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"[{plain(host)}]:{port}" if ":" in host else f"{plain(host)}:{port}"

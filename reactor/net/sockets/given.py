@@ -12,6 +12,7 @@ import errno
 import socket
 
 from ... import arguments
+from ...foreign import shown as told
 from ...hints import TYPE_CHECKING, Any
 from .addresses import address_of
 from .opening import connected_socket
@@ -72,10 +73,10 @@ def check_connected(sock: Any, in_use: Container[int]) -> Address:
     """
     found = _stream("sock", sock, "a connected socket", "its bytes are encrypted above the descriptor")
     if _listens(found):
-        raise ValueError(f"sock must be connected, not listening: Server.listen(sock=) takes {sock!r}")
+        raise ValueError(f"sock must be connected, not listening: Server.listen(sock=) takes {told(sock)}")
     remote = _peer_of(found)
     if remote is None:
-        raise ValueError(f"sock must be connected, which {sock!r} is not")
+        raise ValueError(f"sock must be connected, which {told(sock)} is not")
     _check_unused("sock", found.fileno(), sock, in_use)
     return remote
 
@@ -93,29 +94,31 @@ def taken_over(system: Any, sock: socket.socket) -> Sock:
 
 def _stream(name: str, sock: Any, expected: str, no_tls: str) -> socket.socket:
     if not isinstance(sock, socket.socket):
-        raise TypeError(f"{name} must be {expected}, not {sock!r}")
+        raise TypeError(f"{name} must be {expected}, not {told(sock)}")
     arguments.no_tls(name, sock, no_tls)
     if sock.fileno() < 0:
-        raise ValueError(f"{name} must be open, not {sock!r}")
+        raise ValueError(f"{name} must be open, not {told(sock)}")
     _check_kind(name, sock, sock)
     return sock
 
 
 def _check_kind(name: str, sock: socket.socket, shown: Any) -> None:
     if sock.type != socket.SOCK_STREAM:
-        raise ValueError(f"{name} must be a stream socket, not {shown!r}, {_KINDS.get(sock.type, 'another kind')}")
+        raise ValueError(f"{name} must be a stream socket, not {told(shown)}, {_KINDS.get(sock.type, 'another kind')}")
     if sock.family not in _FAMILIES:
-        raise ValueError(f"{name} must be a TCP or Unix socket, not {shown!r} of {sock.family!r}")
+        raise ValueError(f"{name} must be a TCP or Unix socket, not {told(shown)} of {sock.family!r}")
 
 
 def _check_listening(name: str, sock: socket.socket, shown: Any) -> None:
     if _SO_ACCEPTCONN is not None and not _listens(sock):
-        raise ValueError(f"{name} must be listening already (call its listen() first), not {shown!r}")
+        raise ValueError(f"{name} must be listening already (call its listen() first), not {told(shown)}")
 
 
 def _check_unused(name: str, fd: int, shown: Any, in_use: Container[int]) -> None:
     if fd in in_use:
-        raise ValueError(f"{name} must not be in use on this reactor, as {shown!r} is by a server, a client or watch()")
+        raise ValueError(
+            f"{name} must not be in use on this reactor, as {told(shown)} is by a server, a client or watch()"
+        )
 
 
 def _listens(sock: socket.socket) -> bool:

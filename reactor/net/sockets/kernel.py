@@ -10,6 +10,7 @@ import errno
 import socket
 import sys
 
+from ...foreign import plain
 from ...hints import TYPE_CHECKING
 from .addresses import Address, show
 
@@ -82,12 +83,12 @@ def name_error(host: str, error: BaseException) -> OSError:
     if isinstance(error, (socket.gaierror, UnicodeError)):
         code = error.errno if isinstance(error, socket.gaierror) and error.errno is not None else socket.EAI_NONAME
         name = {socket.EAI_NONAME: "ENOTFOUND", socket.EAI_AGAIN: "EAI_AGAIN"}.get(code, f"EAI {code}")
-        return _with_details(socket.gaierror(code, f"getaddrinfo {name} {host}"), "getaddrinfo", host)
+        return _with_details(socket.gaierror(code, f"getaddrinfo {name} {plain(host)}"), "getaddrinfo", host)
     if isinstance(error, OSError) and error.errno:
         failed = os_error(error.errno, "getaddrinfo", host)
     else:  # "can't start new thread" is EAGAIN of pthread_create(3)
         code = errno.ENOMEM if isinstance(error, MemoryError) else errno.EAGAIN
-        text = f"getaddrinfo {errno.errorcode[code]} {host}" + (f": {error}" if str(error) else "")
+        text = f"getaddrinfo {errno.errorcode[code]} {plain(host)}" + (f": {plain(str(error))}" if str(error) else "")
         failed = _with_details(OSError(code, text), "getaddrinfo", host)
     failed.__cause__ = error.with_traceback(None)
     return failed

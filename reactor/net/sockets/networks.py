@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
+from ...foreign import shown
 from ...hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def check_networks(name: str, value: Any) -> tuple[Network, ...]:
         return ()
     expected = f"{name} must be a list of networks like '10.0.0.0/8'"
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise TypeError(f"{expected}, not {value!r}")
+        raise TypeError(f"{expected}, not {shown(value)}")
     return tuple(_network(expected, entry) for entry in value)
 
 
@@ -37,7 +38,7 @@ def _network(expected: str, entry: Any) -> Network:
     if isinstance(entry, (ipaddress.IPv4Network, ipaddress.IPv6Network)):
         return _unmapped(entry)
     if not isinstance(entry, str):  # ip_network takes numbers and bytes too, and means something else by them
-        raise TypeError(f"{expected}: {entry!r} is no text")
+        raise TypeError(f"{expected}: {shown(entry)} is no text")
     try:
         return _unmapped(ipaddress.ip_network(entry))
     except ValueError as error:

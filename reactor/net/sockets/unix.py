@@ -36,13 +36,14 @@ import socket
 import stat
 import sys
 
-from ...arguments import shown
+from ...foreign import shown
 from ...hints import Any
 from ...log import log
 from . import addresses, kernel
 
 _LINUX = sys.platform in ("linux", "android")
 _SUN_PATH = 108 if _LINUX else 104  # bytes of sockaddr_un.sun_path: unix(7); <sys/un.h> of the BSDs and macOS
+SHOWN = 64  # characters of a path that is refused: it may be long just because it is no path
 ALL_BITS = 0o777  # of a mode: the permissions, and none of set-user-ID and its kin, which mean nothing on a socket
 
 
@@ -59,21 +60,25 @@ def check_path(path: Any, name: str = "path") -> str:
         text = os.fsdecode(path)
         size = len(os.fsencode(text))
     except TypeError:
-        raise TypeError(f"{name} must be a str, bytes or os.PathLike, not {shown(path)}") from None
+        raise TypeError(f"{name} must be a str, bytes or os.PathLike, not {shown(path, SHOWN)}") from None
     except UnicodeError:
-        raise ValueError(f"{name} must be text that a file name can have, not {shown(path)}") from None
+        raise ValueError(f"{name} must be text that a file name can have, not {shown(path, SHOWN)}") from None
     abstract = is_abstract(text)
     longest = _SUN_PATH if abstract else _SUN_PATH - 1  # a file's path ends with a NUL
     if not hasattr(socket, "AF_UNIX"):
-        raise ValueError(f"{name} needs a system that Python has Unix sockets on, which this is not: {shown(path)}")
+        raise ValueError(
+            f"{name} needs a system that Python has Unix sockets on, which this is not: {shown(path, SHOWN)}"
+        )
     if not text.strip("\0"):
-        raise ValueError(f"{name} must not be empty, which {shown(path)} is")
+        raise ValueError(f"{name} must not be empty, which {shown(path, SHOWN)} is")
     if abstract and not _LINUX:
-        raise ValueError(f"{name} must be that of a file, since abstract names are Linux's own, not {shown(path)}")
+        raise ValueError(
+            f"{name} must be that of a file, since abstract names are Linux's own, not {shown(path, SHOWN)}"
+        )
     if "\0" in text and not abstract:
-        raise ValueError(f"{name} must have no NUL after its beginning, not {shown(path)}")
+        raise ValueError(f"{name} must have no NUL after its beginning, not {shown(path, SHOWN)}")
     if size > longest:
-        raise ValueError(f"{name} must be at most {longest} bytes long, not {size}: {shown(path)}")
+        raise ValueError(f"{name} must be at most {longest} bytes long, not {size}: {shown(path, SHOWN)}")
     return text
 
 
@@ -82,9 +87,11 @@ def check_mode(mode: Any, path: str) -> int | None:
     if mode is None:
         return None
     if isinstance(mode, bool) or not isinstance(mode, int):
-        raise TypeError(f"mode must be permission bits from 0 to 0o777, or None, not {mode!r}")
+        raise TypeError(f"mode must be permission bits from 0 to 0o777, or None, not {shown(mode)}")
     if not 0 <= mode <= ALL_BITS:
-        raise ValueError(f"mode must be permission bits from 0 to 0o777, or None, not {mode!r}, which is {mode:#o}")
+        raise ValueError(
+            f"mode must be permission bits from 0 to 0o777, or None, not {shown(mode)}, which is {mode:#o}"
+        )
     if is_abstract(path):
         raise ValueError(f"mode must be None with an abstract name, which has no file, not {mode:#o}")
     return int(mode)
