@@ -198,6 +198,9 @@ class Acceptor:
                 if not (accepted and error.errno == errno.EMFILE):
                     self._trouble(error)
                 return
+            except MemoryError:  # of this process: time may help, as with ENOMEM
+                self._trouble(OSError(errno.ENOMEM, ""))
+                return
             else:
                 host.admit(sock, raw if ipv4 else addresses.address_of(raw), self)
             if self.sock.fileno() < 0:  # a listener has closed it
