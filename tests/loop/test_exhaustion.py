@@ -17,6 +17,7 @@ import pytest
 
 import reactor
 from reactor import Connection, Reactor, Reason, Server, connect
+from reactor.net.sockets import opening
 from reactor.testing import ManualClock, Peer, pump, settle
 from tests.conftest import open_descriptors
 from tests.support.exhausting import descriptors, no_thread
@@ -171,6 +172,22 @@ def test_a_client_fails_at_once_and_says_why(loop: Reactor, tmp_path: Path, wher
     assert (report.reason, heard.error().errno) == (Reason.CONNECT_FAILED, errno.EMFILE)
 
 
+def test_a_file_that_no_descriptor_can_be_had_for_raises_at_the_call_and_the_connection_goes_on(
+    harness: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "f").write_bytes(b"contents")
+    h = harness()
+    peer, conn = h.connect()
+    with open(tmp_path / "f", "rb") as file:
+        for one in (tmp_path / "f", file):  # opened at the call; its descriptor is duplicated at the call
+            with descriptors(left=0), pytest.raises(OSError, match="Too many open files"):
+                conn.send_file(one)
+    conn.end(b"fine")
+    pump(h.loop, lambda: conn.state != "open" and not conn.pending_bytes)
+    settle(h.loop)
+    assert peer.receive_all() == (b"fine", "FIN")
+
+
 # What is waited on, and memory.
 
 
@@ -215,6 +232,23 @@ def test_what_cannot_be_waited_for_raises_at_the_call(clock: ManualClock, call: 
             calls[call]()
         loop.run()  # and returns: nothing of it is left
     assert loop.statistics().held == 0
+
+
+def test_a_server_without_memory_for_a_client_takes_it_in_later(
+    harness: Any, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def accept(*_: object) -> None:
+        raise MemoryError
+
+    h = harness()
+    errors = h.server_told("accept_error")
+    h.queue(1)
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(opening, "accept", accept)
+        settle(h.loop)
+    assert [error.errno for (error,) in errors] == [errno.ENOMEM]
+    clock.advance(1)
+    pump(h.loop, lambda: len(h.record.connections) == 1)
 
 
 def test_a_connection_for_whose_bytes_there_is_no_memory_ends_and_the_others_go_on(

@@ -20,6 +20,7 @@ import socket
 
 from ...engine.lookups import Lookups
 from ...hints import TYPE_CHECKING
+from ..connection import pipes  # noqa: F401 - a relay needs it, and may have no descriptor left to load it with
 from ..sockets import addresses, opening
 
 if TYPE_CHECKING:

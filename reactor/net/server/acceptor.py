@@ -220,6 +220,9 @@ class Acceptor:
                 if not (accepted and error.errno == errno.EMFILE):
                     self._trouble(error)
                 return
+            except MemoryError:  # of this process: time may help, as with ENOMEM
+                self._trouble(OSError(errno.ENOMEM, ""))
+                return
             else:
                 host.admit(sock, raw if ipv4 else addresses.address_of(raw), self)
             if self.sock.fileno() < 0 or loop.inheritance is not None:  # a listener has closed it, or has forked
