@@ -14,7 +14,6 @@ Only the loop's thread calls `submit`, `settled` and `close`, so the counts need
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from threading import Thread
 
@@ -22,6 +21,7 @@ from ..hints import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
     from typing import Any
 
     Job = tuple["Future[Any]", Callable[..., Any], tuple[Any, ...]]
@@ -43,6 +43,8 @@ class Pool:
         """Do `fn(*args)` in a thread. Raises RuntimeError or MemoryError if the system gives no thread, and there is
         none yet; nothing has changed then.
         """
+        from concurrent.futures import Future  # here: it loads `logging` and more, and few programs have jobs
+
         if self._unsettled >= self._threads < self._bound:
             try:
                 self._start()

@@ -19,19 +19,25 @@ from importlib import import_module
 _OF_THE_PLATFORM = ("engine.epoll_poller",) if sys.platform == "linux" else ()
 #: In the order in which they are loaded. A test compares it with the files.
 LATE = (
-    "engine.ahead", "engine.answer", "engine.selector_poller", *_OF_THE_PLATFORM, "engine.signals", "engine.slow",
-    "engine.watch", "net.client.adopt", "net.client.attempt", "net.client.attempts", "net.client.clients",
-    "net.client.connect", "net.client.group", "net.client.names", "net.client.stand_in", "net.closes",
-    "net.connection.cork", "net.connection.handover", "net.connection.owner", "net.connection.pipes",
-    "net.connection.sending", "net.connection.silence", "net.connection.text", "net.debug", "net.limits",
-    "net.protocols.framing", "net.server.gate", "net.server.memory", "net.sockets.credentials", "net.sockets.given",
-    "net.sockets.networks", "net.sockets.unix",
+    "engine.ahead", "engine.alive", "engine.answer", "engine.own_thread", "engine.pool", "engine.selector_poller",
+    *_OF_THE_PLATFORM, "engine.signals", "engine.slow", "engine.urgent", "engine.watch", "net.client.adopt",
+    "net.client.attempt", "net.client.attempts", "net.client.clients", "net.client.connect", "net.client.group",
+    "net.client.names", "net.client.stand_in", "net.closes", "net.connection.cork", "net.connection.handover",
+    "net.connection.owner", "net.connection.pipes", "net.connection.sending", "net.connection.silence",
+    "net.connection.text", "net.debug", "net.limits", "net.protocols.framing", "net.server.gate", "net.server.memory",
+    "net.server.process_stop", "net.sockets.credentials", "net.sockets.given", "net.sockets.networks",
+    "net.sockets.unix",
 )  # fmt: skip
 
 
 def preload() -> bool:
-    """Load what is not loaded yet. False: there is nothing left to load."""
+    """Load what is not loaded yet. True: there were no descriptors or no memory for it, and the next call may try
+    again.
+    """
     package = __name__.removesuffix(".net.preload")
-    for name in LATE:
-        import_module(f"{package}.{name}")
+    try:
+        for name in LATE:
+            import_module(f"{package}.{name}")
+    except (OSError, MemoryError):
+        return True
     return False

@@ -11,6 +11,7 @@ takes besides.
 
 from __future__ import annotations
 
+import ast  # noqa: F401 - the first traceback loads it, and leaves cycles
 import gc
 import json
 import logging

@@ -24,7 +24,7 @@ from reactor.net.settings import Live, ServerSettings, Settings
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")), *sorted(DOCS.glob("*.md"))]
-REFERENCE = (DOCS / "reference.md").read_text()
+REFERENCE = re.sub(r"^```.*?^```$", "", (DOCS / "reference.md").read_text(), flags=re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`]+)`")
 
 

@@ -11,6 +11,7 @@ from ...engine.loop import Reactor, turns_of
 from ...errors import ReactorError
 from ...hints import TYPE_CHECKING
 from ..connection.outbuf import bytes_view
+from ..preload import preload
 from ..settings import NoMoreSettings, split
 from ..sockets import options
 from ..sockets.given import check_connected, taken_over
@@ -49,8 +50,6 @@ def adopt(loop: Reactor, sock: socket.socket, data: Buffer = b"", **settings: Un
     if turns.closed:
         raise ReactorError("adopt() after the reactor was closed")
     if turns.preload:
-        from ..preload import preload
-
         turns.preload = preload()
     ours = taken_over(turns.poller.system, sock)
     options.set_no_delay(ours, held.no_delay)

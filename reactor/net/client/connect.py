@@ -13,6 +13,7 @@ from ...engine.loop import Reactor, turns_of
 from ...errors import ReactorError
 from ...foreign import shown
 from ...hints import TYPE_CHECKING
+from ..preload import preload
 from ..settings import ClientSettings, split
 from ..sockets.addresses import Address, literal_family
 from ..sockets.unix import check_path
@@ -100,8 +101,6 @@ def open_client(
     if not isinstance(where, str):
         _check_families(where[0], of_client)
     if turns.preload:
-        from ..preload import preload
-
         turns.preload = preload()
     conn = clients._add(where, of_connection, of_client)
     if on_connect is not None:
