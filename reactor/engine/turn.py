@@ -58,6 +58,11 @@ class Turns:
     _held: int  # reasons for run() to go on: servers, connections
     winding_up = False  # True: timers and watched descriptors (`_watched` of them) keep run() going no longer
 
+    # Of the class until they are needed: CPython stores up to 30 attributes of an object fast, and these are rare.
+    lookups: Lookups | None = None  # made for the first client that needs one
+    serves = False  # True once it has had a listening socket
+    shortage: Any = None  # a Shortage of descriptors for clients, once there was one
+
     def __init__(self, reactor: Any, poller: Poller, clock: Callable[[], float], debug: bool) -> None:
         self.reactor = reactor  # what programs have: a Reactor, of which nothing is called here
         #: The clock's time, later than `turn_now` by what this turn has taken: deadlines of new work begin here.
@@ -80,9 +85,6 @@ class Turns:
         #: The owners of connections that end with the reactor: servers that listen or stop, and all clients together.
         self.tenants: dict[object, Tenant] = {}
         self._jobs = Jobs(self.queue_threadsafe)
-        self.lookups: Lookups | None = None  # made for the first client that needs one
-        self.serves = False  # True once it has had a listening socket
-        self.shortage: Any = None  # a Shortage of descriptors for clients, once there was one
         self._invoke: Callable[..., None] = self._guarded_and_timed if debug else self._guarded
         self._wakeup = registered(poller)
 
