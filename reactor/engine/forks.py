@@ -123,7 +123,7 @@ class Inheritance:
         turns._wakeup.close()
         turns._timers = TimerHeap()
         theirs = turns._jobs, turns.lookups
-        turns._jobs, turns.lookups = Jobs(turns.queue_threadsafe), None
+        turns._jobs, turns.lookups, turns.shortage = Jobs(turns.queue_threadsafe), None, None
         self._calls = [call for call in turns._ready if not _for_a_thread(call[0], theirs)]
         for queue, nothing in (
             (turns._ready, (_nothing, ())),

@@ -32,16 +32,23 @@ SENDS_PER_TURN = 16  # large writes that are sent inside the call; later ones wa
 class Queues:
     """The queues and the clock of one loop: the lower storey of `Turns`."""
 
+    # A dict would be slower: CPython keeps up to 30 attributes of such an object fast.
+    __slots__ = (
+        "_arrived", "_delivering", "_flushes", "_owner", "_ready", "_sends_left", "_teardowns", "_timers", "_wakeup",
+        "clock_time", "closed", "debug", "in_turn", "turn_now",
+    )  # fmt: skip
+
     turn_now: float  # the time of this turn: a new float object every turn, so that its identity tells turns apart
-    in_turn = False  # True in a turn, except while it sleeps: what is queued now needs no wake-up
-    closed = False
-    _owner: int | None = None  # the thread inside run() or run_once()
+    in_turn: bool  # True in a turn, except while it sleeps: what is queued now needs no wake-up
+    _owner: int | None  # the thread inside run() or run_once()
     _wakeup: Wakeup
 
     def __init__(self, clock: Callable[[], float], debug: bool) -> None:
         #: The clock's time, later than `turn_now` by what this turn has taken: deadlines of new work begin here.
         self.clock_time = clock
         self.debug = debug
+        self.in_turn = self.closed = False
+        self._owner = None
         self.ask_clock()
         self._sends_left = SENDS_PER_TURN
         self._ready: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()

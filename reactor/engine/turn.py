@@ -42,15 +42,24 @@ STALLS_KEPT = 64  # the latest; no deadline that is still to come depends on an 
 class Turns(Queues):
     """The loop as connections, servers and clients hold and call it; programs have a `Reactor`, which has this."""
 
+    __slots__ = (
+        "__weakref__", "_closing", "_held", "_invoke", "_jobs", "_kept", "_longest_sleep", "_stopping", "_taking_turn",
+        "_turns", "_until_idle", "_watched", "inheritance", "lookups", "poller", "preload", "raised", "reactor", "serves",
+        "shortage", "signals", "sigpipe_kills", "stalls", "stopwatch", "tenants", "winding_up",
+    )  # fmt: skip
+
     _until_idle: bool  # run() returns when nothing is left to do
     _stopping: bool  # run() returns after this turn; so it does if `_closing`
-    _kept: BaseException | None = None
+    _kept: BaseException | None
     _held: int  # reasons for run() to go on: servers, connections
-    winding_up = False  # True: timers and watched descriptors (`_watched` of them) keep run() going no longer
+    winding_up: bool  # timers and watched descriptors (`_watched` of them) keep run() going no longer
     signals: Any  # a Signals, if there is one
-    sigpipe_kills = False  # as of the last look (`sigpipe.py`)
+    sigpipe_kills: bool  # as of the last look (`sigpipe.py`)
     inheritance: Any  # in a forked child an Inheritance, until the reactor is its own (`forks.py`)
     preload: bool  # the first `listen` or `connect` loads what is loaded late (net/preload.py)
+    lookups: Lookups | None  # made for the first client that needs one
+    serves: bool  # True once it has had a listening socket
+    shortage: Any  # a Shortage of descriptors for clients, once there was one
 
     def __init__(self, reactor: Any, poller: Poller, clock: Callable[[], float], debug: bool) -> None:
         super().__init__(clock, debug)
@@ -59,16 +68,14 @@ class Turns(Queues):
         self._longest_sleep = longest_sleep(clock, poller)
         self._taking_turn = self._until_idle = self._stopping = self._closing = False
         self._turns = self._held = self._watched = 0
-        self.signals = self.inheritance = None
+        self._kept = self.signals = self.inheritance = self.lookups = self.shortage = None
+        self.winding_up = self.sigpipe_kills = self.serves = self.preload = False
         #: `turn_now` of each turn that took long (a listener blocked, or the process was stopped), and when it ended. A
         #: connection that was stamped in such a turn was not silent before its end.
         self.stalls: dict[float, float] = {}
         #: The owners of connections that end with the reactor: servers that listen or stop, and all clients together.
         self.tenants: dict[object, Tenant] = {}
         self._jobs = Jobs(self.queue_threadsafe)
-        self.lookups: Lookups | None = None  # made for the first client that needs one
-        self.serves = False  # True once it has had a listening socket
-        self.shortage: Any = None  # a Shortage of descriptors for clients, once there was one
         self.raised = RaisedLog(self)
         self.stopwatch: Stopwatch | None = None
         self._invoke: Callable[..., None] = self._guarded
