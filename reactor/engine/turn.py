@@ -44,8 +44,8 @@ class Turns(Queues):
 
     __slots__ = (
         "__weakref__", "_closing", "_held", "_invoke", "_jobs", "_kept", "_longest_sleep", "_stopping", "_taking_turn",
-        "_turns", "_until_idle", "_watched", "inheritance", "lookups", "poller", "preload", "raised", "reactor", "serves",
-        "shortage", "signals", "sigpipe_kills", "stalls", "stopwatch", "tenants", "winding_up",
+        "_turns", "_until_idle", "_watched", "inheritance", "lookups", "poller", "preload", "raised", "reactor",
+        "serves", "shortage", "signals", "sigpipe_kills", "stalls", "stopwatch", "tenants", "winding_up",
     )  # fmt: skip
 
     _until_idle: bool  # run() returns when nothing is left to do
