@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reactor import Reactor, Timer
-from reactor.engine.loop import turns_of
+from reactor.engine.turn import Turns
 from reactor.testing import ManualClock
 from tests.support.scene import Scenes
 
@@ -18,22 +18,17 @@ class CountingReactor(Reactor):
 
     armed = 0
 
-    def __init__(self, clock: ManualClock) -> None:
-        super().__init__(clock=clock)
-        turns: Any = turns_of(self)
-        arm = turns.arm
-
-        def counted(*args: Any) -> Timer:
-            self.armed += 1
-            timer: Timer = arm(*args)
-            return timer
-
-        turns.arm = counted
-
 
 @pytest.fixture
-def counting(clock: ManualClock) -> Iterator[CountingReactor]:
+def counting(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[CountingReactor]:
+    arm = Turns.arm
+
+    def counted(turns: Any, *args: Any) -> Timer:
+        made.armed += 1
+        return arm(turns, *args)
+
     with CountingReactor(clock=clock) as made:
+        monkeypatch.setattr(Turns, "arm", counted)
         yield made
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from reactor import Reactor, WrongThread, lines
-from reactor.testing import settle
+from reactor.testing import pump, settle
 from tests.loop.conftest import in_thread
 
 CALLS: dict[str, tuple[Any, ...]] = {
@@ -98,8 +98,7 @@ def by_drain(loop: Reactor, h: Any, conn: Any) -> None:
 
 def by_thread(loop: Reactor, h: Any, conn: Any) -> None:
     loop.run_in_thread(int, callback=slow)
-    while loop.statistics().jobs:
-        loop.run_once(5)
+    pump(loop, lambda: not loop.statistics().jobs)
 
 
 def by_threadsafe_call(loop: Reactor, h: Any, conn: Any) -> None:

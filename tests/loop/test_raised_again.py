@@ -15,7 +15,7 @@ import pytest
 from reactor import Reactor
 from reactor.engine.raised import MOST, NEWS, PAUSE
 from reactor.engine.watch import REST
-from reactor.testing import ManualClock, settle
+from reactor.testing import ManualClock, pump, settle
 
 pytestmark = pytest.mark.expects_errors
 
@@ -54,8 +54,7 @@ def by_timer(loop: Reactor, made: Callable[[], Callable[..., None]]) -> None:
 
 def by_thread(loop: Reactor, made: Callable[[], Callable[..., None]]) -> None:
     loop.run_in_thread(int, callback=made())
-    while loop.statistics().jobs:
-        loop.run_once(5)
+    pump(loop, lambda: not loop.statistics().jobs)
 
 
 def by_signal(loop: Reactor, made: Callable[[], Callable[..., None]]) -> None:

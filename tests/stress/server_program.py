@@ -286,7 +286,7 @@ def main(
             server.off("data", program._hear_line)
             server.off("close", program._close)
             server.on("connection", lambda conn: conn.end(GREETING))
-        loop.on_signal(signal.SIGTERM, lambda signum: server.shutdown(grace))
+        loop.on_signal(signal.SIGTERM, lambda signum: server.shutdown(grace, fin_wait=None))
         say(server.listen("127.0.0.1", 0, backlog))
         program.listen_to_commands()
         if memory is not None:
