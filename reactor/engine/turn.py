@@ -128,7 +128,15 @@ class Turns(Queues):
             return 0
         wait = LONGEST_SLEEP if timeout is None else min(timeout, LONGEST_SLEEP)
         deadline = self._timers.next_deadline()
-        return wait if deadline is None else min(wait, max(deadline - self.clock_time(), 0), self._longest_sleep)
+        if deadline is None:
+            return wait
+        # Every turn comes here: comparisons cost less than calls of min() and max().
+        left = deadline - self.clock_time()
+        if left > self._longest_sleep:
+            left = self._longest_sleep
+        if left > wait:
+            left = wait
+        return left if left > 0 else 0
 
     def _note_stall(self) -> None:
         ended = self.clock_time()
@@ -265,8 +273,9 @@ class Turns(Queues):
         """True if `run()` returns after this turn, which then does not sleep."""
         if self._stopping or self._closing or self.closed:
             return True
-        alive = self._held or self._jobs.pending or (not self.winding_up and (self._timers.refs or self._watched))
-        if not self._until_idle or alive:
+        if not self._until_idle or self._held or self._jobs.pending:
+            return False
+        if not self.winding_up and (self._timers.refs or self._watched):
             return False
         return self._kept is None and not self._queued()
 
