@@ -11,7 +11,7 @@ import math
 import os
 import stat
 import sys
-from types import MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType
 
 from .foreign import shown
 from .hints import TYPE_CHECKING
@@ -170,6 +170,14 @@ def maybe_callback(name: str, value: Any, told: str) -> Callable[..., Any] | Non
 
 def call(value: Any, args: tuple[Any, ...]) -> Callable[..., Any]:
     """A callable object that takes these arguments."""
+    # First those that nearly all are: calls may be as many as messages. Of a builtin nothing is known.
+    kind = type(value)
+    if kind is FunctionType or kind is MethodType:
+        code = value.__code__ if kind is FunctionType else getattr(value.__func__, "__code__", None)
+        if code is not None and code.co_argcount == len(args) + (kind is MethodType) and not code.co_kwonlyargcount:
+            return value  # type: ignore[no-any-return]
+    elif kind is BuiltinFunctionType:
+        return value  # type: ignore[no-any-return]
     if callable(value):
         fits("fn", value, args)
     return function("fn", value)

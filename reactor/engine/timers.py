@@ -122,7 +122,9 @@ class TimerHeap:
         callback that arms itself in the past again and again would keep the others from being called.
         """
         timer = Timer(self, when, fn, args)
-        self.push(timer, max(when, now))
+        heapq.heappush(self.heap, (max(when, now), self.order, timer))  # `push` in place
+        self.order += 1
+        self.refs += 1
         return timer
 
     def push(self, timer: Timer, due: float) -> None:
