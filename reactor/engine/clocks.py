@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 
-from ..hints import TYPE_CHECKING
+from ..hints import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,7 @@ LONGEST_SLEEP = 86_400.0  # seconds; epoll_wait(2) takes milliseconds in a C int
 LOOK = 1.0  # seconds; a wake-up of the process each second costs it 0.01 % of a core
 
 
-def longest_sleep(clock: Callable[[], float], poller: Poller) -> float:
-    """The longest time in seconds that the loop may sleep while a timer is armed."""
-    return LONGEST_SLEEP if clock is time.monotonic or poller.system is not None else LOOK
+def set_longest_sleep(turns: Any, clock: Callable[[], float], poller: Poller) -> None:
+    """Shorten the longest sleep of a loop in which a timer is armed, if its clock may be another than the kernel's."""
+    if clock is not time.monotonic and poller.system is None:
+        turns._longest_sleep = LOOK

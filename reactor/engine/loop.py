@@ -71,7 +71,8 @@ class Reactor:
     ) -> None:
         debug = arguments.flag("debug", debug) or os.environ.get("REACTOR_DEBUG", "0") not in ("", "0")
         self._turns = Turns(self, poller_for(selector), arguments.function("clock", clock), debug)
-        self._turns.preload = arguments.flag("preload", preload)
+        if not arguments.flag("preload", preload):
+            self._turns.preload = False
         self._born = self._turns.turn_now
         self._running = False
         self._thread = self._signals = None

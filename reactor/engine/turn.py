@@ -16,7 +16,7 @@ from collections import deque
 
 from ..errors import WrongThread
 from ..hints import TYPE_CHECKING, Any
-from .clocks import LONGEST_SLEEP, longest_sleep
+from .clocks import LONGEST_SLEEP, set_longest_sleep
 from .jobs import Jobs, resolve
 from .poller import READ
 from .raised import RaisedLog
@@ -52,14 +52,17 @@ class Turns:
     _owner: int | None  # the thread inside run()
     _kept: BaseException | None
     _held: int  # reasons for run() to go on
-    preload: bool  # the first `listen` or `connect` loads what is loaded late (net/preload.py)
+    # Of the class unless they differ: an instance with more than 30 attributes has slower ones (CPython's shared keys).
+    preload = True  # the first `listen` or `connect` loads what is loaded late (net/preload.py)
+    stopwatch: Stopwatch | None = None
+    _longest_sleep = LONGEST_SLEEP
 
     def __init__(self, reactor: Any, poller: Poller, clock: Callable[[], float], debug: bool) -> None:
         self.reactor = reactor  # what programs have: a Reactor, of which nothing is called here
         #: The clock's time, later than `turn_now` by what this turn has taken: deadlines of new work begin here.
         self.clock_time = clock
         self.poller = poller
-        self._longest_sleep = longest_sleep(clock, poller)
+        set_longest_sleep(self, clock, poller)
         self.debug = debug
         self.ask_clock()
         self.in_turn = self.closed = self._taking_turn = self._until_idle = self._stopping = self._closing = False
@@ -72,15 +75,13 @@ class Turns:
         self._timers = TimerHeap()
         self._flushes: deque[Staged] = deque()
         self._teardowns: deque[Staged] = deque()
-        #: `turn_now` of each turn that took long (a listener blocked, or the process was stopped), and when it ended. A
-        #: connection that was stamped in such a turn was not silent before its end.
+        #: `turn_now` of each turn that took long, and its end. What was stamped in it was not silent before its end.
         self.stalls: dict[float, float] = {}
         #: The owners of connections that end with the reactor: servers that listen or stop, and all clients together.
         self.tenants: dict[object, Tenant] = {}
         self._jobs = Jobs(self.queue_threadsafe)
         self._lookups = Jobs(self.queue_threadsafe)  # apart: slow resolvers do not delay the program's jobs
         self.raised = RaisedLog(self)
-        self.stopwatch: Stopwatch | None = None
         self._invoke: Callable[..., None] = self._guarded
         if debug:
             from .slow import Stopwatch

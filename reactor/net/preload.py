@@ -13,6 +13,7 @@ late, and their users meet the error.
 
 from __future__ import annotations
 
+import functools
 import sys
 from importlib import import_module
 
@@ -29,9 +30,9 @@ LATE = (
 )  # fmt: skip
 
 
-def preload() -> bool:
-    """Load what is not loaded yet. False: there is nothing left to load."""
+@functools.cache
+def preload() -> None:
+    """Load what is not loaded yet; the first call of a process does."""
     package = __name__.removesuffix(".net.preload")
     for name in LATE:
         import_module(f"{package}.{name}")
-    return False

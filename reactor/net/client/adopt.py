@@ -51,7 +51,7 @@ def adopt(loop: Reactor, sock: socket.socket, data: Buffer = b"", **settings: Un
     if turns.preload:
         from ..preload import preload
 
-        turns.preload = preload()
+        preload()
     ours = taken_over(turns.poller.system, sock)
     options.set_no_delay(ours, held.no_delay)
     if held.keep_alive:

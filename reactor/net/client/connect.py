@@ -100,7 +100,7 @@ def open_client(
     if turns.preload:
         from ..preload import preload
 
-        turns.preload = preload()
+        preload()
     conn = clients._add(where, of_connection, of_client)
     if on_connect is not None:
         conn.on("connect", on_connect)

@@ -146,7 +146,7 @@ class Server(Live, AtOpening, OfServer, Listening):
         if self._loop.preload:
             from ..preload import preload
 
-            self._loop.preload = preload()
+            preload()
         opened = open_listening(self._loop.poller, host, port, backlog, path, mode, reuse_port, ipv6_only, sock, fd)
         acceptors = acceptors_for(self._loop, self._admission, opened, self._settings)
         self._acceptors += acceptors
