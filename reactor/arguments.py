@@ -171,13 +171,14 @@ def maybe_callback(name: str, value: Any, told: str) -> Callable[..., Any] | Non
 def call(value: Any, args: tuple[Any, ...]) -> Callable[..., Any]:
     """A callable object that takes these arguments."""
     # First those that nearly all are: calls may be as many as messages. Of a builtin nothing is known.
+    found: Callable[..., Any] = value
     kind = type(value)
     if kind is FunctionType or kind is MethodType:
         code = value.__code__ if kind is FunctionType else getattr(value.__func__, "__code__", None)
         if code is not None and code.co_argcount == len(args) + (kind is MethodType) and not code.co_kwonlyargcount:
-            return value  # type: ignore[no-any-return]
+            return found
     elif kind is BuiltinFunctionType:
-        return value  # type: ignore[no-any-return]
+        return found
     if callable(value):
         fits("fn", value, args)
     return function("fn", value)

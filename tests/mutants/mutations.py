@@ -263,7 +263,7 @@ MUTATIONS = (
         "wait for timers when the server has stopped",
         "a process that serve runs ends within its grace",
         "reactor/engine/turn.py",
-        "(not self.winding_up and (self._timers.refs or self._watched))",
+        "not self.winding_up and (self._timers.refs or self._watched)",
         "self._timers.refs or self._watched",
         held_by("cli/process_stop"),
     ),
