@@ -22,7 +22,6 @@ A map of the house; imports go downward only:
 from __future__ import annotations
 
 from .engine.loop import Reactor
-from .engine.statistics import ReactorStatistics
 from .engine.timers import Timer
 from .errors import ConnectionClosed, NeverConnected, ReactorError, ServerClosed, WriteAfterEnd, WrongThread
 from .hints import TYPE_CHECKING, Any
@@ -33,6 +32,7 @@ from .net.server.server import Server
 from .net.server.tally import ServerStatistics, ShutdownReport
 
 if TYPE_CHECKING:
+    from .engine.statistics import ReactorStatistics
     from .net.client.adopt import adopt
     from .net.client.attempts import AttemptsFailed
     from .net.client.connect import connect
@@ -77,6 +77,7 @@ _LATER = {
     "AttemptsFailed": ".net.client.attempts",
     "ClientGroup": ".net.client.group",
     "PeerCredentials": ".net.sockets.credentials",
+    "ReactorStatistics": ".engine.statistics",
     "adopt": ".net.client.adopt",
     "connect": ".net.client.connect",
     "length_prefixed": ".net.protocols.framing",

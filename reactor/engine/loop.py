@@ -21,7 +21,6 @@ from . import forks, sigpipe
 from .jobs import resolve
 from .poller import READABLE, WRITABLE
 from .poller_choice import poller_for
-from .statistics import ReactorStatistics, statistics
 from .turn import Turns
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .jobs import Callback
+    from .statistics import ReactorStatistics
     from .timers import Timer
     from .watch import Watches
 
@@ -356,6 +356,8 @@ class Reactor:
 
     def statistics(self) -> ReactorStatistics:
         """The counts of this moment."""
+        from .statistics import statistics
+
         return statistics(self._turns, self._born)
 
     @property

@@ -20,13 +20,13 @@ _OF_THE_PLATFORM = ("engine.epoll_poller",) if sys.platform == "linux" else ()
 #: In the order in which they are loaded. A test compares it with the files.
 LATE = (
     "engine.ahead", "engine.alive", "engine.answer", "engine.own_thread", "engine.pool", "engine.selector_poller",
-    *_OF_THE_PLATFORM, "engine.signals", "engine.slow", "engine.urgent", "engine.watch", "net.client.adopt",
-    "net.client.attempt", "net.client.attempts", "net.client.clients", "net.client.connect", "net.client.group",
-    "net.client.names", "net.client.stand_in", "net.closes", "net.connection.cork", "net.connection.handover",
-    "net.connection.owner", "net.connection.pipes", "net.connection.sending", "net.connection.silence",
-    "net.connection.text", "net.debug", "net.limits", "net.protocols.framing", "net.server.gate", "net.server.memory",
-    "net.server.process_stop", "net.sockets.credentials", "net.sockets.given", "net.sockets.networks",
-    "net.sockets.unix",
+    *_OF_THE_PLATFORM, "engine.signals", "engine.slow", "engine.statistics", "engine.urgent", "engine.watch",
+    "net.client.adopt", "net.client.attempt", "net.client.attempts", "net.client.clients", "net.client.connect",
+    "net.client.group", "net.client.names", "net.client.stand_in", "net.closes", "net.connection.cork",
+    "net.connection.handover", "net.connection.owner", "net.connection.pipes", "net.connection.sending",
+    "net.connection.silence", "net.connection.text", "net.debug", "net.limits", "net.protocols.framing",
+    "net.server.gate", "net.server.memory", "net.server.process_stop", "net.sockets.credentials", "net.sockets.given",
+    "net.sockets.networks", "net.sockets.unix",
 )  # fmt: skip
 
 
