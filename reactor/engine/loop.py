@@ -86,12 +86,14 @@ class Reactor:
         after `close()`. Raises `ReactorError` when the reactor is running already.
         """
         turns = self._turns
-        forks.check(turns, "run()")
+        if turns.inheritance is not None:
+            raise forks.refusal("run()")
         if self._running or turns._taking_turn:
             raise ReactorError("run() was called while the reactor is running")
         self._running, turns._owner, turns._until_idle = True, get_ident(), self._thread is None
         try:
-            sigpipe.look(turns)
+            if sigpipe.disposition() is not turns.sigpipe:
+                sigpipe.look(turns)
             if turns._stopping and not turns.closed:  # by a stop() that came before
                 turns.take_turn(0)
             while not turns.must_return():
@@ -117,7 +119,8 @@ class Reactor:
         if turns.closed:
             return
         forks.check(turns, "run_once()")
-        sigpipe.look(turns)
+        if sigpipe.disposition() is not turns.sigpipe:
+            sigpipe.look(turns)
         owner, turns._owner = turns._owner, get_ident()
         try:
             turns.take_turn(timeout)

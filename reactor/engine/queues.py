@@ -6,7 +6,8 @@
     flushes    connections that send, or tell, at the end of this turn
     teardowns  connections whose descriptor is closed as the last thing of this turn
 
-A turn (`turn.py`) works through them in this order. What is queued from outside a turn wakes the loop.
+A turn (`turn.py`) works through them in this order; the last two are filled where they are emptied. What is queued from
+outside a turn wakes the loop.
 """
 
 from __future__ import annotations
@@ -115,29 +116,6 @@ class Queues:
             else:
                 self._wakeup.wake()
         return timer
-
-    # The end of the turn.
-
-    def flush_soon(self, staged: Staged) -> None:
-        """Call `staged._on_flush()` at the end of this turn."""
-        self._flushes.append(staged)
-        if not self.in_turn:
-            self._wakeup.wake()
-
-    def teardown_soon(self, staged: Staged) -> None:
-        """Call `staged._on_teardown()` as the last thing of this turn."""
-        self._teardowns.append(staged)
-        if not self.in_turn:
-            self._wakeup.wake()
-
-    def spend_send(self) -> bool:
-        """True for the first calls of a turn: a peer that reads as fast as we write must not keep others waiting."""
-        self._sends_left -= 1
-        return self._sends_left >= 0
-
-    def _queued(self) -> bool:
-        """True if something waits for a stage of a turn."""
-        return bool(self._ready or self._arrived or self._flushes or self._teardowns)
 
     # Threads.
 

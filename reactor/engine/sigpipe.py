@@ -20,6 +20,7 @@ decision. To block it while the loop runs: the program's own writes would miss i
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # typeshed lists only `signal`, which takes long to load
+from functools import partial
 
 from ..hints import TYPE_CHECKING
 
@@ -29,21 +30,22 @@ if TYPE_CHECKING:
 
     R = TypeVar("R")
 
-_getsignal: Callable[[int], Any] = _signal.getsignal
-_SIGPIPE: int | None = getattr(_signal, "SIGPIPE", None)  # Windows has none
-_IGNORED: int = _signal.SIG_IGN
+IGNORED: int = _signal.SIG_IGN
+#: What the process does with the signal. Windows has none, and there the answer is of no use.
+disposition: Callable[[], Any] = partial(_signal.getsignal, getattr(_signal, "SIGPIPE", None) or _signal.SIGINT)
+_THERE = hasattr(_signal, "SIGPIPE")
 
 
 def kills() -> bool:
     """True if SIGPIPE does anything in this process."""
-    return _SIGPIPE is not None and _getsignal(_SIGPIPE) != _IGNORED
+    return _THERE and disposition() != IGNORED
 
 
 def look(turns: Any) -> None:
     """Let the sockets that are open decide again, if the disposition has changed since the last look."""
-    kill = kills()
-    if kill is not turns.sigpipe_kills:
-        turns.sigpipe_kills = kill
+    seen = disposition()
+    if seen is not turns.sigpipe:
+        turns.sigpipe = seen
         for tenant in turns.tenants.values():
             tenant._sigpipe_changed()
 

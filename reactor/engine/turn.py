@@ -18,13 +18,14 @@ from .jobs import Jobs, drop
 from .poller import READ
 from .queues import SENDS_PER_TURN, Queues
 from .raised import RaisedLog
+from .sigpipe import IGNORED
 from .timers import TimerHeap
 from .wakeup import registered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .interfaces import Tenant
+    from .interfaces import Staged, Tenant
     from .lookups import Lookups
     from .poller import Poller
     from .slow import Stopwatch
@@ -45,7 +46,7 @@ class Turns(Queues):
     __slots__ = (
         "__weakref__", "_closing", "_held", "_invoke", "_jobs", "_kept", "_longest_sleep", "_stopping", "_taking_turn",
         "_turns", "_until_idle", "_watched", "inheritance", "lookups", "poller", "preload", "raised", "reactor",
-        "serves", "shortage", "signals", "sigpipe_kills", "stalls", "stopwatch", "tenants", "winding_up",
+        "serves", "shortage", "signals", "sigpipe", "stalls", "stopwatch", "tenants", "winding_up",
     )  # fmt: skip
 
     _until_idle: bool  # run() returns when nothing is left to do
@@ -54,7 +55,7 @@ class Turns(Queues):
     _held: int  # reasons for run() to go on: servers, connections
     winding_up: bool  # timers and watched descriptors (`_watched` of them) keep run() going no longer
     signals: Any  # a Signals, if there is one
-    sigpipe_kills: bool  # as of the last look (`sigpipe.py`)
+    sigpipe: Any  # what the process did with SIGPIPE at the last look (`sigpipe.py`)
     inheritance: Any  # in a forked child an Inheritance, until the reactor is its own (`forks.py`)
     preload: bool  # the first `listen` or `connect` loads what is loaded late (net/preload.py)
     lookups: Lookups | None  # made for the first client that needs one
@@ -69,7 +70,8 @@ class Turns(Queues):
         self._taking_turn = self._until_idle = self._stopping = self._closing = False
         self._turns = self._held = self._watched = 0
         self._kept = self.signals = self.inheritance = self.lookups = self.shortage = None
-        self.winding_up = self.sigpipe_kills = self.serves = self.preload = False
+        self.winding_up = self.serves = self.preload = False
+        self.sigpipe = IGNORED
         #: `turn_now` of each turn that took long (a listener blocked, or the process was stopped), and when it ended. A
         #: connection that was stamped in such a turn was not silent before its end.
         self.stalls: dict[float, float] = {}
@@ -95,7 +97,7 @@ class Turns(Queues):
         try:
             # With few connections a turn is for few messages: no stage is called for an empty queue.
             if self._ready or self._arrived:
-                self.ask_clock()
+                self.turn_now = self.clock_time() + 0.0  # `ask_clock` in place, here and below
                 self._run_ready()
                 self._hand_over()  # left by a signal handler of the program that raised in the loop's own code
                 self._note_stall()
@@ -105,7 +107,7 @@ class Turns(Queues):
             try:
                 events = self.poller.poll(self._sleep(timeout))
             finally:  # also where a signal ends the sleep, which was no stall
-                self.ask_clock()
+                self.turn_now = self.clock_time() + 0.0
             self.in_turn = True
             self._sends_left = SENDS_PER_TURN
             if events:
@@ -238,6 +240,29 @@ class Turns(Queues):
         teardowns = self._teardowns
         for _ in range(len(teardowns)):
             self._guarded(teardowns.popleft()._on_teardown)
+
+    # What connections ask for at the end of the turn.
+
+    def flush_soon(self, staged: Staged) -> None:
+        """Call `staged._on_flush()` at the end of this turn."""
+        self._flushes.append(staged)
+        if not self.in_turn:
+            self._wakeup.wake()
+
+    def teardown_soon(self, staged: Staged) -> None:
+        """Call `staged._on_teardown()` as the last thing of this turn."""
+        self._teardowns.append(staged)
+        if not self.in_turn:
+            self._wakeup.wake()
+
+    def spend_send(self) -> bool:
+        """True for the first calls of a turn: a peer that reads as fast as we write must not keep others waiting."""
+        self._sends_left -= 1
+        return self._sends_left >= 0
+
+    def _queued(self) -> bool:
+        """True if something waits for a stage of a turn."""
+        return bool(self._ready or self._arrived or self._flushes or self._teardowns)
 
     # What callbacks raise.
 
