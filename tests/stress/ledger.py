@@ -167,7 +167,8 @@ class Ledger(Track):
         cut = report.reason in RESETTING and not fin and not report.error
         self.hold(not (cut and self.remote.endpoint.done), f"reset, and the peer saw FIN: {report}")
         cut_short = STRENGTH[self.called] == 3 or self.happened & {"raised", "ending timeout"}
-        if report.reason is Reason.PEER_RESET and not cut_short and not self.closed_paused:
+        over = report.opened_at + report.duration >= self.crowd.stop_by  # the grace, before it was read
+        if report.reason is Reason.PEER_RESET and not (cut_short or over or self.closed_paused):
             self.hold(here.copied == here.received, f"{here.received} had come: {report}")
 
     def _check_honest(self, report: CloseReport) -> None:
