@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     R = TypeVar("R")
 
 IGNORED: int = _signal.SIG_IGN
-#: What the process does with the signal. Windows has none, and there the answer is of no use.
-disposition: Callable[[], Any] = partial(_signal.getsignal, getattr(_signal, "SIGPIPE", None) or _signal.SIGINT)
-_THERE = hasattr(_signal, "SIGPIPE")
+_SIGPIPE: int | None = getattr(_signal, "SIGPIPE", None)  # Windows has none
+#: What the process does with the signal; without it, with another, and the answer is of no use.
+disposition: Callable[[], Any] = partial(_signal.getsignal, _SIGPIPE or _signal.SIGINT)
 
 
 def kills() -> bool:
     """True if SIGPIPE does anything in this process."""
-    return _THERE and disposition() != IGNORED
+    return _SIGPIPE is not None and disposition() != IGNORED
 
 
 def look(turns: Any) -> None:

@@ -408,7 +408,7 @@ MUTATIONS = (
     Mutation(
         "let a reader that keeps up keep the loop",
         "large writes go out inside their calls a bounded number of times a turn",
-        "reactor/engine/queues.py",
+        "reactor/engine/turn.py",
         "        return self._sends_left >= 0\n",
         "        return True\n",
         held_by("loop/syscalls"),
