@@ -21,10 +21,13 @@ each_of_both = pytest.mark.parametrize("call", ["destroy", "reset"])
 
 
 def kernel_states(s: Scene) -> list[str]:
-    """The states of the kernel's TCP sockets from the server to the peer, as the kernel lists them."""
+    """The states of the kernel's TCP sockets from the server to the peer. It may list one several times while others come
+    and go.
+    """
     wanted = (f"{s.address[1]:04X}", f"{s.peer.address[1]:04X}")
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return [row[3] for row in rows if (row[1].rpartition(":")[2], row[2].rpartition(":")[2]) == wanted]
+    found = [row for row in rows if (row[1].rpartition(":")[2], row[2].rpartition(":")[2]) == wanted]
+    return list(dict.fromkeys(row[3] for row in found))
 
 
 @each_of_both
