@@ -21,8 +21,8 @@ each_of_both = pytest.mark.parametrize("call", ["destroy", "reset"])
 
 
 def kernel_states(s: Scene) -> list[str]:
-    """The states of the kernel's TCP sockets from the server to the peer. It may list one several times while others come
-    and go.
+    """The states of the kernel's TCP sockets from the server to the peer. The kernel may list one several times while
+    others come and go.
     """
     wanted = (f"{s.address[1]:04X}", f"{s.peer.address[1]:04X}")
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
