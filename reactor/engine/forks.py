@@ -167,7 +167,8 @@ class Inheritance:
                 "what it had read has gone with its thread"
             )
         keep = [tenant._wanted(wanted) for tenant in turns.tenants.values()]
-        strange = [] if isinstance(wanted, bool) else [conn for conn in wanted if not any(conn in one for one in keep)]
+        known = {id(conn) for kept in keep for conn in kept}
+        strange = [] if isinstance(wanted, bool) else [conn for conn in wanted if id(conn) not in known]
         if strange:
             raise ValueError(f"connections must be open connections of this reactor, not {strange[0]!r}")
         poller = self._poller.renewed() if selector is None else poller_for(selector)

@@ -162,13 +162,14 @@ def test_what_was_read_ahead_of_anothers_listener_is_returned(harness: Any) -> N
     assert gone_on(sock, pairs[number][0])
 
 
-def test_what_was_read_ahead_and_held_back_by_a_pause_is_returned_once(harness: Any) -> None:
-    def pause_the_other(conn: Connection, data: bytes) -> None:
-        assert conn.server is not None
-        for other in conn.server.connections:
-            if other is not conn:
-                other.pause()
+def pause_the_other(conn: Connection, data: bytes) -> None:
+    assert conn.server is not None
+    for other in conn.server.connections:
+        if other is not conn:
+            other.pause()
 
+
+def test_what_was_read_ahead_and_held_back_by_a_pause_is_returned_once(harness: Any) -> None:
     h, pairs = two_that_speak_in_one_turn(harness, pause_the_other)
     ((peer, conn),) = [(peer, conn) for peer, conn in pairs if h.record.data(conn) == b"."]
     peer.send(b", unread")
@@ -183,12 +184,6 @@ def test_what_was_held_back_and_what_came_after_it_are_told_as_one(harness: Any)
     first bytes detaches, and must not lose the others.
     """
     found: list[Any] = []
-
-    def pause_the_other(conn: Connection, data: bytes) -> None:
-        assert conn.server is not None
-        for other in conn.server.connections:
-            if other is not conn:
-                other.pause()
 
     h, pairs = two_that_speak_in_one_turn(harness, pause_the_other)
     ((peer, conn),) = [(peer, conn) for peer, conn in pairs if h.record.data(conn) == b"."]

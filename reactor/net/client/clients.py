@@ -94,17 +94,12 @@ class Clients:
         return orphan.wanted(self._connections, wanted)
 
     def _renew(self, kept: list[Any]) -> None:
-        for conn in list(self._connections):
-            if conn in kept:
-                orphan.take_over(conn, self._kind)
-            else:
-                orphan.give_back(conn)
-                del self._connections[conn]
+        orphan.go_on_with(self._connections, kept, self._kind)
 
     # What a connection tells its owner (`connection.owner.Owner`).
 
     def _connection_at_rest(self, conn: Connection) -> None:
-        """A client is not busy any more. Whoever waits for that looks from time to time (`server/winding_up.py`)."""
+        """A client is not busy any more. Whoever waits for that looks from time to time (`server/endings.py`)."""
 
     def _connection_torn(self, conn: Connection) -> None:
         """The descriptor of a client was given back. No client waits for one, so there is nothing to do."""

@@ -117,7 +117,22 @@ def give_back(conn: Connection) -> None:
 def wanted(conns: Iterable[Connection], chosen: bool | list[Any]) -> list[Connection]:
     """Those of the chosen ones (True: all) that can be taken over: they are connected and were not ended."""
     living = [conn for conn in conns if conn._life.connected and not conn._life.over]
-    return [conn for conn in living if chosen is True or (chosen is not False and any(conn is one for one in chosen))]
+    if isinstance(chosen, bool):
+        return living if chosen else []
+    ids = set(map(id, chosen))
+    return [conn for conn in living if id(conn) in ids]
+
+
+def go_on_with(conns: dict[Connection, None], kept: Iterable[Connection], kind: type[Connection]) -> list[Connection]:
+    """Take these over, and give back the others, which leave `conns`. Returns the others."""
+    ours = set(kept)
+    others = [conn for conn in conns if conn not in ours]
+    for conn in others:
+        give_back(conn)
+        del conns[conn]
+    for conn in conns:
+        take_over(conn, kind)
+    return others
 
 
 def take_over(conn: Connection, kind: type[Connection]) -> None:

@@ -49,14 +49,9 @@ def renew(server: Forked, kept: list[Any]) -> None:
     """Go on with what listens, and with these connections."""
     if server._stop is not None:  # the parent stops, and this server goes on
         server._stop.give_up()
-    for conn in list(server._connections):
-        if conn in kept:
-            orphan.take_over(conn, server._admission._connection_type)
-        else:
-            if server._memory is not None:
-                server._memory.forget(conn)
-            orphan.give_back(conn)
-            del server._connections[conn]
+    for conn in orphan.go_on_with(server._connections, kept, server._admission._connection_type):
+        if server._memory is not None:
+            server._memory.forget(conn)
     server._admission.renew(kept)
     for acceptor in server._acceptors:
         acceptor.renew()
